@@ -1,0 +1,179 @@
+//! Configuration: one struct a section.
+//!
+//! `default.toml` beside this file is both the documentation of every key and the source of every default: it is
+//! compiled in and read first. Above it come, each overriding the last: the TOML file, the environment
+//! (`LATCHWAY__SECTION__KEY`, and `LATCHWAY__SECTION__KEY_FILE` for a value that lives in a file), and flags.
+
+mod load;
+
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+pub use load::{ConfigError, Overrides, load, print, template};
+
+/// Everything that an operator can set.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub server: Server,
+    pub database: Database,
+    pub keys: Keys,
+    pub tokens: Tokens,
+    pub sessions: Sessions,
+    pub passwords: Passwords,
+    pub limits: Limits,
+    pub log: Log,
+    pub cleanup: Cleanup,
+}
+
+/// Who this server is and where it listens.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Server {
+    /// The issuer identifier (RFC 8414 §2), exactly as tokens carry it; https unless its host is loopback.
+    /// Empty only under `serve --dev`, where it is derived from `listen`.
+    pub issuer: String,
+    /// What people see as the name of this service.
+    pub name: String,
+    pub listen: SocketAddr,
+    /// Where `/metrics` is served; empty string switches it off. Loopback unless you know why not.
+    pub metrics_listen: String,
+    /// Proxies whose `X-Forwarded-For` is believed; nobody by default.
+    pub trusted_proxies: Vec<IpNet>,
+    /// HTTP worker threads; 0 is one a core.
+    pub workers: usize,
+    /// Seconds for which `/readyz` already answers 503 while requests are still taken, after SIGTERM.
+    pub shutdown_delay_seconds: u64,
+    /// Seconds that requests under way have to finish, after that delay.
+    pub shutdown_timeout_seconds: u64,
+    /// Seconds in which a whole request, body included, must have been answered.
+    pub request_timeout_seconds: u64,
+    /// Simultaneous connections per worker.
+    pub max_connections: usize,
+}
+
+/// Where state is kept.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Database {
+    /// `sqlite:///absolute/path.db`, `sqlite://relative.db` or `postgres://user:password@host/name`.
+    pub url: SecretString,
+    /// PostgreSQL connections.
+    pub pool_size: usize,
+    /// Writes that may wait before new ones are answered 503.
+    pub queue: usize,
+    /// Seconds that one piece of work may wait for the database before it is answered 503.
+    pub timeout_seconds: u64,
+    /// Apply outstanding migrations at start of `serve`; otherwise `latchway migrate` must have run.
+    pub migrate_on_start: bool,
+}
+
+/// Signing keys.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Keys {
+    /// 32 bytes in base64url or base64: encrypts private keys at rest.
+    pub encryption_key: Option<SecretString>,
+    /// ES256, EdDSA, RS256 or PS256.
+    pub access_token_alg: String,
+    /// The algorithm of ID tokens for clients that registered none.
+    pub id_token_alg: String,
+    /// How long a new key stands in the JWKS before it signs; also the JWKS cache time.
+    pub prepublish_seconds: u64,
+    /// How often a node looks for key changes made elsewhere.
+    pub reload_seconds: u64,
+}
+
+/// Lifetimes of what is issued, in seconds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tokens {
+    pub access_token_seconds: i64,
+    pub id_token_seconds: i64,
+    /// At most 600 (RFC 6749 §4.1.2).
+    pub code_seconds: i64,
+    /// From the login until the family ends, however often it is refreshed.
+    pub refresh_absolute_seconds: i64,
+    /// A refresh token unused for so long ends.
+    pub refresh_idle_seconds: i64,
+    /// In this window a client that lost the answer gets the same successor again.
+    pub refresh_retry_seconds: i64,
+    /// Clock difference that is forgiven when checking times that others wrote.
+    pub clock_skew_seconds: i64,
+}
+
+/// Browser sessions, in seconds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sessions {
+    pub idle_seconds: i64,
+    pub absolute_seconds: i64,
+    /// How long a login and consent may take.
+    pub transaction_seconds: i64,
+    /// Logins under way that may be stored at once; more are answered 503.
+    pub max_transactions: i64,
+}
+
+/// Argon2id and its bounds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Passwords {
+    pub memory_kib: u32,
+    pub iterations: u32,
+    pub parallelism: u32,
+    /// Hashes computed at once; memory is at most this times `memory_kib`.
+    pub max_parallel: usize,
+    /// Logins that may wait for a hash before new ones are answered 503.
+    pub queue: usize,
+    /// Characters, for passwords that people choose.
+    pub min_length: usize,
+}
+
+/// Rates: how many, in how many seconds.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Failed logins for one account from one address, before a pause.
+    pub login_failures_per_account: u32,
+    /// Failed logins from one address, before a pause.
+    pub login_failures_per_address: u32,
+    pub login_window_seconds: u32,
+    /// Failed client authentications from one address for one client, before 429.
+    pub client_auth_failures: u32,
+    pub client_auth_window_seconds: u32,
+    /// New login transactions from one address, each minute.
+    pub authorize_per_address_per_minute: u32,
+    /// Tokens not known that one client may introspect, each minute.
+    pub introspect_misses_per_minute: u32,
+}
+
+/// What is logged and how.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Log {
+    /// `json` or `text`.
+    pub format: LogFormat,
+    /// A `tracing` filter, such as `info` or `latchway=debug,info`.
+    pub level: String,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    Json,
+    Text,
+}
+
+/// Removal of what has expired, while serving.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cleanup {
+    pub interval_seconds: u64,
+    /// Rows removed in one transaction.
+    pub batch: i64,
+    /// Days for which audit events are kept.
+    pub audit_days: i64,
+}
