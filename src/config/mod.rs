@@ -4,18 +4,30 @@
 //! compiled in and read first. Above it come, each overriding the last: the TOML file, the environment
 //! (`LATCHWAY__SECTION__KEY`, and `LATCHWAY__SECTION__KEY_FILE` for a value that lives in a file), and flags.
 
+mod error;
+mod issuer;
+mod keys;
 mod load;
+mod print;
+mod redact;
+mod settings;
+mod sources;
+#[cfg(test)]
+mod tests;
+mod validate;
 
 use std::net::SocketAddr;
 
 use ipnet::IpNet;
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
-pub use load::{ConfigError, Overrides, load, print, template};
+pub use error::{ConfigError, Origin, Problem};
+pub use load::{Dev, Overrides, load, template};
+pub use print::{Format, print};
 
-/// Everything that an operator can set.
-#[derive(Debug, Clone, Deserialize)]
+/// Everything that an operator can set. Serialized, it is fit to be shown: secrets are left out.
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub server: Server,
@@ -30,11 +42,11 @@ pub struct Config {
 }
 
 /// Who this server is and where it listens.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Server {
     /// The issuer identifier (RFC 8414 §2), exactly as tokens carry it; https unless its host is loopback.
-    /// Empty only under `serve --dev`, where it is derived from `listen`.
+    /// In the defaults it is empty; under `serve --dev`, `load` then derives it from `listen`.
     pub issuer: String,
     /// What people see as the name of this service.
     pub name: String,
@@ -56,10 +68,11 @@ pub struct Server {
 }
 
 /// Where state is kept.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
     /// `sqlite:///absolute/path.db`, `sqlite://relative.db` or `postgres://user:password@host/name`.
+    #[serde(serialize_with = "print::url")]
     pub url: SecretString,
     /// PostgreSQL connections.
     pub pool_size: usize,
@@ -72,10 +85,11 @@ pub struct Database {
 }
 
 /// Signing keys.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Keys {
-    /// 32 bytes in base64url or base64: encrypts private keys at rest.
+    /// 32 bytes in base64url or base64: encrypts private keys at rest. Absent only under `serve --dev`.
+    #[serde(serialize_with = "print::secret")]
     pub encryption_key: Option<SecretString>,
     /// ES256, EdDSA, RS256 or PS256.
     pub access_token_alg: String,
@@ -88,7 +102,7 @@ pub struct Keys {
 }
 
 /// Lifetimes of what is issued, in seconds.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tokens {
     pub access_token_seconds: i64,
@@ -106,7 +120,7 @@ pub struct Tokens {
 }
 
 /// Browser sessions, in seconds.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Sessions {
     pub idle_seconds: i64,
@@ -118,7 +132,7 @@ pub struct Sessions {
 }
 
 /// Argon2id and its bounds.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Passwords {
     pub memory_kib: u32,
@@ -133,7 +147,7 @@ pub struct Passwords {
 }
 
 /// Rates: how many, in how many seconds.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Failed logins for one account from one address, before a pause.
@@ -151,7 +165,7 @@ pub struct Limits {
 }
 
 /// What is logged and how.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Log {
     /// `json` or `text`.
@@ -160,7 +174,8 @@ pub struct Log {
     pub level: String,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+/// How a log line looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum LogFormat {
     Json,
@@ -168,7 +183,7 @@ pub enum LogFormat {
 }
 
 /// Removal of what has expired, while serving.
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cleanup {
     pub interval_seconds: u64,

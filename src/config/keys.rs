@@ -1,0 +1,239 @@
+//! Every key that exists and what it may hold.
+
+use std::fmt;
+use std::net::SocketAddr;
+
+use ipnet::IpNet;
+use strsim::normalized_damerau_levenshtein as likeness;
+use toml::Value;
+
+use super::error::Origin;
+use super::redact;
+
+/// One setting.
+#[derive(Debug)]
+pub(super) struct Key {
+    pub section: &'static str,
+    pub name: &'static str,
+    pub rule: Rule,
+}
+
+/// What a value must be.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Rule {
+    /// Text, whose meaning is checked elsewhere.
+    Text,
+    /// Text that is never shown.
+    Secret,
+    /// One line of text that is not empty.
+    Line,
+    OneOf(&'static [&'static str]),
+    Address,
+    AddressOrEmpty,
+    Networks,
+    Switch,
+    Number {
+        min: i64,
+        max: i64,
+    },
+}
+
+use Rule::{Address, AddressOrEmpty, Line, Networks, OneOf, Secret, Switch, Text};
+
+const SIGNING_ALGS: Rule = OneOf(&["ES256", "EdDSA", "RS256", "PS256"]);
+const HOUR: i64 = 3_600;
+const DAY: i64 = 86_400;
+const DECADE: i64 = 3_650 * DAY;
+const MILLION: i64 = 1_000_000;
+
+pub(super) static KEYS: &[Key] = &[
+    key("server", "issuer", Text),
+    key("server", "name", Line),
+    key("server", "listen", Address),
+    key("server", "metrics_listen", AddressOrEmpty),
+    key("server", "trusted_proxies", Networks),
+    key("server", "workers", number(0, 1_024)),
+    key("server", "shutdown_delay_seconds", number(0, HOUR)),
+    key("server", "shutdown_timeout_seconds", number(0, HOUR)),
+    key("server", "request_timeout_seconds", number(1, HOUR)),
+    key("server", "max_connections", number(1, MILLION)),
+    key("database", "url", Secret),
+    key("database", "pool_size", number(1, 1_000)),
+    key("database", "queue", number(1, MILLION)),
+    key("database", "timeout_seconds", number(1, 300)),
+    key("database", "migrate_on_start", Switch),
+    key("keys", "encryption_key", Secret),
+    key("keys", "access_token_alg", SIGNING_ALGS),
+    key("keys", "id_token_alg", SIGNING_ALGS),
+    key("keys", "prepublish_seconds", number(1, 30 * DAY)),
+    key("keys", "reload_seconds", number(1, HOUR)),
+    key("tokens", "access_token_seconds", number(1, DAY)),
+    key("tokens", "id_token_seconds", number(1, HOUR)),
+    // RFC 6749 §4.1.2: a maximum lifetime of ten minutes is recommended.
+    key("tokens", "code_seconds", number(1, 600)),
+    key("tokens", "refresh_absolute_seconds", number(1, DECADE)),
+    key("tokens", "refresh_idle_seconds", number(1, DECADE)),
+    key("tokens", "refresh_retry_seconds", number(0, 300)),
+    key("tokens", "clock_skew_seconds", number(0, 300)),
+    key("sessions", "idle_seconds", number(1, DECADE)),
+    key("sessions", "absolute_seconds", number(1, DECADE)),
+    key("sessions", "transaction_seconds", number(1, DAY)),
+    key("sessions", "max_transactions", number(1, 1_000 * MILLION)),
+    key("passwords", "memory_kib", number(8_192, 4 * 1_024 * 1_024)),
+    key("passwords", "iterations", number(1, 100)),
+    key("passwords", "parallelism", number(1, 64)),
+    key("passwords", "max_parallel", number(1, 1_024)),
+    key("passwords", "queue", number(1, MILLION)),
+    key("passwords", "min_length", number(8, 64)),
+    key("limits", "login_failures_per_account", number(1, 1_000 * MILLION)),
+    key("limits", "login_failures_per_address", number(1, 1_000 * MILLION)),
+    key("limits", "login_window_seconds", number(1, DAY)),
+    key("limits", "client_auth_failures", number(1, 1_000 * MILLION)),
+    key("limits", "client_auth_window_seconds", number(1, DAY)),
+    key("limits", "authorize_per_address_per_minute", number(1, 1_000 * MILLION)),
+    key("limits", "introspect_misses_per_minute", number(1, 1_000 * MILLION)),
+    key("log", "format", OneOf(&["json", "text"])),
+    key("log", "level", Line),
+    key("cleanup", "interval_seconds", number(1, DAY)),
+    key("cleanup", "batch", number(1, 1_000)),
+    key("cleanup", "audit_days", number(1, 36_500)),
+];
+
+const fn key(section: &'static str, name: &'static str, rule: Rule) -> Key {
+    Key { section, name, rule }
+}
+
+const fn number(min: i64, max: i64) -> Rule {
+    Rule::Number { min, max }
+}
+
+/// The key of that name, if there is one.
+pub(super) fn find(section: &str, name: &str) -> Option<&'static Key> {
+    KEYS.iter().find(|key| key.section == section && key.name == name)
+}
+
+/// Whether there is a section of that name.
+pub(super) fn is_section(section: &str) -> bool {
+    KEYS.iter().any(|key| key.section == section)
+}
+
+/// The key most like what was written, by section and name together; the name counts more, since a key in the wrong
+/// section is a common slip.
+pub(super) fn nearest(section: &str, name: &str) -> &'static Key {
+    most_like(|key| likeness(key.section, section) + 2.0 * likeness(key.name, name))
+}
+
+/// The key whose name alone is most like what was written.
+pub(super) fn nearest_name(name: &str) -> &'static Key {
+    most_like(|key| likeness(key.name, name))
+}
+
+/// The section whose name is most like what was written.
+pub(super) fn nearest_section(section: &str) -> &'static str {
+    most_like(|key| likeness(key.section, section)).section
+}
+
+fn most_like(score: impl Fn(&Key) -> f64) -> &'static Key {
+    KEYS.iter().fold(&KEYS[0], |best, key| if score(key) > score(best) { key } else { best })
+}
+
+impl fmt::Display for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "[{}] {}", self.section, self.name)
+    }
+}
+
+impl Key {
+    /// The environment variable that sets it.
+    pub fn variable(&self) -> String {
+        format!("LATCHWAY__{}__{}", self.section.to_ascii_uppercase(), self.name.to_ascii_uppercase())
+    }
+
+    /// Key and value as an error message may show them: on one line, not endless, and without secrets, which a file that
+    /// the environment names may always be.
+    pub fn shown(&self, value: &Value, origin: &Origin) -> String {
+        if matches!(self.rule, Secret) || matches!(origin, Origin::VariableFile(..)) {
+            return self.to_string();
+        }
+        let text = match value {
+            Value::Array(items) => format!("[{}]", items.iter().map(inline).collect::<Vec<_>>().join(", ")),
+            other => inline(other),
+        };
+        let short: String = text.chars().take(100).collect();
+        format!("{self} = {short}{}", if short == text { "" } else { "…" })
+    }
+
+    /// A value that arrived as text, such as from the environment, in the type that this key wants.
+    pub fn parse(&self, text: &str) -> Result<Value, String> {
+        let value = match self.rule {
+            Rule::Number { .. } => text.trim().parse().ok().map(Value::Integer),
+            Switch => text.trim().parse().ok().map(Value::Boolean),
+            Networks => list(text.trim()),
+            _ => Some(Value::String(text.to_owned())),
+        };
+        value.ok_or_else(|| self.rule.wanted())
+    }
+
+    /// Refuses, saying what is wanted, a value that this key cannot hold.
+    pub fn check(&self, value: &Value) -> Result<(), String> {
+        match (self.rule, value) {
+            _ if self.rule.accepts(value) => Ok(()),
+            (Rule::Number { .. } | Switch, Value::String(_)) => Err(self.rule.wanted() + ", written without quotes"),
+            _ => Err(self.rule.wanted()),
+        }
+    }
+}
+
+fn inline(value: &Value) -> String {
+    match value {
+        Value::String(text) => format!("{:?}", redact::url(text)),
+        Value::Array(_) => "[…]".to_owned(),
+        Value::Table(_) => "{…}".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn list(text: &str) -> Option<Value> {
+    if text.starts_with('[') {
+        return text.parse().ok();
+    }
+    let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+    Some(Value::Array(items.map(Value::from).collect()))
+}
+
+impl Rule {
+    fn accepts(self, value: &Value) -> bool {
+        match (self, value) {
+            (Text | Secret, Value::String(_)) => true,
+            (Line, Value::String(text)) => !text.trim().is_empty() && !text.contains(char::is_control),
+            (OneOf(choices), Value::String(text)) => choices.contains(&text.as_str()),
+            (Address, Value::String(text)) => text.parse::<SocketAddr>().is_ok(),
+            (AddressOrEmpty, Value::String(text)) => text.is_empty() || text.parse::<SocketAddr>().is_ok(),
+            (Networks, Value::Array(items)) => items.iter().all(is_network),
+            (Rule::Number { min, max }, Value::Integer(n)) => (min..=max).contains(n),
+            (Switch, Value::Boolean(_)) => true,
+            _ => false,
+        }
+    }
+
+    fn wanted(self) -> String {
+        match self {
+            Text | Secret => "must be text in quotes".to_owned(),
+            Line => "must be one line of text, not empty".to_owned(),
+            OneOf(choices) => format!("must be one of {}", choices.join(", ")),
+            Address => "must be an IP address and port, such as \"127.0.0.1:8080\"".to_owned(),
+            AddressOrEmpty => "must be an IP address and port, such as \"127.0.0.1:9464\", or \"\" for off".to_owned(),
+            Networks => {
+                "must be a list of networks, such as [\"10.0.0.0/8\"]; one address is written with /32 or /128, \
+                         such as \"10.0.0.1/32\""
+                    .to_owned()
+            }
+            Switch => "must be true or false".to_owned(),
+            Rule::Number { min, max } => format!("must be a whole number from {min} to {max}"),
+        }
+    }
+}
+
+fn is_network(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| text.parse::<IpNet>().is_ok())
+}
