@@ -1,0 +1,17 @@
+DROP TABLE audit_events;
+DROP TABLE throttles;
+DROP TABLE one_time_links;
+DROP TABLE client_assertions;
+DROP TABLE signing_keys;
+DROP TABLE access_tokens;
+DROP TABLE refresh_tokens;
+DROP TABLE codes;
+DROP TABLE grants;
+DROP TABLE consents;
+DROP TABLE authorizations;
+DROP TABLE sessions;
+DROP TABLE users;
+DROP TABLE client_logos;
+DROP TABLE clients;
+DROP TABLE scopes;
+DROP TABLE settings;

@@ -1,0 +1,185 @@
+use serde_json::Value;
+use url::Url;
+
+use super::{RedirectUri, Scopes, words};
+use crate::support::Seconds;
+
+words! {
+    /// How a client proves at the token endpoint that it is itself (OIDC Core §9).
+    AuthMethod {
+        ClientSecretBasic = "client_secret_basic",
+        ClientSecretPost = "client_secret_post",
+        PrivateKeyJwt = "private_key_jwt",
+        None = "none",
+    }
+}
+
+words! {
+    /// A grant that a client may be registered for.
+    GrantType {
+        AuthorizationCode = "authorization_code",
+        RefreshToken = "refresh_token",
+        ClientCredentials = "client_credentials",
+    }
+}
+
+words! {
+    ClientStatus { Active = "active", Disabled = "disabled", Deleted = "deleted" }
+}
+
+words! {
+    /// Web or native (OIDC Registration §2).
+    ApplicationType { Web = "web", Native = "native" }
+}
+
+words! {
+    /// Whether a client may leave PKCE out.
+    PkcePolicy {
+        Required = "required",
+        /// RFC 9700 §2.1.1: a confidential OpenID client may rely on `nonce` instead, which is then demanded.
+        NonceInstead = "nonce-instead",
+    }
+}
+
+words! {
+    /// A signature algorithm (RFC 7518 §3.1, RFC 8037).
+    Algorithm { Es256 = "ES256", EdDsa = "EdDSA", Rs256 = "RS256", Ps256 = "PS256" }
+}
+
+/// An application, or an API, that this server knows.
+#[derive(Debug, Clone)]
+pub struct Client {
+    pub client_id: String,
+    pub name: String,
+    pub auth_method: AuthMethod,
+    /// SHA-256 of the secret, where there is one.
+    pub secret_hash: Option<Vec<u8>>,
+    /// The secret before the last rotation, and until when it is still taken.
+    pub previous_secret: Option<(Vec<u8>, Seconds)>,
+    pub redirect_uris: Vec<RedirectUri>,
+    pub grant_types: Vec<GrantType>,
+    /// What it may ask for at most.
+    pub scope: Scopes,
+    /// The APIs it may ask tokens for (RFC 8707), and whose tokens it may introspect.
+    pub audiences: Vec<String>,
+    /// Public keys for `private_key_jwt` (RFC 7517).
+    pub jwks: Option<String>,
+    pub application_type: ApplicationType,
+    pub pkce: PkcePolicy,
+    pub id_token_alg: Option<Algorithm>,
+    pub client_uri: Option<String>,
+    pub policy_uri: Option<String>,
+    pub tos_uri: Option<String>,
+    /// Content type of the stored logo.
+    pub logo_type: Option<String>,
+    pub status: ClientStatus,
+    /// Grows with every change, so that a cached copy can be told from the stored one.
+    pub version: i64,
+    pub created_at: Seconds,
+    pub updated_at: Seconds,
+}
+
+impl Client {
+    pub fn is_public(&self) -> bool {
+        self.auth_method == AuthMethod::None
+    }
+
+    pub fn may_use(&self, grant: GrantType) -> bool {
+        self.grant_types.contains(&grant)
+    }
+
+    /// RFC 8252 §8.6: whether anyone on the person's machine could answer to this client's name.
+    pub fn can_be_impersonated(&self) -> bool {
+        self.is_public() || self.redirect_uris.iter().any(RedirectUri::is_native)
+    }
+}
+
+/// A client that must not be stored, and why.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ClientValidation(pub String);
+
+impl Client {
+    /// The rules that hold whatever changed last. One place, for creation and for every update.
+    pub fn validate(&self) -> Result<(), ClientValidation> {
+        let fail = |why: &str| Err(ClientValidation(why.to_owned()));
+        if self.name.trim().is_empty() || self.name.chars().count() > 100 {
+            return fail("name must have 1 to 100 characters");
+        }
+        if self.redirect_uris.len() > 100 {
+            return fail("a client can register 100 redirect URIs at most");
+        }
+        if self.may_use(GrantType::AuthorizationCode) == self.redirect_uris.is_empty() {
+            return fail(if self.redirect_uris.is_empty() {
+                "the grant authorization_code needs at least one --redirect-uri"
+            } else {
+                "a redirect URI is of use to the grant authorization_code alone; add --grant authorization_code"
+            });
+        }
+        if self.may_use(GrantType::RefreshToken) && !self.may_use(GrantType::AuthorizationCode) {
+            return fail("the grant refresh_token continues authorization_code; add --grant authorization_code");
+        }
+        if self.is_public() && self.may_use(GrantType::ClientCredentials) {
+            // RFC 6749 §4.4
+            return fail("a public client has no credentials, so it cannot use the grant client_credentials");
+        }
+        if self.is_public() && self.pkce == PkcePolicy::NonceInstead {
+            return fail("a public client must use PKCE");
+        }
+        if self.auth_method == AuthMethod::PrivateKeyJwt && self.jwks.is_none() {
+            return fail("private_key_jwt needs the client's public keys: --jwks-file");
+        }
+        if self.auth_method != AuthMethod::PrivateKeyJwt && self.jwks.is_some() {
+            return fail("keys are of use to private_key_jwt alone; add --auth-method private_key_jwt");
+        }
+        if let Some(jwks) = &self.jwks {
+            validate_jwks(jwks)?;
+        }
+        for audience in &self.audiences {
+            validate_resource(audience)?;
+        }
+        for uri in [&self.client_uri, &self.policy_uri, &self.tos_uri].into_iter().flatten() {
+            validate_uri(uri)?;
+        }
+        Ok(())
+    }
+}
+
+/// RFC 8707 §2: an absolute URI without a fragment.
+fn validate_resource(text: &str) -> Result<(), ClientValidation> {
+    let fail = |why| Err(ClientValidation(format!("audience {text:?} {why}")));
+    if text.len() > 500 || text.bytes().any(|b| !(0x21..=0x7e).contains(&b)) {
+        return fail("must have at most 500 printable ASCII characters and no space");
+    }
+    match Url::parse(text) {
+        Ok(url) if url.fragment().is_some() => fail("must not have a fragment"),
+        Ok(_) => Ok(()),
+        Err(_) => fail("must be an absolute URI, such as https://api.example"),
+    }
+}
+
+/// A link that a person may follow from a page: https, nothing that runs.
+pub fn validate_uri(text: &str) -> Result<(), ClientValidation> {
+    let fail = || Err(ClientValidation(format!("{text:?} must be an https URL")));
+    match Url::parse(text) {
+        Ok(url) if url.scheme() == "https" && text.starts_with("https://") && url.username().is_empty() => Ok(()),
+        _ => fail(),
+    }
+}
+
+fn validate_jwks(text: &str) -> Result<(), ClientValidation> {
+    let fail = |why: &str| Err(ClientValidation(format!("the key set {why}")));
+    let Ok(set) = serde_json::from_str::<Value>(text) else { return fail("is not JSON") };
+    let Some(keys) = set.get("keys").and_then(Value::as_array) else {
+        return fail("has no array \"keys\" (RFC 7517 section 5)");
+    };
+    if keys.is_empty() || keys.len() > 20 {
+        return fail("must have 1 to 20 keys");
+    }
+    for key in keys {
+        if ["d", "p", "q", "k"].iter().any(|private| key.get(private).is_some()) {
+            return fail("has a private or symmetric key; register the public part alone");
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,97 @@
+use super::{OFFLINE_ACCESS, Scopes};
+use crate::support::{Id, Seconds};
+
+/// Whether what a person allowed still stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GrantStage {
+    Live,
+    Revoked { at: Seconds },
+}
+
+/// One person's permission to one client, from one consent or login: the family of all tokens that come of it.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    pub id: Id,
+    pub client_id: String,
+    pub user_id: Id,
+    pub session_id: Option<Id>,
+    pub scope: Scopes,
+    /// The APIs it is for (RFC 8707).
+    pub resources: Vec<String>,
+    pub nonce: Option<String>,
+    pub auth_time: Seconds,
+    pub created_at: Seconds,
+    /// The end of the family, however often it is refreshed.
+    pub expires_at: Seconds,
+    pub stage: GrantStage,
+}
+
+impl Grant {
+    /// Whether it outlives the login session in which it was given (OIDC Core §11).
+    pub fn is_offline(&self) -> bool {
+        self.scope.contains(OFFLINE_ACCESS)
+    }
+}
+
+/// Where an authorization code is in its short life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CodeStage {
+    Issued,
+    Consumed { at: Seconds },
+}
+
+/// An authorization code (RFC 6749 §4.1.2), without its secret.
+#[derive(Debug, Clone)]
+pub struct Code {
+    pub id: Id,
+    pub secret_hash: Vec<u8>,
+    pub grant_id: Id,
+    /// As the authorization request sent it; `None` when it left the choice to the only registered one.
+    pub sent_redirect_uri: Option<String>,
+    pub redirect_uri: String,
+    pub code_challenge: Option<String>,
+    pub expires_at: Seconds,
+    pub stage: CodeStage,
+    /// Wrong verifiers so far.
+    pub failures: i64,
+}
+
+/// Where a refresh token is in its life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RefreshStage {
+    Live,
+    /// Used; for a short while its holder can have the same successor again.
+    Rotated {
+        at: Seconds,
+        /// The successor, sealed with this token's own secret; gone as soon as anything of it was used.
+        successor: Option<Vec<u8>>,
+    },
+}
+
+/// A refresh token (RFC 6749 §6), without its secret.
+#[derive(Debug, Clone)]
+pub struct RefreshToken {
+    pub id: Id,
+    pub secret_hash: Vec<u8>,
+    pub grant_id: Id,
+    /// The one before it in its family.
+    pub parent_id: Option<Id>,
+    pub expires_at: Seconds,
+    pub stage: RefreshStage,
+}
+
+/// An access token that was issued, as it is listed and revoked.
+#[derive(Debug, Clone)]
+pub struct AccessToken {
+    pub jti: Id,
+    pub grant_id: Option<Id>,
+    pub client_id: String,
+    /// The person, or the client itself (RFC 9068 §2.2).
+    pub subject: String,
+    pub scope: Scopes,
+    pub audience: Vec<String>,
+    pub issued_at: Seconds,
+    pub expires_at: Seconds,
+    /// The refresh token whose use made it, if one did.
+    pub refreshed_from: Option<Id>,
+}

@@ -1,0 +1,61 @@
+//! Entities as enums of stages. No IO.
+
+mod client;
+mod grant;
+mod redirect;
+mod scope;
+mod user;
+
+pub use client::{
+    Algorithm, ApplicationType, AuthMethod, Client, ClientStatus, ClientValidation, GrantType, PkcePolicy, validate_uri,
+};
+pub use grant::{AccessToken, Code, CodeStage, Grant, GrantStage, RefreshStage, RefreshToken};
+pub use redirect::{InvalidRedirectUri, RedirectUri};
+pub use scope::{InvalidScope, OFFLINE_ACCESS, OPENID, Scopes};
+pub use user::{Role, Session, SessionStage, User, UserStatus, normalize_email, normalize_username};
+
+/// A stored row that contradicts itself, or holds a word that this version does not know.
+#[derive(Debug, Clone, thiserror::Error)]
+#[error("the {table} row {key} makes no sense: {why}")]
+pub struct InvalidRow {
+    pub table: &'static str,
+    pub key: String,
+    pub why: String,
+}
+
+/// An enum whose variants have one word each, in the database, on the wire and on the command line.
+macro_rules! words {
+    ($(#[$meta:meta])* $name:ident { $($(#[$variant_meta:meta])* $variant:ident = $word:literal),+ $(,)? }) => {
+        $(#[$meta])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name { $($(#[$variant_meta])* $variant),+ }
+
+        impl $name {
+            /// Every variant, in the order of its declaration.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The word that stands for it.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word),+ }
+            }
+        }
+
+        impl std::str::FromStr for $name {
+            type Err = String;
+
+            fn from_str(text: &str) -> Result<Self, String> {
+                match text {
+                    $($word => Ok(Self::$variant),)+
+                    other => Err(format!("{other:?} is none of {}", [$($word),+].join(", "))),
+                }
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+    };
+}
+pub(crate) use words;

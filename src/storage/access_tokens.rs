@@ -1,0 +1,175 @@
+use diesel::prelude::*;
+
+use super::conn::on;
+use super::row::Place;
+use super::schema::{access_tokens, clients, grants, refresh_tokens, users};
+use super::{Conn, StorageError, Tx};
+use crate::domain::{AccessToken, ClientStatus, InvalidRow, UserStatus};
+use crate::support::{Id, Seconds};
+
+/// Everything that decides whether an issued access token still counts.
+#[derive(Debug, Clone)]
+pub struct TokenState {
+    pub token: AccessToken,
+    /// `None` while it counts; else why not.
+    pub dead: Option<&'static str>,
+    pub username: Option<String>,
+    pub user_id: Option<Id>,
+    pub auth_time: Option<Seconds>,
+    /// The refresh token that it came from could still be retried.
+    pub retry_open: Option<Id>,
+}
+
+#[derive(Queryable)]
+struct Row {
+    jti: Vec<u8>,
+    grant_id: Option<Vec<u8>>,
+    client_id: String,
+    subject: String,
+    scope: String,
+    audience: String,
+    issued_at: i64,
+    expires_at: i64,
+    revoked_at: Option<i64>,
+    refreshed_from: Option<Vec<u8>>,
+}
+
+impl TryFrom<Row> for AccessToken {
+    type Error = InvalidRow;
+
+    fn try_from(row: Row) -> Result<Self, InvalidRow> {
+        let place = Place { table: "access_tokens", key: format!("{:02x?}", row.jti) };
+        Ok(Self {
+            jti: place.id(row.jti)?,
+            grant_id: place.optional_id(row.grant_id)?,
+            client_id: row.client_id,
+            subject: row.subject,
+            scope: place.scopes(&row.scope)?,
+            audience: Place::<String>::list(&row.audience),
+            issued_at: row.issued_at,
+            expires_at: row.expires_at,
+            refreshed_from: place.optional_id(row.refreshed_from)?,
+        })
+    }
+}
+
+/// The state of one token: its own row, its client's, its family's, its person's.
+pub fn state(conn: &mut Conn, jti: Id, now: Seconds) -> Result<Option<TokenState>, StorageError> {
+    let found = on!(conn, c => access_tokens::table
+        .inner_join(clients::table.on(clients::client_id.eq(access_tokens::client_id)))
+        .left_join(grants::table)
+        .filter(access_tokens::jti.eq(jti.as_bytes().as_slice()))
+        .select((
+            access_tokens::all_columns,
+            clients::status,
+            (grants::revoked_at, grants::user_id, grants::auth_time).nullable(),
+        ))
+        .first::<(Row, String, Option<GrantPart>)>(c)
+        .optional())?;
+    let Some((row, client_status, grant)) = found else { return Ok(None) };
+    let revoked = row.revoked_at.is_some();
+    let token = AccessToken::try_from(row)?;
+    let mut state = TokenState { token, dead: None, username: None, user_id: None, auth_time: None, retry_open: None };
+    if revoked {
+        state.dead = Some("revoked");
+    } else if client_status != ClientStatus::Active.as_str() {
+        state.dead = Some("its client is not active");
+    } else if state.token.expires_at <= now {
+        state.dead = Some("expired");
+    }
+    if let Some(grant) = grant {
+        judge_grant(conn, &mut state, grant)?;
+    }
+    Ok(Some(state))
+}
+
+/// When it was revoked, whose it is, when that person logged in.
+type GrantPart = (Option<i64>, Vec<u8>, i64);
+
+fn judge_grant(
+    conn: &mut Conn,
+    state: &mut TokenState,
+    (revoked_at, user_id, auth_time): GrantPart,
+) -> Result<(), StorageError> {
+    let user = on!(conn, c => users::table
+        .find(&user_id)
+        .select((users::username, users::status))
+        .first::<(String, String)>(c)
+        .optional())?;
+    let place = Place { table: "grants", key: state.token.jti };
+    state.user_id = Some(place.id(user_id)?);
+    state.auth_time = Some(auth_time);
+    if revoked_at.is_some() {
+        state.dead = state.dead.or(Some("its family was revoked"));
+    }
+    match user {
+        Some((username, status)) if status == UserStatus::Active.as_str() => state.username = Some(username),
+        _ => state.dead = state.dead.or(Some("its user is not active")),
+    }
+    if let Some(parent) = state.token.refreshed_from {
+        let open = on!(conn, c => refresh_tokens::table
+            .find(parent.as_bytes().as_slice())
+            .filter(refresh_tokens::successor.is_not_null())
+            .count()
+            .get_result::<i64>(c))?;
+        state.retry_open = (open == 1).then_some(parent);
+    }
+    Ok(())
+}
+
+macro_rules! values {
+    ($token:expr) => {
+        (
+            access_tokens::jti.eq($token.jti.as_bytes().as_slice()),
+            access_tokens::grant_id.eq($token.grant_id.as_ref().map(|id| id.as_bytes().as_slice())),
+            access_tokens::client_id.eq($token.client_id.as_str()),
+            access_tokens::subject.eq($token.subject.as_str()),
+            access_tokens::scope.eq($token.scope.to_string()),
+            access_tokens::audience.eq($token.audience.join(" ")),
+            access_tokens::issued_at.eq($token.issued_at),
+            access_tokens::expires_at.eq($token.expires_at),
+            access_tokens::refreshed_from.eq($token.refreshed_from.as_ref().map(|id| id.as_bytes().as_slice())),
+        )
+    };
+}
+
+pub fn insert(tx: &mut Tx<'_>, token: &AccessToken) -> Result<(), StorageError> {
+    on!(tx.writer()?, c => diesel::insert_into(access_tokens::table).values(values!(token)).execute(c))?;
+    Ok(())
+}
+
+/// One by one on SQLite, whose statement stays prepared; in one statement on PostgreSQL, where each costs a round trip.
+pub(super) fn insert_many(tx: &mut Tx<'_>, tokens: &[&AccessToken]) -> Result<(), StorageError> {
+    if tokens.is_empty() {
+        return Ok(());
+    }
+    match tx.writer()? {
+        Conn::Sqlite(c) => {
+            for token in tokens {
+                diesel::insert_into(access_tokens::table).values(values!(token)).execute(&mut **c)?;
+            }
+        }
+        Conn::Postgres(c) => {
+            let rows: Vec<_> = tokens.iter().map(|token| values!(token)).collect();
+            diesel::insert_into(access_tokens::table).values(&rows).execute(&mut **c)?;
+        }
+    }
+    Ok(())
+}
+
+/// Revokes one token; `true` if it was not yet.
+pub fn revoke(tx: &mut Tx<'_>, jti: Id, now: Seconds) -> Result<bool, StorageError> {
+    let revoked = on!(tx.writer()?, c => diesel::update(
+        access_tokens::table.find(jti.as_bytes().as_slice()).filter(access_tokens::revoked_at.is_null()))
+        .set(access_tokens::revoked_at.eq(now))
+        .execute(c))?;
+    Ok(revoked == 1)
+}
+
+/// When anything was last issued from each of a person's families.
+pub fn last_issued(conn: &mut Conn, grant_id: Id) -> Result<Option<Seconds>, StorageError> {
+    Ok(on!(conn, c => access_tokens::table
+        .filter(access_tokens::grant_id.eq(grant_id.as_bytes().as_slice()))
+        .select(diesel::dsl::max(access_tokens::issued_at))
+        .first::<Option<i64>>(c))?)
+}

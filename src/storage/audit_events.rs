@@ -1,0 +1,81 @@
+use diesel::prelude::*;
+
+use super::conn::on;
+use super::schema::audit_events;
+use super::{Conn, StorageError, Tx};
+use crate::support::Id;
+
+/// An event to be recorded. Never a secret in it, and a person only as a hash.
+#[derive(Debug, Clone)]
+pub struct NewEvent {
+    pub id: Id,
+    pub at_millis: i64,
+    pub kind: &'static str,
+    pub outcome: &'static str,
+    pub client_id: Option<String>,
+    pub subject_hash: Option<String>,
+    pub address: Option<String>,
+    pub request_id: Option<String>,
+    pub detail: Option<String>,
+}
+
+/// An event as it was recorded.
+#[derive(Debug, Clone, Queryable)]
+pub struct StoredEvent {
+    pub id: Vec<u8>,
+    pub at_millis: i64,
+    pub kind: String,
+    pub outcome: String,
+    pub client_id: Option<String>,
+    pub subject_hash: Option<String>,
+    pub address: Option<String>,
+    pub request_id: Option<String>,
+    pub detail: Option<String>,
+}
+
+macro_rules! values {
+    ($event:expr) => {
+        (
+            audit_events::id.eq($event.id.as_bytes().as_slice()),
+            audit_events::at_millis.eq($event.at_millis),
+            audit_events::kind.eq($event.kind),
+            audit_events::outcome.eq($event.outcome),
+            audit_events::client_id.eq($event.client_id.as_deref()),
+            audit_events::subject_hash.eq($event.subject_hash.as_deref()),
+            audit_events::address.eq($event.address.as_deref()),
+            audit_events::request_id.eq($event.request_id.as_deref()),
+            audit_events::detail.eq($event.detail.as_deref()),
+        )
+    };
+}
+
+pub fn insert(tx: &mut Tx<'_>, event: &NewEvent) -> Result<(), StorageError> {
+    on!(tx.writer()?, c => diesel::insert_into(audit_events::table).values(values!(event)).execute(c))?;
+    Ok(())
+}
+
+pub(super) fn insert_many(tx: &mut Tx<'_>, events: &[&NewEvent]) -> Result<(), StorageError> {
+    if events.is_empty() {
+        return Ok(());
+    }
+    match tx.writer()? {
+        Conn::Sqlite(c) => {
+            for event in events {
+                diesel::insert_into(audit_events::table).values(values!(event)).execute(&mut **c)?;
+            }
+        }
+        Conn::Postgres(c) => {
+            let rows: Vec<_> = events.iter().map(|event| values!(event)).collect();
+            diesel::insert_into(audit_events::table).values(&rows).execute(&mut **c)?;
+        }
+    }
+    Ok(())
+}
+
+/// The last events, oldest first.
+pub fn latest(conn: &mut Conn, limit: i64) -> Result<Vec<StoredEvent>, StorageError> {
+    let mut events: Vec<StoredEvent> =
+        on!(conn, c => audit_events::table.order(audit_events::id.desc()).limit(limit).load(c))?;
+    events.reverse();
+    Ok(events)
+}

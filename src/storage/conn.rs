@@ -1,0 +1,66 @@
+use std::future::Future;
+
+use diesel::connection::SimpleConnection;
+use diesel::{QueryResult, SqliteConnection};
+use diesel_async::AsyncPgConnection;
+use diesel_async::async_connection_wrapper::{AsyncConnectionWrapper, BlockOn};
+use tokio::runtime::Runtime;
+
+/// A connection to either database.
+pub enum Conn {
+    Sqlite(Box<SqliteConnection>),
+    Postgres(Box<PgConnection>),
+}
+
+pub(super) type PgConnection = AsyncConnectionWrapper<AsyncPgConnection, ThreadRuntime>;
+
+/// Runs one query body on whichever connection it is. The body is compiled once for each database, so its statements
+/// stay static and cached.
+macro_rules! on {
+    ($conn:expr, $c:ident => $body:expr) => {
+        match $conn {
+            $crate::storage::Conn::Sqlite($c) => {
+                let $c = &mut **$c;
+                $body
+            }
+            $crate::storage::Conn::Postgres($c) => {
+                let $c = &mut **$c;
+                $body
+            }
+        }
+    };
+}
+pub(super) use on;
+
+impl Conn {
+    pub(super) fn batch(&mut self, sql: &str) -> QueryResult<()> {
+        on!(self, c => c.batch_execute(sql))
+    }
+
+    /// The cheapest question that a database can answer; for `/readyz`.
+    pub fn ping(&mut self) -> Result<(), super::StorageError> {
+        self.batch("SELECT 1").map_err(Into::into)
+    }
+}
+
+/// The small runtime on which a database thread of ours drives its PostgreSQL connection. Such threads are few and live
+/// as long as the process, so each leaks one.
+#[derive(Clone, Copy)]
+pub(super) struct ThreadRuntime(&'static Runtime);
+
+impl BlockOn for ThreadRuntime {
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.0.block_on(future)
+    }
+
+    fn get_runtime() -> Self {
+        thread_local! {
+            static RUNTIME: &'static Runtime = {
+                #[expect(clippy::expect_used, reason = "without a runtime this thread can do nothing")]
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime can be built");
+                Box::leak(Box::new(runtime))
+            };
+        }
+        Self(RUNTIME.with(|runtime| *runtime))
+    }
+}

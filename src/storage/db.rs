@@ -1,0 +1,229 @@
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use secrecy::{ExposeSecret, SecretString};
+use tokio::sync::oneshot;
+
+use super::postgres::Postgres;
+use super::sqlite::Sqlite;
+use super::tx::{Issue, Issued};
+use super::{Conn, MigrationStatus, Refusal, StorageError, Tx};
+use crate::support::Clock;
+
+/// How to reach the database and how much of it to use.
+#[derive(Debug, Clone)]
+pub struct DbOptions {
+    /// `sqlite://…` or `postgres://…`
+    pub url: SecretString,
+    pub pool_size: usize,
+    /// Writes that may wait.
+    pub queue: usize,
+    /// For one piece of work, waiting included.
+    pub timeout: Duration,
+}
+
+/// The database. Cheap to clone; all clones share connections and threads.
+#[derive(Clone)]
+pub struct Db {
+    backend: Arc<Backend>,
+}
+
+enum Backend {
+    Sqlite(Sqlite),
+    Postgres(Postgres),
+}
+
+impl Db {
+    /// Connects. Applies no migration.
+    pub fn open(options: &DbOptions, clock: Clock) -> Result<Self, StorageError> {
+        let url = options.url.expose_secret();
+        let backend = if let Some(path) = url.strip_prefix("sqlite://") {
+            Backend::Sqlite(Sqlite::open(path, options, clock)?)
+        } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            Backend::Postgres(Postgres::open(url, options, clock)?)
+        } else {
+            return Err(StorageError::Unavailable("[database] url must begin with sqlite:// or postgres://".to_owned()));
+        };
+        Ok(Self { backend: Arc::new(backend) })
+    }
+
+    /// Which database this is, for people and metrics.
+    pub fn kind(&self) -> &'static str {
+        match &*self.backend {
+            Backend::Sqlite(_) => "sqlite",
+            Backend::Postgres(_) => "postgres",
+        }
+    }
+
+    /// Reads. On SQLite this happens at once on the calling thread, from the page cache in a few microseconds, which
+    /// costs less than handing it to another thread would; on PostgreSQL a thread of the pool does it.
+    pub async fn read<T, F>(&self, name: &'static str, mut work: F) -> Result<T, StorageError>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Conn) -> Result<T, StorageError> + Send + 'static,
+    {
+        match &*self.backend {
+            Backend::Sqlite(sqlite) => sqlite.read(&mut work),
+            Backend::Postgres(postgres) => {
+                let (call, answer) = Call::new(name, move |tx: &mut Tx<'_>| Ok(work(tx.reader())?));
+                postgres.send(Box::new(call), Mode::Read)?;
+                answer.await.unwrap_or(Err(StorageError::Panicked(name)))
+            }
+        }
+    }
+
+    /// Runs `work` in a write transaction and answers when it is durable. May run it again after a deadlock.
+    pub async fn write<T, E, F>(&self, name: &'static str, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: WriteError,
+        F: FnMut(&mut Tx<'_>) -> Result<T, Refusal<E>> + Send + 'static,
+    {
+        let (call, answer) = Call::new(name, work);
+        match &*self.backend {
+            Backend::Sqlite(sqlite) => sqlite.send(Job::Work(Box::new(call)))?,
+            Backend::Postgres(postgres) => postgres.send(Box::new(call), Mode::Write)?,
+        }
+        answer.await.unwrap_or_else(|_| Err(StorageError::Panicked(name).into()))
+    }
+
+    /// Writes the rows of one access token together with those of others that are waiting.
+    pub async fn issue(&self, issue: Issue) -> Result<Issued, StorageError> {
+        let (reply, answer) = oneshot::channel();
+        let job = IssueJob { issue, reply };
+        match &*self.backend {
+            Backend::Sqlite(sqlite) => sqlite.send(Job::Issue(Box::new(job)))?,
+            Backend::Postgres(postgres) => postgres.issue(job)?,
+        }
+        answer.await.unwrap_or(Err(StorageError::Panicked("issue")))
+    }
+
+    /// Applies what is outstanding and tells how many that were.
+    pub fn migrate(&self) -> Result<usize, StorageError> {
+        self.with_maintenance(super::migrations::run)
+    }
+
+    /// Undoes the last migration; for tests and for a way back.
+    pub fn migrate_down(&self) -> Result<(), StorageError> {
+        self.with_maintenance(super::migrations::revert_last)
+    }
+
+    /// Whether this binary and this schema fit.
+    pub fn migration_status(&self) -> Result<MigrationStatus, StorageError> {
+        self.with_maintenance(super::migrations::status)
+    }
+
+    fn with_maintenance<T>(&self, work: impl FnOnce(&mut Conn) -> Result<T, StorageError>) -> Result<T, StorageError> {
+        match &*self.backend {
+            Backend::Sqlite(sqlite) => work(&mut sqlite.connect()?),
+            Backend::Postgres(postgres) => work(&mut postgres.connect()?),
+        }
+    }
+}
+
+/// The error of a [`Db::write`]: anything that can carry what the database said.
+pub trait WriteError: From<StorageError> + Send + 'static {
+    fn storage(&self) -> Option<&StorageError>;
+}
+
+impl WriteError for StorageError {
+    fn storage(&self) -> Option<&StorageError> {
+        Some(self)
+    }
+}
+
+/// Whether work writes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Mode {
+    Read,
+    Write,
+}
+
+/// What waits for the writer.
+pub(super) enum Job {
+    Work(Box<dyn Work>),
+    Issue(Box<IssueJob>),
+}
+
+pub(super) struct IssueJob {
+    pub issue: Issue,
+    pub reply: oneshot::Sender<Result<Issued, StorageError>>,
+}
+
+/// How a run of work wants its transaction to end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Keep,
+    Undo,
+    /// Undo and run again: the failure passes.
+    Retry,
+    /// Undo; the connection is of no further use.
+    Broken,
+}
+
+/// A piece of work without its types.
+pub(super) trait Work: Send {
+    fn name(&self) -> &'static str;
+    fn is_late(&self, timeout: Duration) -> bool;
+    fn run(&mut self, tx: &mut Tx<'_>) -> Verdict;
+    /// Sends the answer. `failure` stands for a transaction that could not begin or commit.
+    fn finish(self: Box<Self>, failure: Option<StorageError>);
+}
+
+struct Call<T, E, F> {
+    name: &'static str,
+    since: Instant,
+    work: F,
+    result: Option<Result<T, Refusal<E>>>,
+    reply: oneshot::Sender<Result<T, E>>,
+}
+
+impl<T, E, F> Call<T, E, F> {
+    fn new(name: &'static str, work: F) -> (Self, oneshot::Receiver<Result<T, E>>) {
+        let (reply, answer) = oneshot::channel();
+        (Self { name, since: Instant::now(), work, result: None, reply }, answer)
+    }
+}
+
+impl<T, E, F> Work for Call<T, E, F>
+where
+    T: Send,
+    E: WriteError,
+    F: FnMut(&mut Tx<'_>) -> Result<T, Refusal<E>> + Send,
+{
+    fn name(&self) -> &'static str {
+        self.name
+    }
+
+    fn is_late(&self, timeout: Duration) -> bool {
+        self.since.elapsed() > timeout
+    }
+
+    fn run(&mut self, tx: &mut Tx<'_>) -> Verdict {
+        let result = catch_unwind(AssertUnwindSafe(|| (self.work)(tx)))
+            .unwrap_or_else(|_| Err(Refusal::RollBack(StorageError::Panicked(self.name).into())));
+        let verdict = match &result {
+            Ok(_) | Err(Refusal::Commit(_)) => Verdict::Keep,
+            Err(Refusal::RollBack(error)) => match error.storage() {
+                Some(error) if error.is_passing() => Verdict::Retry,
+                Some(error) if error.breaks_connection() => Verdict::Broken,
+                _ => Verdict::Undo,
+            },
+        };
+        self.result = Some(result);
+        verdict
+    }
+
+    fn finish(self: Box<Self>, failure: Option<StorageError>) {
+        metrics::histogram!("latchway_database_seconds", "work" => self.name).record(self.since.elapsed().as_secs_f64());
+        let answer = match (failure, self.result) {
+            (Some(failure), _) => Err(failure.into()),
+            (None, Some(Ok(value))) => Ok(value),
+            (None, Some(Err(Refusal::RollBack(error) | Refusal::Commit(error)))) => Err(error),
+            (None, None) => Err(StorageError::Panicked(self.name).into()),
+        };
+        // Whoever asked may have gone away; what was committed stays committed.
+        let _ = self.reply.send(answer);
+    }
+}

@@ -1,0 +1,80 @@
+use crate::domain::InvalidRow;
+
+/// What can go wrong between us and the database. What it says is for the log, never for the wire.
+#[derive(Debug, thiserror::Error)]
+pub enum StorageError {
+    /// More writes wait than the configuration allows.
+    #[error("the database's queue is full")]
+    Busy,
+    /// It took longer than `[database] timeout_seconds`.
+    #[error("the database did not answer in time")]
+    Timeout,
+    #[error("the database cannot be reached: {0}")]
+    Unavailable(String),
+    /// Another row has the same unique value.
+    #[error("{0}")]
+    Conflict(String),
+    #[error(transparent)]
+    InvalidRow(#[from] InvalidRow),
+    #[error("the database refused: {0}")]
+    Query(diesel::result::Error),
+    /// The work itself panicked; its transaction was rolled back.
+    #[error("the work {0} panicked")]
+    Panicked(&'static str),
+}
+
+impl From<diesel::result::Error> for StorageError {
+    fn from(error: diesel::result::Error) -> Self {
+        use diesel::result::{DatabaseErrorKind as Kind, Error};
+        match &error {
+            Error::DatabaseError(Kind::UniqueViolation, info) => Self::Conflict(info.message().to_owned()),
+            Error::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, info) => {
+                Self::Unavailable(info.message().to_owned())
+            }
+            Error::DatabaseError(_, info) if info.message().contains("database is locked") => Self::Timeout,
+            Error::DatabaseError(_, info) if info.message().contains("statement timeout") => Self::Timeout,
+            Error::BrokenTransactionManager => Self::Unavailable("the transaction broke".to_owned()),
+            _ => Self::Query(error),
+        }
+    }
+}
+
+impl StorageError {
+    /// Whether the same work, done again at once, may well succeed.
+    pub(super) fn is_passing(&self) -> bool {
+        use diesel::result::{DatabaseErrorKind as Kind, Error};
+        match self {
+            Self::Query(Error::DatabaseError(Kind::SerializationFailure, _)) => true,
+            Self::Query(Error::DatabaseError(_, info)) => info.message().contains("deadlock detected"),
+            _ => false,
+        }
+    }
+
+    /// Whether the connection is of no further use.
+    pub(super) fn breaks_connection(&self) -> bool {
+        use diesel::result::Error;
+        match self {
+            Self::Unavailable(_) | Self::Panicked(_) => true,
+            Self::Query(Error::DatabaseError(_, info)) => info.message().contains("connection closed"),
+            Self::Query(Error::QueryBuilderError(_) | Error::SerializationError(_) | Error::DeserializationError(_)) => {
+                false
+            }
+            _ => false,
+        }
+    }
+}
+
+/// How a write ends when it does not succeed: what of it survives.
+#[derive(Debug)]
+pub enum Refusal<E> {
+    /// Nothing; what `?` makes of an error.
+    RollBack(E),
+    /// All that was written: a revocation after a replay must outlive the refusal that it comes with.
+    Commit(E),
+}
+
+impl<E> From<E> for Refusal<E> {
+    fn from(error: E) -> Self {
+        Self::RollBack(error)
+    }
+}

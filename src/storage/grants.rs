@@ -1,0 +1,119 @@
+use diesel::prelude::*;
+
+use super::conn::on;
+use super::row::Place;
+use super::schema::grants;
+use super::{Conn, StorageError, Tx};
+use crate::domain::{Grant, GrantStage, InvalidRow};
+use crate::support::{Id, Seconds};
+
+#[derive(Queryable)]
+pub(super) struct Row {
+    id: Vec<u8>,
+    client_id: String,
+    user_id: Vec<u8>,
+    session_id: Option<Vec<u8>>,
+    scope: String,
+    resources: String,
+    nonce: Option<String>,
+    auth_time: i64,
+    created_at: i64,
+    expires_at: i64,
+    revoked_at: Option<i64>,
+}
+
+impl TryFrom<Row> for Grant {
+    type Error = InvalidRow;
+
+    fn try_from(row: Row) -> Result<Self, InvalidRow> {
+        let place = Place { table: "grants", key: format!("{:02x?}", row.id) };
+        Ok(Self {
+            id: place.id(row.id)?,
+            client_id: row.client_id,
+            user_id: place.id(row.user_id)?,
+            session_id: place.optional_id(row.session_id)?,
+            scope: place.scopes(&row.scope)?,
+            resources: Place::<String>::list(&row.resources),
+            nonce: row.nonce,
+            auth_time: row.auth_time,
+            created_at: row.created_at,
+            expires_at: row.expires_at,
+            stage: row.revoked_at.map_or(GrantStage::Live, |at| GrantStage::Revoked { at }),
+        })
+    }
+}
+
+pub fn insert(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), StorageError> {
+    on!(tx.writer()?, c => diesel::insert_into(grants::table)
+        .values((
+            grants::id.eq(grant.id.as_bytes().as_slice()),
+            grants::client_id.eq(&grant.client_id),
+            grants::user_id.eq(grant.user_id.as_bytes().as_slice()),
+            grants::session_id.eq(grant.session_id.as_ref().map(|id| id.as_bytes().as_slice())),
+            grants::scope.eq(grant.scope.to_string()),
+            grants::resources.eq(grant.resources.join(" ")),
+            grants::nonce.eq(&grant.nonce),
+            grants::auth_time.eq(grant.auth_time),
+            grants::created_at.eq(grant.created_at),
+            grants::expires_at.eq(grant.expires_at),
+        ))
+        .execute(c))?;
+    Ok(())
+}
+
+/// Revokes one family; `true` if it was live. Everything that came of it is refused from then on.
+pub fn revoke(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<bool, StorageError> {
+    let revoked = on!(tx.writer()?, c => diesel::update(
+        grants::table.find(id.as_bytes().as_slice()).filter(grants::revoked_at.is_null()))
+        .set(grants::revoked_at.eq(now))
+        .execute(c))?;
+    Ok(revoked == 1)
+}
+
+/// Revokes all that a person allowed to one client.
+pub fn revoke_for_client(tx: &mut Tx<'_>, user_id: Id, client_id: &str, now: Seconds) -> Result<usize, StorageError> {
+    Ok(on!(tx.writer()?, c => diesel::update(
+        grants::table
+            .filter(grants::user_id.eq(user_id.as_bytes().as_slice()))
+            .filter(grants::client_id.eq(client_id))
+            .filter(grants::revoked_at.is_null()))
+        .set(grants::revoked_at.eq(now))
+        .execute(c))?)
+}
+
+/// Revokes all that a person ever allowed.
+pub fn revoke_for_user(tx: &mut Tx<'_>, user_id: Id, now: Seconds) -> Result<usize, StorageError> {
+    Ok(on!(tx.writer()?, c => diesel::update(
+        grants::table.filter(grants::user_id.eq(user_id.as_bytes().as_slice())).filter(grants::revoked_at.is_null()))
+        .set(grants::revoked_at.eq(now))
+        .execute(c))?)
+}
+
+/// Revokes what a person allowed in one session and what was not to outlive it.
+pub fn revoke_for_session(tx: &mut Tx<'_>, user_id: Id, session_id: Id, now: Seconds) -> Result<usize, StorageError> {
+    let rows = on!(tx.writer()?, c => grants::table
+        .filter(grants::user_id.eq(user_id.as_bytes().as_slice()))
+        .filter(grants::session_id.eq(session_id.as_bytes().as_slice()))
+        .filter(grants::revoked_at.is_null())
+        .load::<Row>(c))?;
+    let mut revoked = 0;
+    for row in rows {
+        let grant = Grant::try_from(row)?;
+        if !grant.is_offline() && revoke(tx, grant.id, now)? {
+            revoked += 1;
+        }
+    }
+    Ok(revoked)
+}
+
+/// A person's families that still stand, newest first.
+pub fn list_live(conn: &mut Conn, user_id: Id, now: Seconds) -> Result<Vec<Grant>, StorageError> {
+    let rows = on!(conn, c => grants::table
+        .filter(grants::user_id.eq(user_id.as_bytes().as_slice()))
+        .filter(grants::revoked_at.is_null())
+        .filter(grants::expires_at.gt(now))
+        .order(grants::id.desc())
+        .limit(1000)
+        .load::<Row>(c))?;
+    Ok(rows.into_iter().map(Grant::try_from).collect::<Result<_, _>>()?)
+}

@@ -1,0 +1,36 @@
+//! Everything that is kept. The only room that knows SQL; both databases, one code.
+//!
+//! Reads take a [`Conn`], writes a [`Tx`]: a write cannot be called outside [`Db::write`].
+
+pub mod access_tokens;
+pub mod assertions;
+pub mod audit_events;
+pub mod authorizations;
+pub mod cleanup;
+pub mod clients;
+pub mod codes;
+mod conn;
+pub mod consents;
+mod db;
+mod error;
+pub mod grants;
+pub mod keys;
+pub mod links;
+mod migrations;
+mod postgres;
+pub mod refresh_tokens;
+mod row;
+mod schema;
+pub mod scopes;
+pub mod sessions;
+pub mod settings;
+mod sqlite;
+pub mod throttles;
+mod tx;
+pub mod users;
+
+pub use conn::Conn;
+pub use db::{Db, DbOptions};
+pub use error::{Refusal, StorageError};
+pub use migrations::MigrationStatus;
+pub use tx::{Issue, Issued, Tx};

@@ -1,0 +1,113 @@
+use diesel::prelude::*;
+
+use super::conn::on;
+use super::row::Place;
+use super::schema::sessions;
+use super::{Conn, StorageError, Tx, users};
+use crate::domain::{InvalidRow, Session, SessionStage, User};
+use crate::support::{Id, Seconds};
+
+#[derive(Queryable)]
+struct Row {
+    id: Vec<u8>,
+    secret_hash: Vec<u8>,
+    user_id: Vec<u8>,
+    auth_time: i64,
+    created_at: i64,
+    last_seen_at: i64,
+    expires_at: i64,
+    ended_at: Option<i64>,
+    user_agent: String,
+    address: String,
+}
+
+impl TryFrom<Row> for Session {
+    type Error = InvalidRow;
+
+    fn try_from(row: Row) -> Result<Self, InvalidRow> {
+        let place = Place { table: "sessions", key: "(unread)" };
+        Ok(Self {
+            id: place.id(row.id)?,
+            secret_hash: row.secret_hash,
+            user_id: place.id(row.user_id)?,
+            auth_time: row.auth_time,
+            created_at: row.created_at,
+            last_seen_at: row.last_seen_at,
+            expires_at: row.expires_at,
+            stage: row.ended_at.map_or(SessionStage::Live, |at| SessionStage::Ended { at }),
+            user_agent: row.user_agent,
+            address: row.address,
+        })
+    }
+}
+
+pub fn find(conn: &mut Conn, id: Id) -> Result<Option<Session>, StorageError> {
+    let row = on!(conn, c => sessions::table.find(id.as_bytes().as_slice()).first::<Row>(c).optional())?;
+    Ok(row.map(Session::try_from).transpose()?)
+}
+
+/// A session with the person whose it is.
+pub fn find_with_user(conn: &mut Conn, id: Id) -> Result<Option<(Session, User)>, StorageError> {
+    let Some(session) = find(conn, id)? else { return Ok(None) };
+    let user = users::find(conn, session.user_id)?;
+    Ok(user.map(|user| (session, user)))
+}
+
+/// A person's sessions that still stand, the last used first.
+pub fn list_live(conn: &mut Conn, user_id: Id, now: Seconds) -> Result<Vec<Session>, StorageError> {
+    let rows = on!(conn, c => sessions::table
+        .filter(sessions::user_id.eq(user_id.as_bytes().as_slice()))
+        .filter(sessions::ended_at.is_null())
+        .filter(sessions::expires_at.gt(now))
+        .order(sessions::last_seen_at.desc())
+        .limit(100)
+        .load::<Row>(c))?;
+    Ok(rows.into_iter().map(Session::try_from).collect::<Result<_, _>>()?)
+}
+
+pub fn insert(tx: &mut Tx<'_>, session: &Session) -> Result<(), StorageError> {
+    on!(tx.writer()?, c => diesel::insert_into(sessions::table)
+        .values((
+            sessions::id.eq(session.id.as_bytes().as_slice()),
+            sessions::secret_hash.eq(&session.secret_hash),
+            sessions::user_id.eq(session.user_id.as_bytes().as_slice()),
+            sessions::auth_time.eq(session.auth_time),
+            sessions::created_at.eq(session.created_at),
+            sessions::last_seen_at.eq(session.last_seen_at),
+            sessions::expires_at.eq(session.expires_at),
+            sessions::user_agent.eq(&session.user_agent),
+            sessions::address.eq(&session.address),
+        ))
+        .execute(c))?;
+    Ok(())
+}
+
+/// Ends one session; `true` if it stood.
+pub fn end(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<bool, StorageError> {
+    let ended = on!(tx.writer()?, c => diesel::update(
+        sessions::table.find(id.as_bytes().as_slice()).filter(sessions::ended_at.is_null()))
+        .set(sessions::ended_at.eq(now))
+        .execute(c))?;
+    Ok(ended == 1)
+}
+
+/// Ends all sessions of a person, except perhaps one.
+pub fn end_all(tx: &mut Tx<'_>, user_id: Id, except: Option<Id>, now: Seconds) -> Result<usize, StorageError> {
+    let kept = except.map_or(Vec::new(), |id| id.as_bytes().to_vec());
+    Ok(on!(tx.writer()?, c => diesel::update(
+        sessions::table
+            .filter(sessions::user_id.eq(user_id.as_bytes().as_slice()))
+            .filter(sessions::id.ne(kept))
+            .filter(sessions::ended_at.is_null()))
+        .set(sessions::ended_at.eq(now))
+        .execute(c))?)
+}
+
+/// Notes that a session was used, and how long it now lasts.
+pub fn touch(tx: &mut Tx<'_>, id: Id, now: Seconds, expires_at: Seconds) -> Result<(), StorageError> {
+    on!(tx.writer()?, c => diesel::update(
+        sessions::table.find(id.as_bytes().as_slice()).filter(sessions::ended_at.is_null()))
+        .set((sessions::last_seen_at.eq(now), sessions::expires_at.eq(expires_at)))
+        .execute(c))?;
+    Ok(())
+}

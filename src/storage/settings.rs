@@ -1,0 +1,18 @@
+use diesel::prelude::*;
+
+use super::conn::on;
+use super::schema::settings;
+use super::{Conn, StorageError, Tx};
+
+pub fn get(conn: &mut Conn, name: &str) -> Result<Option<String>, StorageError> {
+    Ok(on!(conn, c => settings::table.find(name).select(settings::value).first(c).optional())?)
+}
+
+/// Sets what was never set. `false`: it was.
+pub fn set_once(tx: &mut Tx<'_>, name: &str, value: &str) -> Result<bool, StorageError> {
+    let inserted = on!(tx.writer()?, c => diesel::insert_into(settings::table)
+        .values((settings::name.eq(name), settings::value.eq(value)))
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    Ok(inserted == 1)
+}

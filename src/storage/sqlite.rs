@@ -1,0 +1,189 @@
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::{Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use diesel::{Connection, SqliteConnection};
+
+use super::db::{DbOptions, IssueJob, Job, Verdict, Work};
+use super::tx::{Issued, Seen, Shared, issue_all};
+use super::{Conn, StorageError, Tx};
+use crate::support::Clock;
+
+/// Work that shares one commit at most.
+const BATCH: usize = 256;
+
+/// SQLite: one thread that writes, in groups; reads wherever they are wanted.
+pub(super) struct Sqlite {
+    path: String,
+    timeout: Duration,
+    readers: Mutex<Vec<Conn>>,
+    queue: Option<SyncSender<Job>>,
+    writer: Option<JoinHandle<()>>,
+}
+
+impl Sqlite {
+    pub fn open(path: &str, options: &DbOptions, clock: Clock) -> Result<Self, StorageError> {
+        create_private(path)?;
+        let writer = connect(path, options.timeout, Purpose::Write)?;
+        let (queue, jobs) = sync_channel(options.queue);
+        let mut writer = Writer { conn: writer, jobs, timeout: options.timeout, clock };
+        let thread = std::thread::Builder::new()
+            .name("sqlite-writer".to_owned())
+            .spawn(move || writer.run())
+            .map_err(|e| StorageError::Unavailable(e.to_string()))?;
+        Ok(Self {
+            path: path.to_owned(),
+            timeout: options.timeout,
+            readers: Mutex::new(Vec::new()),
+            queue: Some(queue),
+            writer: Some(thread),
+        })
+    }
+
+    pub fn send(&self, job: Job) -> Result<(), StorageError> {
+        let Some(queue) = &self.queue else { return Err(StorageError::Busy) };
+        queue.try_send(job).map_err(|e| match e {
+            TrySendError::Full(_) => StorageError::Busy,
+            TrySendError::Disconnected(_) => StorageError::Unavailable("the writer has ended".to_owned()),
+        })
+    }
+
+    pub fn connect(&self) -> Result<Conn, StorageError> {
+        connect(&self.path, self.timeout, Purpose::Write)
+    }
+
+    pub fn read<T>(&self, work: &mut dyn FnMut(&mut Conn) -> Result<T, StorageError>) -> Result<T, StorageError> {
+        let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let mut conn = match idle {
+            Some(conn) => conn,
+            None => connect(&self.path, self.timeout, Purpose::Read)?,
+        };
+        let result = work(&mut conn)?;
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(conn);
+        Ok(result)
+    }
+}
+
+impl Drop for Sqlite {
+    /// What is queued is still written.
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(writer) = self.writer.take() {
+            let _ = writer.join();
+        }
+    }
+}
+
+/// The file holds secrets' hashes and names: nobody but its owner reads it.
+fn create_private(path: &str) -> Result<(), StorageError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    if let Some(folder) = std::path::Path::new(path).parent() {
+        std::fs::create_dir_all(folder)
+            .map_err(|e| StorageError::Unavailable(format!("cannot make the folder {}: {e}", folder.display())))?;
+    }
+    std::fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(path)
+        .map(|_| ())
+        .map_err(|e| StorageError::Unavailable(format!("cannot open {path}: {e}")))
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Read,
+    Write,
+}
+
+fn connect(path: &str, timeout: Duration, purpose: Purpose) -> Result<Conn, StorageError> {
+    let sqlite = SqliteConnection::establish(path).map_err(|e| StorageError::Unavailable(e.to_string()))?;
+    let mut conn = Conn::Sqlite(Box::new(sqlite));
+    let cache_kib = if purpose == Purpose::Write { 8192 } else { 2048 };
+    // The timeout comes first: changing the journal mode may have to wait for another process.
+    conn.batch(&format!(
+        "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
+         PRAGMA cache_size = -{cache_kib}; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864",
+        timeout.as_millis()
+    ))?;
+    if purpose == Purpose::Read {
+        conn.batch("PRAGMA query_only = ON")?;
+    }
+    Ok(conn)
+}
+
+struct Writer {
+    conn: Conn,
+    jobs: Receiver<Job>,
+    timeout: Duration,
+    clock: Clock,
+}
+
+impl Writer {
+    fn run(&mut self) {
+        while let Ok(first) = self.jobs.recv() {
+            let (mut works, mut issues) = (Vec::new(), Vec::new());
+            let mut sort = |job| match job {
+                Job::Work(work) => works.push(work),
+                Job::Issue(issue) => issues.push(*issue),
+            };
+            sort(first);
+            for job in self.jobs.try_iter().take(BATCH - 1) {
+                sort(job);
+            }
+            metrics::histogram!("latchway_database_batch").record((works.len() + issues.len()) as f64);
+            self.commit_together(works, issues);
+        }
+    }
+
+    /// One transaction for all; every answer leaves after the commit.
+    fn commit_together(&mut self, works: Vec<Box<dyn Work>>, issues: Vec<IssueJob>) {
+        let (late, mut works): (Vec<_>, Vec<_>) = works.into_iter().partition(|work| work.is_late(self.timeout));
+        for work in late {
+            work.finish(Some(StorageError::Timeout));
+        }
+        let mut outcomes = Vec::new();
+        let committed = self.conn.batch("BEGIN IMMEDIATE").map_err(StorageError::from).and_then(|()| {
+            self.run_all(&mut works, &issues, &mut outcomes)?;
+            self.conn.batch("COMMIT").map_err(StorageError::from)
+        });
+        let failure = committed.err();
+        if let Some(error) = &failure {
+            tracing::error!(%error, "a group of writes could not be committed");
+            let _ = self.conn.batch("ROLLBACK");
+        }
+        let failed = || failure.as_ref().map(|e| StorageError::Unavailable(e.to_string()));
+        for work in works {
+            work.finish(failed());
+        }
+        for (n, job) in issues.into_iter().enumerate() {
+            let answer = match failed() {
+                Some(error) => Err(error),
+                None => Ok(outcomes.get(n).copied().unwrap_or(Issued::ClientChanged)),
+            };
+            let _ = job.reply.send(answer);
+        }
+    }
+
+    fn run_all(
+        &mut self,
+        works: &mut [Box<dyn Work>],
+        issues: &[IssueJob],
+        outcomes: &mut Vec<Issued>,
+    ) -> Result<(), StorageError> {
+        let mut seen = Seen::default();
+        for work in works {
+            let mut tx = Tx::new(&mut self.conn, Shared::Yes, &mut seen);
+            match work.run(&mut tx) {
+                Verdict::Keep => tx.keep()?,
+                Verdict::Undo | Verdict::Retry | Verdict::Broken => tx.undo()?,
+            }
+        }
+        if !issues.is_empty() {
+            let issues: Vec<_> = issues.iter().map(|job| &job.issue).collect();
+            *outcomes = issue_all(&mut self.conn, &mut seen, &issues, self.clock.now())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,110 @@
+use diesel::prelude::*;
+
+use super::conn::on;
+use super::row::Place;
+use super::schema::users;
+use super::{Conn, StorageError, Tx};
+use crate::domain::{InvalidRow, User, UserStatus, normalize_email, normalize_username};
+use crate::support::{Id, Seconds};
+
+#[derive(Queryable)]
+struct Row {
+    id: Vec<u8>,
+    username: String,
+    email: Option<String>,
+    email_verified_at: Option<i64>,
+    name: Option<String>,
+    role: String,
+    status: String,
+    password_hash: Option<String>,
+    password_changed_at: i64,
+    created_at: i64,
+    updated_at: i64,
+}
+
+impl TryFrom<Row> for User {
+    type Error = InvalidRow;
+
+    fn try_from(row: Row) -> Result<Self, InvalidRow> {
+        let place = Place { table: "users", key: row.username.clone() };
+        Ok(Self {
+            id: place.id(row.id)?,
+            username: row.username,
+            email: row.email,
+            email_verified_at: row.email_verified_at,
+            name: row.name,
+            role: place.word(&row.role)?,
+            status: place.word(&row.status)?,
+            password_hash: row.password_hash,
+            password_changed_at: row.password_changed_at,
+            created_at: row.created_at,
+            updated_at: row.updated_at,
+        })
+    }
+}
+
+pub fn find(conn: &mut Conn, id: Id) -> Result<Option<User>, StorageError> {
+    let row = on!(conn, c => users::table.find(id.as_bytes().as_slice()).first::<Row>(c).optional())?;
+    Ok(row.map(User::try_from).transpose()?)
+}
+
+/// By user name or by e-mail address, in whatever spelling a person typed it.
+pub fn find_by_login(conn: &mut Conn, login: &str) -> Result<Option<User>, StorageError> {
+    let row = if let Some(username) = normalize_username(login) {
+        on!(conn, c => users::table.filter(users::username.eq(&username)).first::<Row>(c).optional())?
+    } else if let Some(email) = normalize_email(login) {
+        on!(conn, c => users::table.filter(users::email.eq(&email)).first::<Row>(c).optional())?
+    } else {
+        None
+    };
+    Ok(row.map(User::try_from).transpose()?)
+}
+
+pub fn list(conn: &mut Conn) -> Result<Vec<User>, StorageError> {
+    let rows = on!(conn, c => users::table.order(users::username).load::<Row>(c))?;
+    Ok(rows.into_iter().map(User::try_from).collect::<Result<_, _>>()?)
+}
+
+/// Adds a user. [`StorageError::Conflict`] if the user name or the e-mail address is taken.
+pub fn insert(tx: &mut Tx<'_>, user: &User) -> Result<(), StorageError> {
+    on!(tx.writer()?, c => diesel::insert_into(users::table)
+        .values((
+            users::id.eq(user.id.as_bytes().as_slice()),
+            users::username.eq(&user.username),
+            users::email.eq(&user.email),
+            users::email_verified_at.eq(user.email_verified_at),
+            users::name.eq(&user.name),
+            users::role.eq(user.role.as_str()),
+            users::status.eq(user.status.as_str()),
+            users::password_hash.eq(&user.password_hash),
+            users::password_changed_at.eq(user.password_changed_at),
+            users::created_at.eq(user.created_at),
+            users::updated_at.eq(user.updated_at),
+        ))
+        .execute(c))?;
+    Ok(())
+}
+
+pub fn set_status(tx: &mut Tx<'_>, id: Id, status: UserStatus, now: Seconds) -> Result<(), StorageError> {
+    on!(tx.writer()?, c => diesel::update(users::table.find(id.as_bytes().as_slice()))
+        .set((users::status.eq(status.as_str()), users::updated_at.eq(now)))
+        .execute(c))?;
+    Ok(())
+}
+
+/// Another password. What it ends besides is the caller's to decide.
+pub fn set_password(tx: &mut Tx<'_>, id: Id, hash: &str, now: Seconds) -> Result<(), StorageError> {
+    on!(tx.writer()?, c => diesel::update(users::table.find(id.as_bytes().as_slice()))
+        .set((users::password_hash.eq(hash), users::password_changed_at.eq(now), users::updated_at.eq(now)))
+        .execute(c))?;
+    Ok(())
+}
+
+/// The same password under today's parameters, if it has not been changed meanwhile.
+pub fn rehash(tx: &mut Tx<'_>, id: Id, old: &str, new: &str) -> Result<(), StorageError> {
+    on!(tx.writer()?, c => diesel::update(
+        users::table.find(id.as_bytes().as_slice()).filter(users::password_hash.eq(old)))
+        .set(users::password_hash.eq(new))
+        .execute(c))?;
+    Ok(())
+}

@@ -1,0 +1,12 @@
+//! The ground floor: time, randomness, identifiers and secrets. Nothing here knows OAuth.
+
+mod clock;
+mod id;
+mod rng;
+mod secret;
+pub mod text;
+
+pub use clock::{Clock, Seconds};
+pub use id::Id;
+pub use rng::Rng;
+pub use secret::{Digest, Handle, HandleError, constant_time_eq, random_token, sha256};
