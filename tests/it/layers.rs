@@ -8,6 +8,9 @@ const GROUND: &[&str] = &["storage", "config", "domain", "protocol", "support", 
 /// What requests are served with. None of them imports another.
 const SERVICES: &[&str] = &["identity", "keys", "defense", "audit"];
 
+/// What the rooms that serve have in common.
+const SHARED: &[&str] = &["app", "fault", "flow"];
+
 /// What is served. None of them imports another.
 const SERVED: &[&str] = &["pages", "admin", "oauth", "oidc", "federation", "api", "mock"];
 
@@ -23,12 +26,12 @@ fn allowed(room: &str) -> Vec<&'static str> {
         "storage" => vec!["config", "domain", "protocol", "support", "metrics"],
         "resource_server" => vec!["protocol", "support"],
         room if SERVICES.contains(&room) => GROUND.to_vec(),
-        "app" => [GROUND, SERVICES].concat(),
-        "jobs" => [GROUND, SERVICES, &["app"]].concat(),
-        room if DOORS.contains(&room) => [GROUND, SERVICES, DOORS, &["app"]].concat(),
-        room if SERVED.contains(&room) => [GROUND, SERVICES, DOORS, &["app"]].concat(),
-        "http" => [GROUND, SERVICES, SERVED, DOORS, &["app", "jobs"]].concat(),
-        "cli" | "lib" | "main" => [GROUND, SERVICES, SERVED, DOORS, &["app", "jobs", "http", "cli"]].concat(),
+        "fault" => GROUND.to_vec(),
+        "app" => [GROUND, SERVICES, &["fault"]].concat(),
+        "flow" | "jobs" => [GROUND, SERVICES, &["app", "fault"]].concat(),
+        room if DOORS.contains(&room) || SERVED.contains(&room) => [GROUND, SERVICES, SHARED, DOORS].concat(),
+        "http" => [GROUND, SERVICES, SHARED, DOORS, SERVED, &["jobs"]].concat(),
+        "cli" | "lib" | "main" => [GROUND, SERVICES, SHARED, DOORS, SERVED, &["jobs", "http", "cli"]].concat(),
         _ => panic!("there is no room {room}: add it to the table in tests/it/layers.rs"),
     }
 }
