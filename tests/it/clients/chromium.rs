@@ -1,0 +1,39 @@
+//! Headless Chromium: the script says what would make each scenario fail. Screenshots go to `target/screenshots`.
+
+use super::environment;
+use crate::harness::*;
+
+fn run_browser(scenario: &str, db: Db, environment: &[(&str, String)]) {
+    let screenshots = target().join("screenshots").display().to_string();
+    let mut borrowed: Vec<(&str, &str)> = environment.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    borrowed.push(("SCENARIO", scenario));
+    // The pages look the same on both databases: one set of pictures is enough.
+    if db == Db::Sqlite {
+        borrowed.push(("SCREENSHOTS", &screenshots));
+    }
+    run_script("node/browser.mjs", &borrowed);
+}
+
+/// Set-up link, first administrator, playground from start to end: all that a newcomer sees.
+async fn newcomer(db: Db) {
+    let server = Server::start_dev(db);
+    let log = server.log();
+    let setup = log.split_whitespace().find(|word| word.contains("/setup?token="));
+    let setup = setup.unwrap_or_else(|| panic!("`serve --dev` prints a set-up link:\n{log}"));
+    assert!(log.contains("/playground"), "`serve --dev` prints the address of the playground:\n{log}");
+    let environment = [("ISSUER", server.issuer.clone()), ("SETUP", setup.to_owned())];
+    run_browser("newcomer", db, &environment);
+}
+
+/// Login, consent, account, logout, as a person meets them who comes from an app.
+async fn person(db: Db) {
+    let server = Server::shared(db);
+    let spec = Spec::confidential().name("Demo Notes").redirect("http://127.0.0.1/cb");
+    let (client, user, other) = (spec.create(server), User::new(server), User::new(server));
+    let mut environment = environment(server, &client, &user);
+    environment.push(("OTHER_LOGIN", other.username));
+    environment.push(("OTHER_PASSWORD", other.password));
+    run_browser("person", db, &environment);
+}
+
+both![newcomer, person];

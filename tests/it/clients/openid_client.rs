@@ -1,0 +1,14 @@
+//! npm `openid-client`: the script says what would make it fail.
+
+use super::{app, run_flow};
+use crate::harness::*;
+
+async fn whole_flow_confidential(server: Shared) {
+    run_flow("node/openid-client.mjs", server, &app(server));
+}
+
+async fn whole_flow_public(server: Shared) {
+    run_flow("node/openid-client.mjs", server, &Client::public(server));
+}
+
+both![whole_flow_confidential, whole_flow_public];

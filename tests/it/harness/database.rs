@@ -1,0 +1,126 @@
+//! The two databases: a fresh one for each server, and a look into its tables.
+
+use std::path::Path;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Text};
+use serde_json::Value;
+use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
+use url::Url;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Db {
+    Sqlite,
+    Postgres,
+}
+
+/// One database of one server.
+#[derive(Debug)]
+pub enum Database {
+    Sqlite { url: String, file: String },
+    Postgres { url: String, name: String },
+}
+
+impl Database {
+    pub fn create(db: Db, dir: &Path) -> Self {
+        match db {
+            Db::Sqlite => {
+                let file = dir.join("latchway.db").display().to_string();
+                Self::Sqlite { url: format!("sqlite://{file}"), file }
+            }
+            Db::Postgres => {
+                static COUNTER: AtomicU32 = AtomicU32::new(0);
+                let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+                let name = format!("latchway_{}_{number}", std::process::id());
+                postgres(&admin_url(), &format!("CREATE DATABASE {name}"));
+                let mut url = Url::parse(&admin_url()).expect("LATCHWAY_TEST_POSTGRES is a URL");
+                url.set_path(&name);
+                Self::Postgres { url: url.to_string(), name }
+            }
+        }
+    }
+
+    pub fn url(&self) -> &str {
+        match self {
+            Self::Sqlite { url, .. } | Self::Postgres { url, .. } => url,
+        }
+    }
+
+    pub fn drop_it(&self) {
+        if let Self::Postgres { name, .. } = self {
+            postgres(&admin_url(), &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
+        }
+    }
+
+    /// The rows of a table as JSON objects, for a condition in SQL such as `client_id = 'x'`.
+    pub fn rows(&self, table: &str, condition: &str) -> Vec<Value> {
+        let texts = match self {
+            Self::Sqlite { file, .. } => sqlite_rows(file, table, condition),
+            Self::Postgres { url, .. } => {
+                postgres(url, &format!("SELECT row_to_json(t)::text FROM {table} t WHERE {condition}"))
+            }
+        };
+        texts.iter().map(|text| serde_json::from_str(text).expect("a row in JSON")).collect()
+    }
+
+    /// The names of all tables.
+    pub fn tables(&self) -> Vec<String> {
+        match self {
+            Self::Sqlite { file, .. } => {
+                sqlite(file, "SELECT name AS text FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+            }
+            Self::Postgres { url, .. } => {
+                postgres(url, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'")
+            }
+        }
+    }
+}
+
+fn admin_url() -> String {
+    std::env::var("LATCHWAY_TEST_POSTGRES")
+        .expect("LATCHWAY_TEST_POSTGRES is not set: run `scripts/test`, which starts a PostgreSQL for the tests")
+}
+
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    text: String,
+}
+
+fn sqlite(file: &str, query: &str) -> Vec<String> {
+    let mut connection = SqliteConnection::establish(file).expect("the server's SQLite file");
+    sql_query("PRAGMA busy_timeout = 5000").execute(&mut connection).expect("a pragma");
+    let lines: Vec<Line> = sql_query(query).load(&mut connection).expect(query);
+    lines.into_iter().map(|line| line.text).collect()
+}
+
+fn sqlite_rows(file: &str, table: &str, condition: &str) -> Vec<String> {
+    let columns = sqlite(file, &format!("SELECT name AS text FROM pragma_table_info('{table}')"));
+    assert!(!columns.is_empty(), "there is no table {table}");
+    let pairs: Vec<String> = columns
+        .iter()
+        .map(|name| format!("'{name}', CASE typeof(\"{name}\") WHEN 'blob' THEN hex(\"{name}\") ELSE \"{name}\" END"))
+        .collect();
+    sqlite(file, &format!("SELECT json_object({}) AS text FROM {table} WHERE {condition}", pairs.join(", ")))
+}
+
+/// The first column of each row. On a thread of its own, because tests are inside a runtime already.
+fn postgres(url: &str, query: &str) -> Vec<String> {
+    std::thread::scope(|scope| scope.spawn(|| postgres_blocking(url, query)).join().expect("a PostgreSQL query"))
+}
+
+fn postgres_blocking(url: &str, query: &str) -> Vec<String> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let (client, connection): (Client, _) = tokio_postgres::connect(url, NoTls).await.expect("PostgreSQL answers");
+        let driver = tokio::spawn(connection);
+        let messages = client.simple_query(query).await.expect(query);
+        drop(client);
+        driver.await.expect("the driver ends").expect("the connection ends well");
+        let row = |message| match message {
+            SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+            _ => None,
+        };
+        messages.into_iter().filter_map(row).collect()
+    })
+}

@@ -1,0 +1,273 @@
+//! The real binary as a child process, and its command line.
+
+use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::database::{Database, Db};
+use super::guard;
+
+/// What differs from the defaults in tests: limits so high that tests cannot meet them by accident.
+const CONFIG: &[(&str, &str)] = &[
+    ("database.migrate_on_start", "true"),
+    ("database.pool_size", "4"),
+    ("keys.encryption_key", "bGF0Y2h3YXktdGVzdHMta2V5LW9mLTMyLWJ5dGVzISE"),
+    ("limits.authorize_per_address_per_minute", "1000000"),
+    ("limits.client_auth_failures", "1000000"),
+    ("limits.introspect_misses_per_minute", "1000000"),
+    ("limits.login_failures_per_account", "1000000"),
+    ("limits.login_failures_per_address", "1000000"),
+    ("log.format", "json"),
+    ("log.level", "latchway=debug,info"),
+    ("server.shutdown_delay_seconds", "0"),
+    ("server.workers", "2"),
+    ("sessions.max_transactions", "1000000"),
+];
+
+/// A running Latchway with its own directory and database. Dropping it stops it.
+pub struct Server {
+    pub issuer: String,
+    pub database: Database,
+    pub dir: PathBuf,
+    env: BTreeMap<String, String>,
+    serve: Vec<String>,
+    port: u16,
+    child: Mutex<Option<Child>>,
+    log: Arc<Mutex<String>>,
+}
+
+/// A command that ended with another status than 0.
+#[derive(Debug)]
+pub struct CliFailure {
+    /// What it wrote to stdout and stderr.
+    pub output: String,
+}
+
+impl Server {
+    /// The server that all ordinary tests on this database share, started by the first of them.
+    pub fn shared(db: Db) -> &'static Self {
+        static SQLITE: OnceLock<Server> = OnceLock::new();
+        static POSTGRES: OnceLock<Server> = OnceLock::new();
+        match db {
+            Db::Sqlite => SQLITE.get_or_init(|| Self::start(db, &[])),
+            Db::Postgres => POSTGRES.get_or_init(|| Self::start(db, &[])),
+        }
+    }
+
+    /// A server with configuration of its own: `[("tokens.code_seconds", "1")]`.
+    pub fn start(db: Db, config: &[(&str, &str)]) -> Self {
+        let server = Self::prepare(db, config, &[]);
+        server.spawn();
+        server
+    }
+
+    /// `serve --dev`, as a newcomer runs it.
+    pub fn start_dev(db: Db) -> Self {
+        let server = Self::prepare(db, &[], &["--dev"]);
+        server.spawn();
+        server
+    }
+
+    fn prepare(db: Db, config: &[(&str, &str)], flags: &[&str]) -> Self {
+        let dir = tempfile::Builder::new().prefix("lw-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+        let dir = dir.keep();
+        guard::remove_at_end(&dir);
+        let database = Database::create(db, &dir);
+        let (port, metrics) = (free_port(), free_port());
+        let issuer = format!("http://127.0.0.1:{port}");
+
+        let mut env: BTreeMap<String, String> = std::env::vars()
+            .filter(|(name, _)| ["HOME", "LANG", "LLVM_PROFILE_FILE", "PATH", "TMPDIR"].contains(&name.as_str()))
+            .collect();
+        let mut set = |key: &str, value: &str| env.insert(variable(key), value.to_owned());
+        set("server.listen", &format!("127.0.0.1:{port}"));
+        set("server.metrics_listen", &format!("127.0.0.1:{metrics}"));
+        set("database.url", database.url());
+        for (key, value) in CONFIG {
+            set(key, value);
+        }
+        let mut serve = vec!["serve".to_owned()];
+        if flags.is_empty() {
+            set("server.issuer", &issuer);
+        } else {
+            env.remove(&variable("keys.encryption_key"));
+            serve.extend(flags.iter().map(|&flag| flag.to_owned()));
+            serve.extend(["--data".to_owned(), dir.display().to_string()]);
+        }
+        for (key, value) in config {
+            env.insert(variable(key), (*value).to_owned());
+        }
+        env.insert("RUST_BACKTRACE".to_owned(), "1".to_owned());
+        Self { issuer, database, dir, env, serve, port, child: Mutex::default(), log: Arc::default() }
+    }
+
+    /// Starts the process and waits until it is ready.
+    pub fn spawn(&self) {
+        let mut child = self
+            .command()
+            .args(&self.serve)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the built latchway");
+        guard::started(child.id());
+        self.collect(child.stdout.take().expect("its stdout"));
+        self.collect(child.stderr.take().expect("its stderr"));
+
+        let begin = Instant::now();
+        while !self.ready() {
+            if let Some(status) = child.try_wait().expect("its status") {
+                guard::ended(child.id());
+                sleep(Duration::from_millis(50));
+                panic!("latchway ended with {status} before it was ready:\n{}", self.log());
+            }
+            assert!(begin.elapsed() < Duration::from_secs(30), "latchway is not ready:\n{}", self.log());
+            sleep(Duration::from_millis(10));
+        }
+        *self.child() = Some(child);
+    }
+
+    /// SIGTERM, and SIGKILL to one that does not listen. False if that was needed.
+    pub fn stop(&self) -> bool {
+        let Some(mut child) = self.child().take() else { return true };
+        let pid = child.id().to_string();
+        let sent = Command::new("kill").args(["-TERM", &pid]).status().is_ok_and(|status| status.success());
+        let begin = Instant::now();
+        let mut ended = false;
+        while sent && !ended && begin.elapsed() < Duration::from_secs(10) {
+            ended = matches!(child.try_wait(), Ok(Some(_)));
+            sleep(Duration::from_millis(5));
+        }
+        if !ended {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+        guard::ended(child.id());
+        ended
+    }
+
+    /// SIGKILL, as a crash.
+    pub fn crash(&self) {
+        let mut child = self.child().take().expect("a running server");
+        child.kill().expect("the crash");
+        child.wait().expect("its end");
+        guard::ended(child.id());
+    }
+
+    pub fn is_alive(&self) -> bool {
+        self.child().as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
+    }
+
+    /// All that the process wrote to stdout and stderr until now.
+    pub fn log(&self) -> String {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer)
+    }
+
+    pub fn address(&self) -> (&'static str, u16) {
+        ("127.0.0.1", self.port)
+    }
+
+    /// What a command prints with `--json`. Panics if it fails.
+    #[track_caller]
+    pub fn cli(&self, args: &[&str]) -> Value {
+        self.try_cli(args, "").unwrap_or_else(|failure| panic!("latchway {}: {failure:?}", args.join(" ")))
+    }
+
+    pub fn try_cli(&self, args: &[&str], stdin: &str) -> Result<Value, CliFailure> {
+        let mut command = self.command();
+        command.args(args).arg("--json");
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the built latchway");
+        // A command that fails before it reads leaves a closed pipe behind: its status says so better.
+        let _ = child.stdin.take().expect("its stdin").write_all(stdin.as_bytes());
+        let output = child.wait_with_output().expect("its output");
+        let (stdout, stderr) = (text(&output.stdout), text(&output.stderr));
+        if !output.status.success() {
+            return Err(CliFailure { output: stdout + &stderr });
+        }
+        Ok(serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("not JSON ({error}): {stdout}{stderr}")))
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_latchway"));
+        command.env_clear().envs(&self.env).current_dir(&self.dir);
+        command
+    }
+
+    fn child(&self) -> MutexGuard<'_, Option<Child>> {
+        self.child.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn collect(&self, mut stream: impl Read + Send + 'static) {
+        let log = Arc::clone(&self.log);
+        std::thread::spawn(move || {
+            let mut buffer = [0; 8192];
+            while let Ok(length @ 1..) = stream.read(&mut buffer) {
+                log.lock().unwrap_or_else(PoisonError::into_inner).push_str(&text(&buffer[..length]));
+            }
+        });
+    }
+
+    fn ready(&self) -> bool {
+        let Ok(mut stream) = TcpStream::connect(self.address()) else { return false };
+        let request = format!("GET /readyz HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: close\r\n\r\n", self.port);
+        let mut answer = String::new();
+        let _ = stream.set_read_timeout(Some(Duration::from_secs(5)));
+        stream.write_all(request.as_bytes()).is_ok()
+            && stream.read_to_string(&mut answer).is_ok()
+            && answer.starts_with("HTTP/1.1 200")
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop();
+        if !std::thread::panicking() {
+            self.database.drop_it();
+        }
+        let _ = std::fs::remove_dir_all(&self.dir);
+    }
+}
+
+/// `tokens.code_seconds` as its environment variable.
+fn variable(key: &str) -> String {
+    format!("LATCHWAY__{}", key.to_uppercase().replace('.', "__"))
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A port below the range from which the kernel takes those of outgoing connections.
+fn free_port() -> u16 {
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let offset = u16::try_from(std::process::id() % 100).expect("below 100") * 100;
+    loop {
+        let port = 20_000 + (offset + NEXT.fetch_add(1, Ordering::Relaxed)) % 12_000;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return port;
+        }
+    }
+}
+
+/// The directory for build results, where screenshots go too.
+pub fn target() -> &'static Path {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).parent().expect("target/tmp has a parent")
+}

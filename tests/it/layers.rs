@@ -1,0 +1,197 @@
+//! The layer law of the house: which room may import which. Adjust the table when the plan changes, and say why.
+
+use std::path::{Path, PathBuf};
+
+/// What lies below every room that serves something.
+const GROUND: &[&str] = &["storage", "config", "domain", "protocol", "support", "metrics"];
+
+/// What requests are served with. None of them imports another.
+const SERVICES: &[&str] = &["identity", "keys", "defense", "audit"];
+
+/// What the rooms that serve have in common.
+const SHARED: &[&str] = &["app", "fault", "flow"];
+
+/// What is served. None of them imports another.
+const SERVED: &[&str] = &["pages", "admin", "oauth", "oidc", "federation", "api", "mock"];
+
+/// The doors of `http` that handlers need: how a request is read, and how a refusal becomes an answer.
+const DOORS: &[&str] = &["http::error", "http::extract"];
+
+/// A room (or a part of one) and what it may import besides itself.
+fn allowed(room: &str) -> Vec<&'static str> {
+    match room {
+        "support" => vec![],
+        "protocol" | "config" | "metrics" => vec!["support"],
+        "domain" => vec!["protocol", "support"],
+        "storage" => vec!["config", "domain", "protocol", "support", "metrics"],
+        "resource_server" => vec!["protocol", "support"],
+        room if SERVICES.contains(&room) => GROUND.to_vec(),
+        "fault" => GROUND.to_vec(),
+        "app" => [GROUND, SERVICES, &["fault"]].concat(),
+        "flow" | "jobs" => [GROUND, SERVICES, &["app", "fault"]].concat(),
+        room if DOORS.contains(&room) || SERVED.contains(&room) => [GROUND, SERVICES, SHARED, DOORS].concat(),
+        "http" => [GROUND, SERVICES, SHARED, DOORS, SERVED, &["jobs"]].concat(),
+        "cli" | "lib" | "main" => [GROUND, SERVICES, SHARED, DOORS, SERVED, &["jobs", "http", "cli"]].concat(),
+        _ => panic!("there is no room {room}: add it to the table in tests/it/layers.rs"),
+    }
+}
+
+/// The room of a path inside the crate, such as `http::error::Refusal`.
+fn room_of(path: &str) -> String {
+    let mut parts = path.split("::");
+    let (room, part) = (parts.next().unwrap_or_default(), parts.next().unwrap_or_default());
+    let door = format!("{room}::{part}");
+    if DOORS.contains(&door.as_str()) { door } else { room.to_owned() }
+}
+
+/// The room of a file, by its path below `src`.
+fn room_of_file(file: &Path) -> String {
+    let parts: Vec<String> = file.with_extension("").iter().map(|part| part.to_string_lossy().into_owned()).collect();
+    room_of(&parts.join("::"))
+}
+
+/// Every `crate::…` path in some code, with groups written out.
+fn crate_paths(code: &str) -> Vec<String> {
+    let mut paths = Vec::new();
+    for (at, _) in code.match_indices("crate::") {
+        let inside_a_word = code[..at].ends_with(|before: char| before.is_alphanumeric() || before == '_');
+        if !inside_a_word && !code[..at].ends_with('$') {
+            expand("", &code[at + "crate::".len()..], &mut paths);
+        }
+    }
+    paths
+}
+
+/// Adds the paths of one use-tree: a name, a name and more, or a group.
+fn expand(prefix: &str, tree: &str, paths: &mut Vec<String>) {
+    let tree = tree.trim_start();
+    if let Some(group) = tree.strip_prefix('{') {
+        items(group).iter().for_each(|item| expand(prefix, item, paths));
+        return;
+    }
+    let length = tree.find(|end: char| !end.is_alphanumeric() && end != '_').unwrap_or(tree.len());
+    let path = format!("{prefix}{}", &tree[..length]);
+    match tree[length..].strip_prefix("::") {
+        Some(more) => expand(&format!("{path}::"), more, paths),
+        None => paths.push(path),
+    }
+}
+
+/// The items of a group, given all that follows its opening brace.
+fn items(group: &str) -> Vec<&str> {
+    let (mut depth, mut begin, mut items) = (0, 0, Vec::new());
+    for (at, character) in group.char_indices() {
+        match character {
+            '{' => depth += 1,
+            ',' | '}' if depth == 0 => {
+                items.push(group[begin..at].trim());
+                begin = at + 1;
+                if character == '}' {
+                    break;
+                }
+            }
+            '}' => depth -= 1,
+            _ => {}
+        }
+    }
+    items.retain(|item| !item.is_empty());
+    items
+}
+
+/// A source file without its comments and without its unit tests.
+fn code_of(source: &str) -> String {
+    let code = source.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+    let uncommented = |line: &str| match line.split_once("//") {
+        Some((before, _)) if !before.contains('"') => before.to_owned(),
+        _ => line.to_owned(),
+    };
+    code.lines().map(uncommented).collect::<Vec<_>>().join("\n")
+}
+
+/// Every file below `src`, as its path there and its text.
+fn sources() -> Vec<(PathBuf, String)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let (mut folders, mut found) = (vec![root.clone()], Vec::new());
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).expect("a folder of src").map(|entry| entry.expect("an entry").path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+            } else if entry.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&entry).expect("a source file");
+                found.push((entry.strip_prefix(&root).expect("below src").to_owned(), text));
+            }
+        }
+    }
+    assert!(found.len() > 3, "the sources are where they are looked for");
+    found
+}
+
+/// The imports of one file that the table does not allow.
+fn trespasses(file: &Path, source: &str) -> Vec<String> {
+    let room = room_of_file(file);
+    let may = allowed(&room);
+    let own = room.split("::").next().unwrap_or_default().to_owned();
+    let fine =
+        |to: &String| *to == room || may.contains(&to.as_str()) || (own == "http" && *to == "http" && room == "http");
+    let paths = crate_paths(&code_of(source)).into_iter();
+    let rooms = paths.filter(|path| path.starts_with(char::is_lowercase)).map(|path| room_of(&path));
+    rooms.filter(|to| !fine(to)).map(|to| format!("src/{}: {room} must not import {to}", file.display())).collect()
+}
+
+/// The files in which a piece of code appears, except those excused.
+fn files_with(what: &str, excused: impl Fn(&Path) -> bool) -> Vec<String> {
+    let files = sources().into_iter().filter(|(file, text)| !excused(file) && code_of(text).contains(what));
+    files.map(|(file, _)| format!("src/{}", file.display())).collect()
+}
+
+#[test]
+fn dependencies_point_down() {
+    let found: Vec<String> = sources().iter().flat_map(|(file, text)| trespasses(file, text)).collect();
+    assert!(found.is_empty(), "\n{}", found.join("\n"));
+}
+
+#[test]
+fn no_path_climbs_out_of_its_room() {
+    assert_eq!(files_with("super::super::super", |_| false), Vec::<String>::new());
+}
+
+#[test]
+fn only_one_file_imports_oxide_auth() {
+    assert_eq!(files_with("oxide_auth::", |file| file == Path::new("oauth/oxide.rs")), Vec::<String>::new());
+}
+
+#[test]
+fn only_storage_knows_sql() {
+    assert_eq!(files_with("diesel", |file| file.starts_with("storage")), Vec::<String>::new());
+}
+
+#[test]
+fn nothing_unwraps() {
+    assert_eq!(files_with(".unwrap()", |_| false), Vec::<String>::new());
+}
+
+#[test]
+fn files_are_good_rooms() {
+    let long = |(file, text): &(PathBuf, String)| {
+        let lines = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default().lines().count();
+        (lines > 400).then(|| format!("src/{}: {lines} lines", file.display()))
+    };
+    assert_eq!(sources().iter().filter_map(long).collect::<Vec<_>>(), Vec::<String>::new());
+}
+
+/// The reader of imports sees what it has to see: otherwise the tests above could not fail.
+#[test]
+fn imports_are_read() {
+    let code = "use crate::domain::User;\nuse crate::{keys::{self, ring::Ring}, http::error as e};\nlet x = crate::cli::run();";
+    assert_eq!(crate_paths(code), ["domain::User", "keys::self", "keys::ring::Ring", "http::error", "cli::run"]);
+    assert_eq!(crate_paths("mycrate::x; // nothing"), Vec::<String>::new());
+    let upward = trespasses(Path::new("storage/users.rs"), "use crate::{domain::User, oauth::token};");
+    assert_eq!(upward, ["src/storage/users.rs: storage must not import oauth"]);
+    assert_eq!(trespasses(Path::new("oidc/userinfo.rs"), "use crate::oauth::x;").len(), 1, "sideways");
+    assert_eq!(trespasses(Path::new("oauth/token/mod.rs"), "use crate::http::routes;").len(), 1, "up");
+    assert_eq!(trespasses(Path::new("oauth/token/mod.rs"), "use crate::http::error::Refusal;").len(), 0, "a door");
+    assert_eq!(
+        trespasses(Path::new("keys/ring.rs"), "fn x() {}\n#[cfg(test)]\nmod tests { use crate::cli; }").len(),
+        0
+    );
+}

@@ -1,0 +1,9 @@
+//! The one integration binary: every test here talks to the real server over HTTP, on SQLite and on PostgreSQL.
+//!
+//! `tests/it/README.md` says how to write one. Run them with `scripts/test`.
+
+mod basics;
+mod clients;
+mod harness;
+mod layers;
+mod security;

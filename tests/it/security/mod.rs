@@ -1,0 +1,35 @@
+//! SECURITY.md, a file a section, a test a line, named after it.
+
+mod s1_1_order;
+mod s1_2_redirect;
+mod s1_2_redirect_native;
+mod s1_3_pkce;
+mod s1_4_parameters;
+mod s1_4_prompt;
+mod s1_4_response;
+
+use crate::harness::*;
+
+/// Sends each request in a browser of its own; every one must be answered by `PAGE`, and audited as `kind`.
+async fn refused_with_page(server: &Server, requests: impl IntoIterator<Item = Request>, kind: &str) {
+    for request in requests {
+        let answer = Browser::new(server).authorize(&request).await;
+        assert_page(&answer);
+        assert_audit(server, &answer, kind);
+    }
+}
+
+/// Sends each request in a browser of its own; every one must be answered by `RED(error)`.
+async fn refused_at_the_app(server: &Server, requests: impl IntoIterator<Item = Request>, error: &str) {
+    for request in requests {
+        let answer = Browser::new(server).authorize(&request).await;
+        assert_red(&answer, &request, error);
+    }
+}
+
+/// Optional features: what metadata does not offer must not be there in silence either.
+async fn metadata(server: &Server) -> serde_json::Value {
+    let answer = Browser::new(server).get("/.well-known/openid-configuration").await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()
+}
