@@ -115,7 +115,8 @@ pub fn list(conn: &mut Conn) -> Result<Vec<Client>, StorageError> {
     Ok(rows.into_iter().map(Client::try_from).collect::<Result<_, _>>()?)
 }
 
-pub(super) fn active_version(conn: &mut Conn, client_id: &str) -> Result<Option<i64>, StorageError> {
+/// The version of a client, if it is active.
+pub fn active_version(conn: &mut Conn, client_id: &str) -> Result<Option<i64>, StorageError> {
     Ok(on!(conn, c => clients::table
         .find(client_id)
         .filter(clients::status.eq(ClientStatus::Active.as_str()))

@@ -106,6 +106,18 @@ pub fn revoke_for_session(tx: &mut Tx<'_>, user_id: Id, session_id: Id, now: Sec
     Ok(revoked)
 }
 
+/// What a person allowed in one session goes on in another, after they proved again who they are.
+pub fn move_to_session(tx: &mut Tx<'_>, user_id: Id, from: Id, to: Id) -> Result<(), StorageError> {
+    on!(tx.writer()?, c => diesel::update(
+        grants::table
+            .filter(grants::user_id.eq(user_id.as_bytes().as_slice()))
+            .filter(grants::session_id.eq(from.as_bytes().as_slice()))
+            .filter(grants::revoked_at.is_null()))
+        .set(grants::session_id.eq(to.as_bytes().as_slice()))
+        .execute(c))?;
+    Ok(())
+}
+
 /// A person's families that still stand, newest first.
 pub fn list_live(conn: &mut Conn, user_id: Id, now: Seconds) -> Result<Vec<Grant>, StorageError> {
     let rows = on!(conn, c => grants::table

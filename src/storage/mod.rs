@@ -30,7 +30,7 @@ mod tx;
 pub mod users;
 
 pub use conn::Conn;
-pub use db::{Db, DbOptions};
+pub use db::{Db, DbOptions, WriteError};
 pub use error::{Refusal, StorageError};
 pub use migrations::MigrationStatus;
 pub use tx::{Issue, Issued, Tx};

@@ -68,6 +68,15 @@ impl Handle {
         constant_time_eq(&self.digest(), stored)
     }
 
+    /// A key that only the bearer of this handle, and nobody with the database alone, can derive again.
+    pub fn derived_key(&self, purpose: &str) -> zeroize::Zeroizing<[u8; 32]> {
+        let mut input = zeroize::Zeroizing::new(Vec::with_capacity(purpose.len() + 1 + 32));
+        input.extend_from_slice(purpose.as_bytes());
+        input.push(0);
+        input.extend_from_slice(&self.secret);
+        zeroize::Zeroizing::new(sha256(&input))
+    }
+
     /// The credential as its bearer holds it. Never for a log.
     pub fn expose(&self) -> String {
         let mut bytes = [0; BYTES];

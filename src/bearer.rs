@@ -1,0 +1,87 @@
+//! An access token of ours, presented to us (RFC 6750 §2).
+
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::fault::Fault;
+use crate::keys::Jwt;
+use crate::protocol::{OAuthError, Params};
+use crate::storage::access_tokens::{self, TokenState};
+use crate::storage::{Refusal, refresh_tokens};
+use crate::support::{Id, Seconds, sha256};
+
+/// Where a request carries its token: in the header or in the form, never in both and never in the query.
+pub struct BearerToken(String);
+
+impl BearerToken {
+    pub fn read(headers: &HeaderMap, form: &Params) -> Result<Self, OAuthError> {
+        let mut headers = headers.get_all(AUTHORIZATION);
+        let header = headers.next();
+        if headers.next().is_some() || form.is_repeated("access_token") {
+            return Err(OAuthError::invalid_request("more than one access token"));
+        }
+        match (header, form.get("access_token")) {
+            (Some(_), Some(_)) => Err(OAuthError::invalid_request("the access token came in the header and in the body")),
+            (None, Some(token)) => Ok(Self(token.to_owned())),
+            (Some(header), None) => header
+                .to_str()
+                .ok()
+                .and_then(|text| text.split_once(' '))
+                .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"))
+                .map(|(_, token)| Self(token.trim().to_owned()))
+                .ok_or_else(|| OAuthError::invalid_token("an Authorization header that is no Bearer token")),
+            (None, None) => Err(OAuthError::invalid_token("no token")),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    jti: Id,
+    exp: Seconds,
+}
+
+/// The id of an access token whose signature is ours. A signature once verified is not verified again while it is
+/// remembered; what it stands for is looked up every time.
+pub fn verified_id(app: &App, token: &str) -> Option<Id> {
+    let hash = sha256(token.as_bytes());
+    let now = app.now();
+    let (jti, exp) = match app.verified.get(&hash) {
+        Some(known) => known,
+        None => {
+            let claims = app.keys.snapshot().verify(token, Jwt::AccessToken, now)?;
+            let claims: Claims = serde_json::from_slice(&claims).ok()?;
+            app.verified.insert(hash, (claims.jti, claims.exp));
+            (claims.jti, claims.exp)
+        }
+    };
+    (exp > now).then_some(jti)
+}
+
+/// What a presented token stands for, if it counts.
+pub async fn bearer(app: &App, token: &BearerToken) -> Result<TokenState, Fault> {
+    let invalid = |why: &str| Fault::from(OAuthError::invalid_token(why));
+    let jti = verified_id(app, &token.0).ok_or_else(|| invalid("not a live access token of ours"))?;
+    let now = app.now();
+    let state = app.db.read("token.state", move |conn| access_tokens::state(conn, jti, now)).await?;
+    let state = state.ok_or_else(|| invalid("there is no row of it"))?;
+    match state.dead {
+        Some(why) => Err(invalid(why)),
+        None => {
+            note_use(app, &state).await?;
+            Ok(state)
+        }
+    }
+}
+
+/// The client has this token, so the answer that brought it was not lost: the refresh token before it cannot be retried
+/// any more, by whoever may hold it.
+pub async fn note_use(app: &App, state: &TokenState) -> Result<(), Fault> {
+    let Some(parent) = state.retry_open else { return Ok(()) };
+    app.db
+        .write("refresh.close_retry", move |tx| -> Result<_, Refusal<Fault>> {
+            Ok(refresh_tokens::close_retry(tx, parent).map_err(Fault::from)?)
+        })
+        .await
+}

@@ -1,0 +1,77 @@
+//! Why a request was not served. `http/error.rs` alone turns it into an answer.
+
+use crate::protocol::{ErrorCode, OAuthError};
+use crate::storage::{StorageError, WriteError};
+
+/// A refusal, by the form in which it must reach whoever asked.
+#[derive(Debug)]
+pub enum Fault {
+    /// JSON for a client's developer.
+    OAuth(OAuthError),
+    /// A page for a person.
+    Page(Problem, Option<String>),
+    /// The client was changed by somebody while it was being served: begin again with what it is now.
+    ClientChanged,
+    /// The database, in whatever form the path answers in.
+    Storage(StorageError),
+}
+
+/// What a person is told, with what to do next. The texts are in `http/error.rs`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Problem {
+    MalformedRequest,
+    UnknownClient,
+    RedirectUri,
+    /// The login took too long, was finished already, or began in another browser.
+    Expired,
+    CookiesMissing,
+    /// A form that was not sent by our own page.
+    Forged,
+    LinkUsed,
+    NotFound,
+    MethodNotAllowed,
+    TooLarge,
+    TooMany { retry_after: u64 },
+    Unavailable,
+    Internal,
+    Timeout,
+}
+
+impl Fault {
+    pub fn page(problem: Problem, detail: impl Into<String>) -> Self {
+        Self::Page(problem, Some(detail.into()))
+    }
+}
+
+impl From<OAuthError> for Fault {
+    fn from(error: OAuthError) -> Self {
+        Self::OAuth(error)
+    }
+}
+
+impl From<StorageError> for Fault {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl WriteError for Fault {
+    fn storage(&self) -> Option<&StorageError> {
+        match self {
+            Self::Storage(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// What a storage failure is to a client: passing troubles are 503, contradictions in our own data are 500.
+pub fn storage_code(error: &StorageError) -> ErrorCode {
+    match error {
+        StorageError::Busy
+        | StorageError::Timeout
+        | StorageError::Unavailable(_)
+        | StorageError::Query(_)
+        | StorageError::Conflict(_) => ErrorCode::TemporarilyUnavailable,
+        StorageError::InvalidRow(_) | StorageError::Panicked(_) => ErrorCode::ServerError,
+    }
+}

@@ -1,0 +1,133 @@
+use secrecy::SecretString;
+
+use super::{PasswordError, Passwords};
+use crate::config;
+use crate::domain::{User, UserStatus, normalize_email, normalize_username};
+use crate::storage::{Db, Refusal, StorageError, throttles, users};
+use crate::support::{Seconds, sha256};
+
+/// Why a login did not succeed.
+#[derive(Debug)]
+pub enum LoginRefusal {
+    /// Wrong, unknown, disabled, without a password: one answer for all.
+    Wrong { known: Option<crate::support::Id> },
+    /// Too many failures; seconds to wait.
+    Throttled(Seconds),
+    Busy,
+    TooLong,
+    Storage(StorageError),
+    Failed(String),
+}
+
+impl From<StorageError> for LoginRefusal {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl From<PasswordError> for LoginRefusal {
+    fn from(error: PasswordError) -> Self {
+        match error {
+            PasswordError::Busy => Self::Busy,
+            PasswordError::TooLong => Self::TooLong,
+            PasswordError::Failed(why) => Self::Failed(why),
+        }
+    }
+}
+
+/// The counters of one login attempt. A stranger who guesses uses up the account's attempts from their own address, and
+/// keeps nobody out who comes from elsewhere.
+#[derive(Debug, Clone)]
+pub struct Throttle {
+    pair: String,
+    address: String,
+}
+
+impl Throttle {
+    pub fn new(login: &str, address: &str) -> Self {
+        // User name and e-mail address of one account are two names here until it is known whose they are.
+        let name = normalize_username(login).or_else(|| normalize_email(login)).unwrap_or_else(|| "?".to_owned());
+        Self::for_account(&name, address)
+    }
+
+    fn for_account(account: &str, address: &str) -> Self {
+        let hash = |text: &str| sha256(text.as_bytes())[..16].iter().map(|b| format!("{b:02x}")).collect::<String>();
+        Self { pair: format!("login:{}:{}", hash(account), hash(address)), address: format!("address:{}", hash(address)) }
+    }
+}
+
+/// Checks a user name (or e-mail address) and a password. An attempt is counted before it is evaluated, so that a
+/// hundred at once are not a hundred guesses.
+pub async fn log_in(
+    db: &Db,
+    passwords: &Passwords,
+    limits: &config::Limits,
+    (login, password): (&str, SecretString),
+    address: &str,
+    now: Seconds,
+) -> Result<User, LoginRefusal> {
+    let wanted = login.to_owned();
+    let user = db.read("login.user", move |conn| users::find_by_login(conn, &wanted)).await?;
+    // One counter an account, whichever of its names was typed.
+    let throttle = match &user {
+        Some(user) => Throttle::for_account(&user.username, address),
+        None => Throttle::new(login, address),
+    };
+    reserve(db, &throttle, limits, now).await?;
+    let usable = user.filter(|user| user.password_hash.is_some());
+    let stored = usable.as_ref().and_then(|user| user.password_hash.clone());
+    let right = match passwords.verify(stored.clone(), password.clone()).await {
+        Ok(right) => right,
+        Err(error) => {
+            give_back(db, throttle).await?;
+            return Err(error.into());
+        }
+    };
+    let known = usable.as_ref().map(|user| user.id);
+    let Some(user) = usable.filter(|user| right && user.status == UserStatus::Active) else {
+        return Err(LoginRefusal::Wrong { known });
+    };
+    succeed(db, throttle).await?;
+    if let Some(old) = stored.filter(|stored| passwords.is_outdated(stored)) {
+        let new = passwords.hash(password).await?;
+        let id = user.id;
+        db.write("login.rehash", move |tx| -> Result<_, Refusal<StorageError>> {
+            Ok(users::rehash(tx, id, &old, &new)?)
+        })
+        .await?;
+    }
+    Ok(user)
+}
+
+async fn reserve(db: &Db, throttle: &Throttle, limits: &config::Limits, now: Seconds) -> Result<(), LoginRefusal> {
+    let window = Seconds::from(limits.login_window_seconds);
+    let names = throttle.clone();
+    let (pair, address) = db
+        .write("login.reserve", move |tx| -> Result<_, Refusal<StorageError>> {
+            Ok((throttles::count(tx, &names.pair, window, now)?, throttles::count(tx, &names.address, window, now)?))
+        })
+        .await?;
+    let over = [(pair, limits.login_failures_per_account), (address, limits.login_failures_per_address)]
+        .into_iter()
+        .find(|((attempts, _), limit)| *attempts > i64::from(*limit));
+    match over {
+        Some(((_, until), _)) => Err(LoginRefusal::Throttled((until - now).max(1))),
+        None => Ok(()),
+    }
+}
+
+async fn give_back(db: &Db, throttle: Throttle) -> Result<(), StorageError> {
+    db.write("login.give_back", move |tx| -> Result<_, Refusal<StorageError>> {
+        throttles::give_back(tx, &throttle.pair)?;
+        Ok(throttles::give_back(tx, &throttle.address)?)
+    })
+    .await
+}
+
+async fn succeed(db: &Db, throttle: Throttle) -> Result<(), StorageError> {
+    db.write("login.succeed", move |tx| -> Result<_, Refusal<StorageError>> {
+        throttles::clear(tx, &throttle.pair)?;
+        Ok(throttles::give_back(tx, &throttle.address)?)
+    })
+    .await
+}

@@ -1,0 +1,158 @@
+use crate::config;
+use crate::domain::{Session, SessionStage, User, UserStatus};
+use crate::storage::{Db, StorageError, Tx, grants, sessions};
+use crate::support::{Clock, Handle, Id, Rng, Seconds, text};
+
+/// The names and attributes of our two cookies. On https they carry the `__Host-` prefix (RFC 6265bis §4.1.3.2).
+#[derive(Debug, Clone, Copy)]
+pub struct SessionCookies {
+    /// Who is logged in.
+    pub session: &'static str,
+    /// Which browser began a login; carries no identity.
+    pub browser: &'static str,
+    attributes: &'static str,
+}
+
+impl SessionCookies {
+    pub fn for_issuer(issuer: &str) -> Self {
+        if issuer.starts_with("https://") {
+            Self {
+                session: "__Host-latchway_session",
+                browser: "__Host-latchway_browser",
+                attributes: "Path=/; Secure; HttpOnly; SameSite=Lax",
+            }
+        } else {
+            Self { session: "latchway_session", browser: "latchway_browser", attributes: "Path=/; HttpOnly; SameSite=Lax" }
+        }
+    }
+
+    /// A `Set-Cookie` value. Without `Max-Age` the cookie goes with the browser; the server's own expiry is shorter.
+    pub fn set(&self, name: &str, value: &str) -> String {
+        format!("{name}={value}; {}", self.attributes)
+    }
+
+    pub fn remove(&self, name: &str) -> String {
+        format!("{name}=; Max-Age=0; {}", self.attributes)
+    }
+
+    /// The value of a cookie in a `Cookie` header. One that stands there twice was tossed in by another host of the
+    /// domain, and counts as absent.
+    pub fn read<'a>(&self, headers: impl Iterator<Item = &'a str>, name: &str) -> Option<&'a str> {
+        let mut found = None;
+        for pair in headers.flat_map(|header| header.split(';')) {
+            if let Some((key, value)) = pair.trim().split_once('=')
+                && key == name
+            {
+                if found.is_some() {
+                    return None;
+                }
+                found = Some(value);
+            }
+        }
+        found
+    }
+}
+
+/// What a request tells about the browser it came from; shown to the account's owner.
+#[derive(Debug, Clone)]
+pub struct Browser {
+    pub user_agent: String,
+    pub address: String,
+}
+
+/// A session that stands, with the person whose it is.
+#[derive(Debug, Clone)]
+pub struct CurrentSession {
+    pub session: Session,
+    pub user: User,
+}
+
+/// The session that a cookie stands for, if it stands: known, not ended, not expired, its person active.
+pub async fn current(db: &Db, cookie: &str, now: Seconds) -> Result<Option<CurrentSession>, StorageError> {
+    let Ok(handle) = Handle::parse(cookie) else { return Ok(None) };
+    let id = handle.id();
+    let found = db.read("session.current", move |conn| sessions::find_with_user(conn, id)).await?;
+    Ok(found.and_then(|(session, user)| {
+        let stands = handle.matches(&session.secret_hash)
+            && session.stage == SessionStage::Live
+            && session.expires_at > now
+            && session.auth_time >= user.password_changed_at
+            && user.status == UserStatus::Active;
+        stands.then_some(CurrentSession { session, user })
+    }))
+}
+
+/// Begins a session. The session that the same browser had before ends: its identifier changes with every login. What
+/// the same person had allowed in it goes on in the new one; another person's ends with it.
+pub fn start(
+    tx: &mut Tx<'_>,
+    (clock, rng): (&Clock, &Rng),
+    config: &config::Sessions,
+    user_id: Id,
+    browser: &Browser,
+    replaces: Option<&Session>,
+) -> Result<(Session, Handle), StorageError> {
+    let now = clock.now();
+    let handle = Handle::new(clock, rng);
+    let session = Session {
+        id: handle.id(),
+        secret_hash: handle.digest().to_vec(),
+        user_id,
+        auth_time: now,
+        created_at: now,
+        last_seen_at: now,
+        expires_at: now + config.idle_seconds.min(config.absolute_seconds),
+        stage: SessionStage::Live,
+        user_agent: text::for_log(&browser.user_agent, 200),
+        address: browser.address.clone(),
+    };
+    sessions::insert(tx, &session)?;
+    if let Some(old) = replaces {
+        if old.user_id == user_id {
+            grants::move_to_session(tx, user_id, old.id, session.id)?;
+        }
+        end(tx, old, now)?;
+    }
+    Ok((session, handle))
+}
+
+/// Ends a session and what was allowed in it, but for what was to go on without its person.
+pub fn end(tx: &mut Tx<'_>, session: &Session, now: Seconds) -> Result<(), StorageError> {
+    sessions::end(tx, session.id, now)?;
+    grants::revoke_for_session(tx, session.user_id, session.id, now)?;
+    Ok(())
+}
+
+/// Ends all other sessions of the same person.
+pub fn end_others(tx: &mut Tx<'_>, session: &Session, now: Seconds) -> Result<usize, StorageError> {
+    let others = sessions::list_live(tx.reader(), session.user_id, now)?;
+    let mut ended = 0;
+    for other in others.iter().filter(|other| other.id != session.id) {
+        end(tx, other, now)?;
+        ended += 1;
+    }
+    Ok(ended)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn https_cookies_are_bound_to_their_host() {
+        let cookies = SessionCookies::for_issuer("https://id.example");
+        assert_eq!(
+            cookies.set(cookies.session, "x"),
+            "__Host-latchway_session=x; Path=/; Secure; HttpOnly; SameSite=Lax"
+        );
+    }
+
+    #[test]
+    fn a_cookie_that_comes_twice_counts_as_absent() {
+        let cookies = SessionCookies::for_issuer("http://127.0.0.1");
+        let read = |header: &'static str| cookies.read([header].into_iter(), "a");
+        assert_eq!(read("b=2; a=1"), Some("1"));
+        assert_eq!(read("a=1; a=2"), None);
+        assert_eq!(read("aa=1; =; ;a"), None);
+    }
+}

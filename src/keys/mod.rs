@@ -1,0 +1,41 @@
+//! Signing keys: kept sealed, prepublished, active, retired; rotated while serving.
+
+mod make;
+mod ring;
+mod rotate;
+mod seal;
+mod sign;
+
+pub use make::public_part;
+pub use ring::{Key, KeyRing, KeyStage, Snapshot};
+pub use rotate::{Timing, ensure, retire, rotate};
+pub use seal::{Sealer, Unsealed};
+pub use sign::{Jwt, sign};
+
+/// What can go wrong with keys. For the log and the operator's terminal.
+#[derive(Debug, thiserror::Error)]
+pub enum KeyError {
+    #[error("a signing key could not be made")]
+    Make,
+    #[error("signing key {0} cannot be opened: [keys] encryption_key is another one than it was sealed with")]
+    Unseal(String),
+    #[error("signing key {0} makes no sense: {1}")]
+    Invalid(String, String),
+    #[error("there is no active {0} key")]
+    Missing(&'static str),
+    #[error("there is no signing key {0}")]
+    Unknown(String),
+    #[error("a token could not be signed: {0}")]
+    Sign(String),
+    #[error(transparent)]
+    Storage(#[from] crate::storage::StorageError),
+}
+
+impl crate::storage::WriteError for KeyError {
+    fn storage(&self) -> Option<&crate::storage::StorageError> {
+        match self {
+            Self::Storage(error) => Some(error),
+            _ => None,
+        }
+    }
+}

@@ -1,0 +1,165 @@
+use std::sync::{Arc, PoisonError, RwLock};
+
+use jsonwebtoken::DecodingKey;
+use serde_json::{Value, json};
+
+use super::make::PrivateKey;
+use super::{KeyError, Sealer};
+use crate::domain::{Algorithm, words};
+use crate::storage::keys::StoredKey;
+use crate::support::{Clock, Seconds};
+
+words! {
+    /// Where a key is in its life.
+    KeyStage {
+        /// In the JWKS, so that everybody knows it before it signs.
+        Prepublished = "prepublished",
+        Active = "active",
+        /// Signs nothing any more; what it signed is still verified.
+        Retired = "retired",
+        /// Verifies nothing any more.
+        Removed = "removed",
+    }
+}
+
+/// A key that was opened.
+pub struct Key {
+    pub kid: String,
+    pub algorithm: Algorithm,
+    pub created_at: Seconds,
+    pub activates_at: Seconds,
+    pub retired_at: Option<Seconds>,
+    pub removed_at: Option<Seconds>,
+    pub jwk: Value,
+    pub(super) private: PrivateKey,
+    pub(super) verifying: DecodingKey,
+}
+
+impl Key {
+    pub(super) fn open(stored: &StoredKey, sealer: &Sealer) -> Result<Self, KeyError> {
+        let invalid = |why: &str| KeyError::Invalid(stored.kid.clone(), why.to_owned());
+        let algorithm: Algorithm = stored.algorithm.parse().map_err(|why: String| invalid(&why))?;
+        let pkcs8 = sealer
+            .open(&stored.kid, &stored.sealed_private_key)
+            .ok_or_else(|| KeyError::Unseal(stored.kid.clone()))?;
+        let private = PrivateKey::read(algorithm, &pkcs8).ok_or_else(|| invalid("its private part cannot be read"))?;
+        let jwk: Value = serde_json::from_str(&stored.public_jwk).map_err(|e| invalid(&e.to_string()))?;
+        let parsed = serde_json::from_value(jwk.clone()).map_err(|e| invalid(&e.to_string()))?;
+        let verifying = DecodingKey::from_jwk(&parsed).map_err(|e| invalid(&e.to_string()))?;
+        Ok(Self {
+            kid: stored.kid.clone(),
+            algorithm,
+            created_at: stored.created_at,
+            activates_at: stored.activates_at,
+            retired_at: stored.retired_at,
+            removed_at: stored.removed_at,
+            jwk,
+            private,
+            verifying,
+        })
+    }
+
+    pub fn stage(&self, now: Seconds) -> KeyStage {
+        if self.removed_at.is_some_and(|at| at <= now) {
+            KeyStage::Removed
+        } else if self.retired_at.is_some_and(|at| at <= now) {
+            KeyStage::Retired
+        } else if self.activates_at > now {
+            KeyStage::Prepublished
+        } else {
+            KeyStage::Active
+        }
+    }
+}
+
+/// All keys at one moment.
+pub struct Snapshot {
+    /// Oldest first.
+    keys: Vec<Key>,
+    /// The JWKS as it goes over the wire.
+    pub jwks: String,
+    /// What it was made of, to tell whether it is still current.
+    fingerprint: String,
+}
+
+impl Snapshot {
+    fn new(stored: &[StoredKey], sealer: &Sealer, now: Seconds) -> Result<Self, KeyError> {
+        let mut keys = Vec::with_capacity(stored.len());
+        for key in stored {
+            let key = Key::open(key, sealer)?;
+            if key.stage(now) != KeyStage::Removed {
+                keys.push(key);
+            }
+        }
+        let jwks = json!({"keys": keys.iter().map(|key| &key.jwk).collect::<Vec<_>>()}).to_string();
+        Ok(Self { keys, jwks, fingerprint: fingerprint(stored, now) })
+    }
+
+    /// The key that signs with an algorithm now: of the active ones the newest.
+    pub fn signing(&self, algorithm: Algorithm, now: Seconds) -> Result<&Key, KeyError> {
+        self.keys
+            .iter()
+            .rev()
+            .find(|key| key.algorithm == algorithm && key.stage(now) == KeyStage::Active)
+            .ok_or(KeyError::Missing(algorithm.as_str()))
+    }
+
+    /// A key that may verify; the algorithm is the key's own, whatever a header says.
+    pub fn verifying(&self, kid: &str, now: Seconds) -> Option<&Key> {
+        self.keys.iter().find(|key| key.kid == kid && key.stage(now) != KeyStage::Removed)
+    }
+
+    /// The algorithms with which something can be signed now.
+    pub fn algorithms(&self, now: Seconds) -> Vec<Algorithm> {
+        Algorithm::ALL.iter().copied().filter(|&algorithm| self.signing(algorithm, now).is_ok()).collect()
+    }
+
+    pub fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+}
+
+/// Everything of the stored keys that a snapshot depends on.
+fn fingerprint(stored: &[StoredKey], now: Seconds) -> String {
+    stored
+        .iter()
+        .map(|key| {
+            let removed = key.removed_at.is_some_and(|at| at <= now);
+            format!("{} {:?} {:?} {removed};", key.kid, key.retired_at, key.removed_at)
+        })
+        .collect()
+}
+
+/// The keys in use, replaced as a whole when they change.
+#[derive(Clone)]
+pub struct KeyRing {
+    current: Arc<RwLock<Arc<Snapshot>>>,
+    sealer: Arc<Sealer>,
+    clock: Clock,
+}
+
+impl KeyRing {
+    pub fn new(stored: &[StoredKey], sealer: Arc<Sealer>, clock: Clock) -> Result<Self, KeyError> {
+        let snapshot = Snapshot::new(stored, &sealer, clock.now())?;
+        Ok(Self { current: Arc::new(RwLock::new(Arc::new(snapshot))), sealer, clock })
+    }
+
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        self.current.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Takes up what is stored now; `true` if that is something else than before.
+    pub fn reload(&self, stored: &[StoredKey]) -> Result<bool, KeyError> {
+        let now = self.clock.now();
+        if self.snapshot().fingerprint == fingerprint(stored, now) {
+            return Ok(false);
+        }
+        let snapshot = Arc::new(Snapshot::new(stored, &self.sealer, now)?);
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+        Ok(true)
+    }
+
+    pub fn sealer(&self) -> &Arc<Sealer> {
+        &self.sealer
+    }
+}

@@ -1,0 +1,65 @@
+use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use zeroize::Zeroizing;
+
+use crate::support::Rng;
+
+/// Encrypts what must be readable again, under one key of 256 bits (AES-256-GCM).
+pub struct Sealer {
+    key: LessSafeKey,
+}
+
+/// An opened secret; wiped when dropped.
+pub type Unsealed = Zeroizing<Vec<u8>>;
+
+impl Sealer {
+    /// `None` can only come of a key of the wrong length, which the type excludes.
+    pub fn new(key: &[u8; 32]) -> Option<Self> {
+        UnboundKey::new(&AES_256_GCM, key).ok().map(|key| Self { key: LessSafeKey::new(key) })
+    }
+
+    /// Seals for one context: it opens under the same context alone.
+    pub fn seal(&self, rng: &Rng, context: &str, plain: &[u8]) -> Option<Vec<u8>> {
+        let nonce: [u8; NONCE_LEN] = rng.bytes();
+        let mut body = plain.to_vec();
+        self.key
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(context.as_bytes()), &mut body)
+            .ok()?;
+        let mut sealed = nonce.to_vec();
+        sealed.append(&mut body);
+        Some(sealed)
+    }
+
+    /// Opens what [`Sealer::seal`] made; `None` if the key or the context is another, or it was changed.
+    pub fn open(&self, context: &str, sealed: &[u8]) -> Option<Unsealed> {
+        let (nonce, body) = sealed.split_at_checked(NONCE_LEN)?;
+        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+        let mut body = Zeroizing::new(body.to_vec());
+        let length = self.key.open_in_place(nonce, Aad::from(context.as_bytes()), &mut body).ok()?.len();
+        body.truncate(length);
+        Some(body)
+    }
+}
+
+impl std::fmt::Debug for Sealer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Sealer([redacted])")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn opens_under_its_own_key_and_context_alone() {
+        let rng = Rng::system();
+        let sealer = Sealer::new(&[7; 32]).expect("a key");
+        let mut sealed = sealer.seal(&rng, "a", b"secret").expect("sealed");
+        assert_eq!(sealer.open("a", &sealed).expect("opens").as_slice(), b"secret");
+        assert!(sealer.open("b", &sealed).is_none());
+        assert!(Sealer::new(&[8; 32]).expect("a key").open("a", &sealed).is_none());
+        sealed[20] ^= 1;
+        assert!(sealer.open("a", &sealed).is_none());
+        assert!(sealer.open("a", b"short").is_none());
+    }
+}

@@ -1,0 +1,146 @@
+//! Every way in which a client proves itself, once, for every endpoint (RFC 6749 §2.3, OIDC Core §9).
+
+mod assertion;
+mod credentials;
+
+use std::sync::Arc;
+
+use actix_web::http::header::HeaderMap;
+
+use crate::app::{App, RequestInfo};
+use crate::audit::{Event, EventKind};
+use crate::domain::{AuthMethod, Client, ClientStatus};
+use crate::fault::Fault;
+use crate::protocol::{OAuthError, Params};
+use crate::storage::clients;
+use crate::support::constant_time_eq;
+use crate::support::sha256;
+
+use credentials::{Credentials, Presented};
+
+/// Whether a client's copy from a moment ago will do. Whoever says so confirms its version where it counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Freshness {
+    Recent,
+    Now,
+}
+
+/// Why the proof failed; all reasons look the same from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Failure {
+    Unknown,
+    Wrong,
+    /// It came by another way than the client is registered for.
+    Method,
+}
+
+/// Finds out which client this is, by exactly one method: the one that it is registered for.
+pub async fn authenticate(
+    app: &App,
+    info: RequestInfo,
+    headers: &HeaderMap,
+    params: &Params,
+    freshness: Freshness,
+) -> Result<Arc<Client>, Fault> {
+    let credentials = Credentials::read(headers, params)?;
+    let challenge = credentials.challenge();
+    if let Err(seconds) = app.limiter.client_may_try(&credentials.client_id, info.address) {
+        return Err(OAuthError::slow_down(seconds).into());
+    }
+    let mut outcome = match freshness {
+        Freshness::Recent => prove(app, recent(app, &credentials.client_id).await?, &credentials),
+        Freshness::Now => Err(Failure::Unknown),
+    };
+    if outcome.is_err() {
+        // A refusal is never spoken from memory.
+        outcome = prove(app, fresh(app, &credentials.client_id).await?, &credentials);
+    }
+    let proven = match outcome {
+        Ok(client) => use_up(app, &client, &credentials).await?.then_some(client).ok_or(Failure::Wrong),
+        Err(failure) => Err(failure),
+    };
+    match proven {
+        Ok(client) => Ok(client),
+        Err(failure) => {
+            app.limiter.client_failed(&credentials.client_id, info.address);
+            record(app, info, &credentials, failure).await;
+            let mut error = OAuthError::invalid_client(format!("{failure:?} by {}", credentials.method()));
+            error.challenge = challenge;
+            Err(error.into())
+        }
+    }
+}
+
+/// The client as it was read within the last second, or as it is.
+async fn recent(app: &App, client_id: &str) -> Result<Option<Arc<Client>>, Fault> {
+    match app.clients.get(client_id) {
+        Some(client) => Ok(client),
+        None => fresh(app, client_id).await,
+    }
+}
+
+/// The client as it is.
+pub async fn fresh(app: &App, client_id: &str) -> Result<Option<Arc<Client>>, Fault> {
+    let id = client_id.to_owned();
+    let found = app.db.read("client.find", move |conn| clients::find(conn, &id)).await?;
+    let client = found.filter(|client| client.status == ClientStatus::Active).map(Arc::new);
+    app.clients.insert(client_id.to_owned(), client.clone());
+    Ok(client)
+}
+
+fn prove(app: &App, client: Option<Arc<Client>>, credentials: &Credentials) -> Result<Arc<Client>, Failure> {
+    let Some(client) = client else {
+        // As much work as for a client that exists.
+        if let Presented::Basic(secret) | Presented::Post(secret) = &credentials.presented {
+            let _ = constant_time_eq(&sha256(secret.as_bytes()), &[0; 32]);
+        }
+        return Err(Failure::Unknown);
+    };
+    let right = match (&credentials.presented, client.auth_method) {
+        (Presented::Basic(secret), AuthMethod::ClientSecretBasic)
+        | (Presented::Post(secret), AuthMethod::ClientSecretPost) => secret_is_right(&client, secret, app.now()),
+        (Presented::Assertion(token), AuthMethod::PrivateKeyJwt) => {
+            assertion::is_right(&client, token, app.issuer(), app.now(), app.config.tokens.clock_skew_seconds)
+        }
+        (Presented::Nothing, AuthMethod::None) => true,
+        _ => return Err(Failure::Method),
+    };
+    if right { Ok(client) } else { Err(Failure::Wrong) }
+}
+
+fn secret_is_right(client: &Client, secret: &str, now: crate::support::Seconds) -> bool {
+    let presented = sha256(secret.as_bytes());
+    let current = client.secret_hash.as_ref().is_some_and(|hash| constant_time_eq(&presented, hash));
+    let previous = client
+        .previous_secret
+        .as_ref()
+        .is_some_and(|(hash, until)| constant_time_eq(&presented, hash) && *until > now);
+    current | previous
+}
+
+/// RFC 7523 §3: an assertion is used once, on whichever node and at whichever endpoint.
+async fn use_up(app: &App, client: &Client, credentials: &Credentials) -> Result<bool, Fault> {
+    match &credentials.presented {
+        Presented::Assertion(token) => {
+            let skew = app.config.tokens.clock_skew_seconds;
+            match assertion::single_use(token) {
+                Some((jti, exp)) => assertion::remember(&app.db, &client.client_id, jti, exp + skew).await,
+                None => Ok(false),
+            }
+        }
+        _ => Ok(true),
+    }
+}
+
+async fn record(app: &App, info: RequestInfo, credentials: &Credentials, failure: Failure) {
+    let kind = match failure {
+        Failure::Method => EventKind::ClientAuthMethodMismatch,
+        Failure::Unknown | Failure::Wrong => EventKind::ClientAuthFailed,
+    };
+    Event::failure(kind)
+        .client(&credentials.client_id)
+        .request(info.address, info.id)
+        .detail(serde_json::json!({"method": credentials.method()}))
+        .record_alone(&app.db, &app.clock, &app.rng)
+        .await;
+}

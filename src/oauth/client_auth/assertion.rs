@@ -1,0 +1,156 @@
+//! `private_key_jwt` (RFC 7523 §3, OIDC Core §9).
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::DecodingKey;
+use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk};
+use serde_json::{Map, Value};
+
+use crate::domain::Client;
+use crate::fault::Fault;
+use crate::storage::{Db, Refusal, assertions};
+use crate::support::{Seconds, sha256};
+
+/// An assertion lives at most so long, so that those that were used need not be remembered for longer.
+const MAX_LIFE: Seconds = 600;
+const MAX_BYTES: usize = 8 * 1024;
+const MAX_JTI: usize = 256;
+
+struct Parts<'a> {
+    message: &'a str,
+    signature: &'a str,
+    header: Map<String, Value>,
+    claims: Map<String, Value>,
+}
+
+fn split(token: &str) -> Option<Parts<'_>> {
+    if token.len() > MAX_BYTES {
+        return None;
+    }
+    let (message, signature) = token.rsplit_once('.')?;
+    let (header, claims) = message.split_once('.')?;
+    Some(Parts { message, signature, header: object(header)?, claims: object(claims)? })
+}
+
+/// A JSON object with no name in it twice (RFC 7515 §4).
+fn object(encoded: &str) -> Option<Map<String, Value>> {
+    let bytes = URL_SAFE_NO_PAD.decode(encoded).ok()?;
+    let map: Unique = serde_json::from_slice(&bytes).ok()?;
+    Some(map.0)
+}
+
+struct Unique(Map<String, Value>);
+
+impl<'de> serde::Deserialize<'de> for Unique {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Visitor;
+        impl<'de> serde::de::Visitor<'de> for Visitor {
+            type Value = Unique;
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object without repeated names")
+            }
+            fn visit_map<A: serde::de::MapAccess<'de>>(self, mut access: A) -> Result<Unique, A::Error> {
+                let mut map = Map::new();
+                while let Some((name, value)) = access.next_entry::<String, Value>()? {
+                    if map.insert(name, value).is_some() {
+                        return Err(serde::de::Error::custom("a repeated name"));
+                    }
+                }
+                Ok(Unique(map))
+            }
+        }
+        deserializer.deserialize_map(Visitor)
+    }
+}
+
+/// Whom an assertion speaks for, before anything of it is believed.
+pub fn claimed_subject(token: &str) -> Option<String> {
+    Some(split(token)?.claims.get("sub")?.as_str()?.to_owned())
+}
+
+/// The `jti` and the expiry of an assertion that was found right.
+pub fn single_use(token: &str) -> Option<(String, Seconds)> {
+    let claims = split(token)?.claims;
+    Some((claims.get("jti")?.as_str()?.to_owned(), claims.get("exp")?.as_i64()?))
+}
+
+/// Remembers the `jti`; `false` if it was used before.
+pub async fn remember(db: &Db, client_id: &str, jti: String, until: Seconds) -> Result<bool, Fault> {
+    let (client_id, hash) = (client_id.to_owned(), sha256(jti.as_bytes()));
+    db.write("assertion.remember", move |tx| -> Result<_, Refusal<Fault>> {
+        Ok(assertions::remember(tx, &client_id, &hash, until).map_err(Fault::from)?)
+    })
+    .await
+}
+
+/// Whether this is a client's own assertion, for us and for now.
+pub fn is_right(client: &Client, token: &str, issuer: &str, now: Seconds, skew: Seconds) -> bool {
+    let Some(parts) = split(token) else { return false };
+    claims_are_right(&parts.claims, &client.client_id, issuer, now, skew)
+        && header_is_plain(&parts.header)
+        && signature_is_right(client, &parts)
+}
+
+fn claims_are_right(claims: &Map<String, Value>, client_id: &str, issuer: &str, now: Seconds, skew: Seconds) -> bool {
+    let is = |name: &str, wanted: &str| claims.get(name).and_then(Value::as_str) == Some(wanted);
+    // A time that is present must be a whole number: what is malformed is not absent.
+    let time = |name: &str| match claims.get(name) {
+        None => Ok(None),
+        Some(value) => value.as_i64().filter(|at| (0..1 << 40).contains(at)).map(Some).ok_or(()),
+    };
+    let (Ok(Some(exp)), Ok(nbf), Ok(iat)) = (time("exp"), time("nbf"), time("iat")) else { return false };
+    let jti = claims.get("jti").and_then(Value::as_str).unwrap_or_default();
+    is("iss", client_id)
+        && is("sub", client_id)
+        // One audience, the issuer, as a string (draft-ietf-oauth-rfc7523bis): no other party can be meant as well.
+        && is("aud", issuer)
+        && exp + skew > now
+        && exp <= now + MAX_LIFE + skew
+        && nbf.is_none_or(|nbf| nbf <= now + skew)
+        && iat.is_none_or(|iat| iat <= now + skew)
+        && (1..=MAX_JTI).contains(&jti.len())
+}
+
+/// RFC 8725 §3: nothing that would have us look elsewhere for a key, and no other kind of token.
+fn header_is_plain(header: &Map<String, Value>) -> bool {
+    let suspicious = ["jwk", "jku", "x5u", "x5c", "crit", "zip", "b64"];
+    let typ = header.get("typ").and_then(Value::as_str).map(str::to_ascii_lowercase);
+    !suspicious.iter().any(|name| header.contains_key(*name))
+        && match header.get("typ") {
+            None => true,
+            Some(_) => matches!(typ.as_deref(), Some("jwt" | "client-authentication+jwt")),
+        }
+}
+
+/// With a `kid`, that key; without, every key of the algorithm. The algorithm is the key's, never the header's alone.
+fn signature_is_right(client: &Client, parts: &Parts<'_>) -> bool {
+    let set: Value = client.jwks.as_deref().and_then(|jwks| serde_json::from_str(jwks).ok()).unwrap_or_default();
+    let Some(alg) = parts.header.get("alg").and_then(Value::as_str) else { return false };
+    let kid = match parts.header.get("kid") {
+        None => None,
+        Some(Value::String(kid)) => Some(kid.as_str()),
+        Some(_) => return false,
+    };
+    let keys = set.get("keys").and_then(Value::as_array).cloned().unwrap_or_default();
+    keys.into_iter()
+        .filter_map(|key| serde_json::from_value::<Jwk>(key).ok())
+        .filter(|key| kid.is_none() || key.common.key_id.as_deref() == kid)
+        .filter(|key| key_may_use(key, alg))
+        .any(|key| verify(&key, alg, parts))
+}
+
+fn key_may_use(key: &Jwk, alg: &str) -> bool {
+    let registered = key.common.key_algorithm.map(|registered| registered.to_string());
+    let fits = match &key.algorithm {
+        AlgorithmParameters::EllipticCurve(ec) => ec.curve == EllipticCurve::P256 && alg == "ES256",
+        AlgorithmParameters::OctetKeyPair(okp) => okp.curve == EllipticCurve::Ed25519 && alg == "EdDSA",
+        AlgorithmParameters::RSA(rsa) => matches!(alg, "PS256" | "RS256") && rsa.n.len() >= 342,
+        _ => false,
+    };
+    fits && registered.is_none_or(|registered| registered == alg)
+}
+
+fn verify(key: &Jwk, alg: &str, parts: &Parts<'_>) -> bool {
+    let (Ok(key), Ok(alg)) = (DecodingKey::from_jwk(key), alg.parse()) else { return false };
+    jsonwebtoken::crypto::verify(parts.signature, parts.message.as_bytes(), &key, alg).unwrap_or(false)
+}

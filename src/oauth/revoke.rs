@@ -1,0 +1,83 @@
+//! Token revocation (RFC 7009).
+
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use crate::app::{App, RequestInfo};
+use crate::audit::{Event, EventKind};
+use crate::bearer::verified_id;
+use crate::domain::Client;
+use crate::fault::Fault;
+use crate::oauth::client_auth::{self, Freshness};
+use crate::oauth::token::REFRESH_PREFIX;
+use crate::protocol::{ErrorCode, OAuthError};
+use crate::request;
+use crate::storage::{Refusal, Tx, access_tokens, grants, refresh_tokens};
+use crate::support::{Handle, Id, Seconds};
+
+/// `POST /oauth2/revoke`
+pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Fault> {
+    let info = request::info(&req)?;
+    let params = request::body_only(&req, &body)?;
+    if let Some(name) = params.first_repeated(&["token", "token_type_hint", "client_id", "client_secret"]) {
+        return Err(OAuthError::invalid_request(format!("{name} is given more than once")).into());
+    }
+    let client = client_auth::authenticate(&app, info, req.headers(), &params, Freshness::Now).await?;
+    let token = params.get("token").ok_or_else(|| OAuthError::invalid_request("token is missing"))?;
+    let target = match token.strip_prefix(REFRESH_PREFIX) {
+        Some(handle) => Handle::parse(handle).ok().map(Target::Refresh),
+        None => verified_id(&app, token).map(Target::Access),
+    };
+    // RFC 7009 §2.2: a token that is none is as good as revoked.
+    if let Some(target) = target {
+        revoke(&app, info, &client, target).await?;
+    }
+    Ok(HttpResponse::Ok().finish())
+}
+
+enum Target {
+    /// Its family goes with it, and with the family all access tokens (RFC 7009 §2.1).
+    Refresh(Handle),
+    /// That token alone; the family can go on. It is how a client gives back a token that it needs no longer.
+    Access(Id),
+}
+
+async fn revoke(app: &App, info: RequestInfo, client: &Client, target: Target) -> Result<(), Fault> {
+    let (writer, client_id, now) = (app.clone(), client.client_id.clone(), app.now());
+    app.db
+        .write("token.revoke", move |tx| -> Result<_, Refusal<Fault>> {
+            let revoked = match &target {
+                Target::Refresh(handle) => revoke_family(tx, handle, &client_id, now)?,
+                Target::Access(jti) => revoke_access(tx, *jti, &client_id, now)?,
+            };
+            if revoked {
+                Event::success(EventKind::TokenRevoked)
+                    .client(&client_id)
+                    .request(info.address, info.id)
+                    .record(tx, &writer.clock, &writer.rng)
+                    .map_err(Fault::from)?;
+            }
+            Ok(())
+        })
+        .await
+}
+
+fn foreign() -> Fault {
+    OAuthError::new(ErrorCode::UnauthorizedClient, "the token was issued to another client").into()
+}
+
+fn revoke_family(tx: &mut Tx<'_>, handle: &Handle, client_id: &str, now: Seconds) -> Result<bool, Fault> {
+    let found = refresh_tokens::find(tx.reader(), handle.id())?;
+    let Some((_, grant)) = found.filter(|(token, _)| handle.matches(&token.secret_hash)) else { return Ok(false) };
+    if grant.client_id != client_id {
+        return Err(foreign());
+    }
+    Ok(grants::revoke(tx, grant.id, now)?)
+}
+
+fn revoke_access(tx: &mut Tx<'_>, jti: Id, client_id: &str, now: Seconds) -> Result<bool, Fault> {
+    match access_tokens::state(tx.reader(), jti, now)? {
+        Some(state) if state.token.client_id != client_id => Err(foreign()),
+        Some(_) => Ok(access_tokens::revoke(tx, jti, now)?),
+        None => Ok(false),
+    }
+}

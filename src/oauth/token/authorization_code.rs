@@ -1,0 +1,131 @@
+//! RFC 6749 §4.1.3 with PKCE (RFC 7636): a code becomes tokens, once.
+
+use super::steps::{self, Ctx, Draft, expose_refresh, refuse_recorded, revoke_family};
+use super::{Grant, Redeem};
+use crate::audit::EventKind;
+use crate::domain::{self, Code, CodeStage, GrantType};
+use crate::fault::Fault;
+use crate::oauth::oxide::{self, CodeRefusal};
+use crate::protocol::OAuthError;
+use crate::storage::{Refusal, Tx, access_tokens, codes, sessions};
+use crate::support::{Handle, Id};
+
+pub const GRANT: Grant = Grant {
+    grant_type: GrantType::AuthorizationCode,
+    parameters: &["code", "redirect_uri", "code_verifier", "resource"],
+    redeem: Redeem::InTransaction(redeem),
+};
+
+/// After so many wrong verifiers a code is dead.
+const MAX_FAILURES: i64 = 3;
+
+fn invalid() -> OAuthError {
+    OAuthError::invalid_grant("code is invalid, expired, was used before or belongs to another request")
+}
+
+fn redeem(ctx: &Ctx, tx: &mut Tx<'_>) -> Result<Draft, Refusal<Fault>> {
+    let presented = ctx.params.get("code").ok_or_else(|| Fault::from(OAuthError::invalid_request("code is missing")))?;
+    let (code, grant) = find(ctx, tx, presented)?;
+    check_redirect_uri(ctx, &code)?;
+    check_verifier(ctx, tx, &code, &grant, presented)?;
+    if let CodeStage::Consumed { .. } = code.stage {
+        // RFC 6749 §4.1.2: only who could have redeemed it can, by using it again, end what came of it.
+        return revoke_family(ctx, tx, &grant, EventKind::CodeReplay);
+    }
+    if code.expires_at <= ctx.now {
+        return Err(Fault::from(invalid().with_detail("the code has expired")).into());
+    }
+    let user = steps::living_person(tx, ctx, &grant)?;
+    session_stands(tx, grant.session_id)?;
+    let audience = ctx.audience(&ctx.granted_resources(&grant), &grant.scope).map_err(Fault::from)?;
+    if !codes::consume(tx, code.id, ctx.now).map_err(Fault::from)? {
+        return revoke_family(ctx, tx, &grant, EventKind::CodeReplay);
+    }
+    let token = ctx.family_token(&grant, grant.scope.clone(), audience);
+    access_tokens::insert(tx, &token).map_err(Fault::from)?;
+    let refresh_token = if ctx.client.may_use(GrantType::RefreshToken) {
+        let (handle, row) = ctx.refresh_token(&grant, None);
+        steps::store_refresh(tx, &row)?;
+        Some(expose_refresh(&handle))
+    } else {
+        None
+    };
+    Ok(Draft { token, event: EventKind::TokenIssued, person: Some((user, grant)), refresh_token })
+}
+
+fn find(ctx: &Ctx, tx: &mut Tx<'_>, presented: &str) -> Result<(Code, domain::Grant), Refusal<Fault>> {
+    let unknown = |why: &str| Fault::from(invalid().with_detail(why));
+    let handle = Handle::parse(presented).map_err(|_| unknown("no code of ours"))?;
+    let found = codes::find(tx.reader(), handle.id()).map_err(Fault::from)?;
+    let (code, grant) = found.filter(|(code, _)| handle.matches(&code.secret_hash)).ok_or_else(|| unknown("unknown"))?;
+    if grant.client_id != ctx.client.client_id {
+        // The code stays good for its own client: a thief's attempt must not cost the owner the login.
+        let event = ctx.event(EventKind::CodeClientMismatch, false).subject(grant.user_id);
+        return refuse_recorded(ctx, tx, event, invalid().with_detail("another client's code"));
+    }
+    Ok((code, grant))
+}
+
+/// RFC 6749 §4.1.3. A client of OAuth 2.1 may leave it out, as PKCE binds the code already.
+fn check_redirect_uri(ctx: &Ctx, code: &Code) -> Result<(), Fault> {
+    let right = match (ctx.params.get("redirect_uri"), &code.sent_redirect_uri) {
+        (Some(sent), Some(before)) => sent == before,
+        (Some(sent), None) => sent == code.redirect_uri,
+        (None, Some(_)) => code.code_challenge.is_some(),
+        (None, None) => true,
+    };
+    if right { Ok(()) } else { Err(invalid().with_detail("redirect_uri is not that of the authorization request").into()) }
+}
+
+fn check_verifier(
+    ctx: &Ctx,
+    tx: &mut Tx<'_>,
+    code: &Code,
+    grant: &domain::Grant,
+    presented: &str,
+) -> Result<(), Refusal<Fault>> {
+    if code.failures >= MAX_FAILURES {
+        return Err(Fault::from(invalid().with_detail("too many wrong verifiers")).into());
+    }
+    let verifier = ctx.params.get("code_verifier");
+    let input = oxide::CodeInput {
+        client_id: &ctx.client.client_id,
+        code: presented,
+        redirect_uri: &code.redirect_uri,
+        code_verifier: verifier,
+        granted_to: &grant.client_id,
+        granted_redirect_uri: &code.redirect_uri,
+        granted_scope: &grant.scope,
+        owner_id: &grant.client_id,
+        code_challenge: code.code_challenge.as_deref(),
+    };
+    let outcome = match (&code.code_challenge, verifier) {
+        // RFC 9700 §4.8.2: a verifier without a challenge is a downgrade that somebody tries.
+        (None, Some(_)) => Err(CodeRefusal::Verifier),
+        (_, Some(verifier)) if !is_verifier(verifier) => Err(CodeRefusal::Verifier),
+        _ => oxide::redeem_code(&input).map(|_| ()),
+    };
+    match outcome {
+        Ok(()) => Ok(()),
+        Err(CodeRefusal::Verifier) if code.stage == CodeStage::Issued => {
+            codes::count_failure(tx, code.id).map_err(Fault::from)?;
+            let event = ctx.event(EventKind::PkceMismatch, false).subject(grant.user_id);
+            refuse_recorded(ctx, tx, event, OAuthError::invalid_grant("code_verifier does not fit the code_challenge"))
+        }
+        Err(_) => Err(Fault::from(invalid()).into()),
+    }
+}
+
+/// RFC 7636 §4.1
+fn is_verifier(text: &str) -> bool {
+    (43..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
+}
+
+/// Whoever logged out meanwhile does not log in by an old code.
+fn session_stands(tx: &mut Tx<'_>, session_id: Option<Id>) -> Result<(), Fault> {
+    let Some(id) = session_id else { return Ok(()) };
+    match sessions::find(tx.reader(), id)? {
+        Some(session) if session.stage == domain::SessionStage::Live => Ok(()),
+        _ => Err(invalid().with_detail("the session has ended").into()),
+    }
+}

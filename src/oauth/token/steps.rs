@@ -1,0 +1,139 @@
+//! Verbs that grants share.
+
+use std::sync::Arc;
+
+use crate::app::{App, RequestInfo};
+use crate::audit::{Event, EventKind};
+use crate::domain::{AccessToken, Client, Grant, GrantStage, OPENID, RefreshStage, RefreshToken, Scopes, User, UserStatus};
+use crate::fault::Fault;
+use crate::protocol::{ErrorCode, OAuthError, Params};
+use crate::storage::{Refusal, Tx, grants, refresh_tokens, users};
+use crate::support::{Handle, Id, Seconds};
+
+/// What a grant is given.
+#[derive(Clone)]
+pub struct Ctx {
+    pub app: App,
+    pub info: RequestInfo,
+    pub client: Arc<Client>,
+    pub params: Arc<Params>,
+    pub now: Seconds,
+}
+
+/// What a grant decided to issue; signed after the commit.
+pub struct Draft {
+    pub token: AccessToken,
+    pub event: EventKind,
+    /// The person, their family and whether an ID token belongs to the answer.
+    pub person: Option<(User, Grant)>,
+    pub refresh_token: Option<String>,
+}
+
+impl Ctx {
+    pub fn event(&self, kind: EventKind, success: bool) -> Event {
+        let event = if success { Event::success(kind) } else { Event::failure(kind) };
+        event.client(&self.client.client_id).request(self.info.address, self.info.id)
+    }
+
+    pub fn record(&self, tx: &mut Tx<'_>, event: Event) -> Result<(), Fault> {
+        Ok(event.record(tx, &self.app.clock, &self.app.rng)?)
+    }
+
+    /// The APIs of a new access token (RFC 8707 §2.2): those that the request names, else those of the grant.
+    pub fn audience(&self, granted: &[String], scope: &Scopes) -> Result<Vec<String>, OAuthError> {
+        let asked: Vec<String> = self.params.all("resource").map(str::to_owned).collect();
+        if asked.iter().any(|resource| !granted.contains(resource)) {
+            return Err(OAuthError::new(ErrorCode::InvalidTarget, "resource names an API that was not granted"));
+        }
+        let mut audience = if asked.is_empty() { granted.to_vec() } else { asked };
+        audience.dedup();
+        // Our own userinfo endpoint is an API too.
+        if audience.is_empty() || scope.contains(OPENID) {
+            audience.push(self.app.issuer().to_owned());
+        }
+        Ok(audience)
+    }
+
+    /// The APIs of a grant that named none: all for which the client is registered.
+    pub fn granted_resources(&self, grant: &Grant) -> Vec<String> {
+        if grant.resources.is_empty() { self.client.audiences.clone() } else { grant.resources.clone() }
+    }
+
+    pub fn access_token(&self, subject: String, scope: Scopes, audience: Vec<String>) -> AccessToken {
+        AccessToken {
+            jti: Id::new(&self.app.clock, &self.app.rng),
+            grant_id: None,
+            client_id: self.client.client_id.clone(),
+            subject,
+            scope,
+            audience,
+            issued_at: self.now,
+            expires_at: self.now + self.app.config.tokens.access_token_seconds,
+            refreshed_from: None,
+        }
+    }
+
+    /// An access token of a family; it does not outlive the family.
+    pub fn family_token(&self, grant: &Grant, scope: Scopes, audience: Vec<String>) -> AccessToken {
+        let token = self.access_token(grant.user_id.to_string(), scope, audience);
+        AccessToken { grant_id: Some(grant.id), expires_at: token.expires_at.min(grant.expires_at), ..token }
+    }
+
+    /// A refresh token of a family, and its row.
+    pub fn refresh_token(&self, grant: &Grant, parent: Option<Id>) -> (Handle, RefreshToken) {
+        let handle = Handle::new(&self.app.clock, &self.app.rng);
+        let row = RefreshToken {
+            id: handle.id(),
+            secret_hash: handle.digest().to_vec(),
+            grant_id: grant.id,
+            parent_id: parent,
+            expires_at: (self.now + self.app.config.tokens.refresh_idle_seconds).min(grant.expires_at),
+            stage: RefreshStage::Live,
+        };
+        (handle, row)
+    }
+}
+
+/// Secret scanners find a leaked refresh token by this.
+pub const REFRESH_PREFIX: &str = "lwrt_";
+
+/// The text of a refresh token.
+pub fn expose_refresh(handle: &Handle) -> String {
+    format!("{REFRESH_PREFIX}{}", handle.expose())
+}
+
+pub fn store_refresh(tx: &mut Tx<'_>, row: &RefreshToken) -> Result<(), Fault> {
+    Ok(refresh_tokens::insert(tx, row)?)
+}
+
+/// The person of a family, if family and person both still stand.
+pub fn living_person(tx: &mut Tx<'_>, ctx: &Ctx, grant: &Grant) -> Result<User, Fault> {
+    let dead = |why: &str| Fault::from(OAuthError::invalid_grant("the grant has expired or was revoked").with_detail(why));
+    if let GrantStage::Revoked { .. } = grant.stage {
+        return Err(dead("the family was revoked"));
+    }
+    if grant.expires_at <= ctx.now {
+        return Err(dead("the family has expired"));
+    }
+    let user = users::find(tx.reader(), grant.user_id)?;
+    let user = user.filter(|user| user.status == UserStatus::Active).ok_or_else(|| dead("its person is not active"))?;
+    if grant.auth_time < user.password_changed_at {
+        return Err(dead("the password was changed since"));
+    }
+    Ok(user)
+}
+
+/// Ends a family for good, although the request that showed it is refused.
+pub fn revoke_family<T>(ctx: &Ctx, tx: &mut Tx<'_>, grant: &Grant, kind: EventKind) -> Result<T, Refusal<Fault>> {
+    grants::revoke(tx, grant.id, ctx.now).map_err(Fault::from)?;
+    let event = ctx.event(kind, false).subject(grant.user_id).detail(serde_json::json!({"severity": "high"}));
+    ctx.record(tx, event)?;
+    let error = OAuthError::invalid_grant("the grant is invalid, expired or was used before").with_detail(kind.as_str());
+    Err(Refusal::Commit(error.into()))
+}
+
+/// Refuses, and keeps the record of it.
+pub fn refuse_recorded<T>(ctx: &Ctx, tx: &mut Tx<'_>, event: Event, error: OAuthError) -> Result<T, Refusal<Fault>> {
+    ctx.record(tx, event)?;
+    Err(Refusal::Commit(error.into()))
+}

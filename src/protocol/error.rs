@@ -1,0 +1,175 @@
+use std::borrow::Cow;
+
+/// An error code that goes over the wire, with where it is defined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ErrorCode {
+    /// RFC 6749 §4.1.2.1, §5.2
+    InvalidRequest,
+    InvalidClient,
+    InvalidGrant,
+    UnauthorizedClient,
+    UnsupportedGrantType,
+    InvalidScope,
+    UnsupportedResponseType,
+    AccessDenied,
+    ServerError,
+    TemporarilyUnavailable,
+    /// OIDC Core §3.1.2.6
+    LoginRequired,
+    ConsentRequired,
+    RequestNotSupported,
+    RequestUriNotSupported,
+    RegistrationNotSupported,
+    /// OIDC Unmet Authentication Requirements 1.0
+    UnmetAuthenticationRequirements,
+    /// RFC 8707 §2
+    InvalidTarget,
+    /// RFC 9449 §5
+    InvalidDpopProof,
+    /// RFC 6750 §3.1
+    InvalidToken,
+    InsufficientScope,
+    /// Not of an RFC: too many requests, and what HTTP itself refuses.
+    SlowDown,
+    NotFound,
+    MethodNotAllowed,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    RequestTimeout,
+}
+
+impl ErrorCode {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidRequest => "invalid_request",
+            Self::InvalidClient => "invalid_client",
+            Self::InvalidGrant => "invalid_grant",
+            Self::UnauthorizedClient => "unauthorized_client",
+            Self::UnsupportedGrantType => "unsupported_grant_type",
+            Self::InvalidScope => "invalid_scope",
+            Self::UnsupportedResponseType => "unsupported_response_type",
+            Self::AccessDenied => "access_denied",
+            Self::ServerError => "server_error",
+            Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::LoginRequired => "login_required",
+            Self::ConsentRequired => "consent_required",
+            Self::RequestNotSupported => "request_not_supported",
+            Self::RequestUriNotSupported => "request_uri_not_supported",
+            Self::RegistrationNotSupported => "registration_not_supported",
+            Self::UnmetAuthenticationRequirements => "unmet_authentication_requirements",
+            Self::InvalidTarget => "invalid_target",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::InvalidToken => "invalid_token",
+            Self::InsufficientScope => "insufficient_scope",
+            Self::SlowDown => "slow_down",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+            Self::PayloadTooLarge => "payload_too_large",
+            Self::UnsupportedMediaType => "unsupported_media_type",
+            Self::RequestTimeout => "request_timeout",
+        }
+    }
+
+    /// The HTTP status that belongs to the code; no handler picks one.
+    pub const fn status(self) -> u16 {
+        match self {
+            // RFC 6749 §5.2, RFC 6750 §3.1
+            Self::InvalidClient | Self::InvalidToken => 401,
+            Self::InsufficientScope => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::RequestTimeout => 408,
+            Self::PayloadTooLarge => 413,
+            Self::UnsupportedMediaType => 415,
+            Self::SlowDown => 429,
+            Self::ServerError => 500,
+            Self::TemporarilyUnavailable => 503,
+            _ => 400,
+        }
+    }
+}
+
+/// An error for the client's developer, and what the log gets besides.
+#[derive(Debug, Clone)]
+pub struct OAuthError {
+    pub code: ErrorCode,
+    /// A sentence that names the parameter. Public.
+    pub description: Cow<'static, str>,
+    /// For the log alone.
+    pub detail: Option<String>,
+    /// Seconds after which to try again.
+    pub retry_after: Option<u64>,
+    /// The scheme for `WWW-Authenticate`, if that header belongs to the answer.
+    pub challenge: Option<&'static str>,
+}
+
+impl OAuthError {
+    pub fn new(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, description: description.into(), detail: None, retry_after: None, challenge: None }
+    }
+
+    pub fn invalid_request(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::InvalidRequest, description)
+    }
+
+    pub fn invalid_grant(description: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorCode::InvalidGrant, description)
+    }
+
+    /// One text for all reasons, so that they cannot be told apart.
+    pub fn invalid_client(detail: impl Into<String>) -> Self {
+        Self::new(ErrorCode::InvalidClient, "client authentication failed").with_detail(detail)
+    }
+
+    pub fn invalid_token(detail: impl Into<String>) -> Self {
+        let mut error = Self::new(ErrorCode::InvalidToken, "the access token is missing, invalid, expired or revoked");
+        error.challenge = Some("Bearer");
+        error.with_detail(detail)
+    }
+
+    pub fn unavailable(detail: impl Into<String>) -> Self {
+        let mut error = Self::new(ErrorCode::TemporarilyUnavailable, "the server cannot answer right now; try again");
+        error.retry_after = Some(2);
+        error.with_detail(detail)
+    }
+
+    pub fn server_error(detail: impl Into<String>) -> Self {
+        Self::new(ErrorCode::ServerError, "the server failed; its log has the details under the request id").with_detail(detail)
+    }
+
+    pub fn slow_down(retry_after: u64) -> Self {
+        let mut error = Self::new(ErrorCode::SlowDown, "too many requests; wait as long as Retry-After says");
+        error.retry_after = Some(retry_after);
+        error
+    }
+
+    #[must_use]
+    pub fn with_detail(mut self, detail: impl Into<String>) -> Self {
+        self.detail = Some(detail.into());
+        self
+    }
+
+    /// The description in the characters that RFC 6749 §5.2 allows.
+    pub fn wire_description(&self) -> String {
+        self.description
+            .chars()
+            .map(|c| match c {
+                '"' => '\'',
+                '\\' => '/',
+                '\u{20}'..='\u{7e}' => c,
+                _ => '?',
+            })
+            .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn descriptions_keep_to_the_allowed_characters() {
+        let error = OAuthError::invalid_request("a \"b\" \\ ü\n");
+        assert_eq!(error.wire_description(), "a 'b' / ??");
+    }
+}

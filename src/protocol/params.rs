@@ -1,0 +1,126 @@
+use std::collections::BTreeSet;
+
+/// Form or query parameters, read strictly: what is malformed is refused, what is repeated is known to be.
+#[derive(Debug, Clone, Default)]
+pub struct Params {
+    pairs: Vec<(String, String)>,
+    repeated: BTreeSet<String>,
+}
+
+/// Not `application/x-www-form-urlencoded`: a broken escape, no UTF-8, or a control character.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the parameters are not valid application/x-www-form-urlencoded UTF-8 without control characters")]
+pub struct MalformedForm;
+
+/// RFC 8707 §2: the one parameter that may be given several times.
+const REPEATABLE: &str = "resource";
+
+impl Params {
+    /// Reads an encoded form. A parameter without a value counts as absent (RFC 6749 §3.1).
+    pub fn parse(encoded: &[u8]) -> Result<Self, MalformedForm> {
+        let mut params = Self::default();
+        for pair in encoded.split(|&b| b == b'&').filter(|pair| !pair.is_empty()) {
+            let at = pair.iter().position(|&b| b == b'=');
+            let (name, value) = at.map_or((pair, &[][..]), |at| (&pair[..at], &pair[at + 1..]));
+            params.add(decode(name)?, decode(value)?);
+        }
+        Ok(params)
+    }
+
+    fn add(&mut self, name: String, value: String) {
+        // RFC 6749 §3.1: parameters MUST NOT be included more than once, not even as an empty one.
+        if name != REPEATABLE && self.pairs.iter().any(|(known, _)| *known == name) {
+            self.repeated.insert(name.clone());
+        }
+        self.pairs.push((name, value));
+    }
+
+    /// The value of a parameter; `None` if it is absent or empty.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.pairs.iter().find(|(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.as_str())
+    }
+
+    /// All values of a parameter that may be repeated.
+    pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
+        self.pairs.iter().filter(move |(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.as_str())
+    }
+
+    /// Whether a parameter was named at all.
+    pub fn has(&self, name: &str) -> bool {
+        self.pairs.iter().any(|(known, _)| known == name)
+    }
+
+    pub fn is_repeated(&self, name: &str) -> bool {
+        self.repeated.contains(name)
+    }
+
+    /// The first of these names that was given more than once.
+    pub fn first_repeated<'a>(&self, names: &[&'a str]) -> Option<&'a str> {
+        names.iter().copied().find(|name| self.repeated.contains(*name))
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.pairs.is_empty()
+    }
+}
+
+fn decode(encoded: &[u8]) -> Result<String, MalformedForm> {
+    let mut bytes = Vec::with_capacity(encoded.len());
+    let mut rest = encoded.iter();
+    while let Some(&byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => hex(rest.next())? << 4 | hex(rest.next())?,
+            other => other,
+        });
+    }
+    let text = String::from_utf8(bytes).map_err(|_| MalformedForm)?;
+    if text.chars().any(char::is_control) { Err(MalformedForm) } else { Ok(text) }
+}
+
+fn hex(digit: Option<&u8>) -> Result<u8, MalformedForm> {
+    match digit {
+        Some(d @ b'0'..=b'9') => Ok(d - b'0'),
+        Some(d @ b'a'..=b'f') => Ok(d - b'a' + 10),
+        Some(d @ b'A'..=b'F') => Ok(d - b'A' + 10),
+        _ => Err(MalformedForm),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn empty_is_absent_and_twice_is_known() {
+        let params = Params::parse(b"a=1&b=&c&a=2&resource=x&resource=y").expect("valid");
+        assert_eq!(params.get("a"), Some("1"));
+        assert_eq!(params.get("b"), None);
+        assert!(params.has("c"));
+        assert_eq!(params.first_repeated(&["b", "a", "resource"]), Some("a"));
+        assert_eq!(params.all("resource").collect::<Vec<_>>(), ["x", "y"]);
+    }
+
+    #[test]
+    fn broken_escapes_and_control_characters_are_refused() {
+        for bad in ["a=%", "a=%z1", "a=%0", "a=%00", "a=%0d%0aSet-Cookie:x", "a=%ed%a0%80", "a=%c0%af", "%ff=1", "a=\x7f"] {
+            assert_eq!(Params::parse(bad.as_bytes()).err(), Some(MalformedForm), "{bad}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_panics(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+            let _ = Params::parse(&bytes);
+        }
+
+        #[test]
+        fn what_is_encoded_is_read(name in "[a-z_]{1,10}", value in "[^\\p{Cc}]{1,40}") {
+            let encoded: String = url::form_urlencoded::Serializer::new(String::new()).append_pair(&name, &value).finish();
+            let params = Params::parse(encoded.as_bytes()).expect("valid");
+            prop_assert_eq!(params.get(&name), Some(value.as_str()));
+        }
+    }
+}

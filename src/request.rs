@@ -1,0 +1,97 @@
+//! Reading requests: what every handler does first.
+
+use actix_web::http::header::{CONTENT_TYPE, COOKIE, HeaderMap, USER_AGENT};
+use actix_web::{HttpMessage, HttpRequest};
+
+use crate::app::{App, RequestInfo};
+use crate::fault::{Fault, Problem};
+use crate::identity::{Browser, CurrentSession, current};
+use crate::protocol::{ErrorCode, OAuthError, Params};
+
+/// What the middleware found out about a request.
+pub fn info(req: &HttpRequest) -> Result<RequestInfo, Fault> {
+    req.extensions()
+        .get::<RequestInfo>()
+        .copied()
+        .ok_or_else(|| Fault::OAuth(OAuthError::server_error("a request without request information")))
+}
+
+/// The parameters of a URL's query.
+pub fn query(req: &HttpRequest) -> Result<Params, OAuthError> {
+    Params::parse(req.query_string().as_bytes()).map_err(|e| OAuthError::invalid_request(e.to_string()))
+}
+
+/// The parameters of a form, which must come as one (RFC 6749 §3.2).
+pub fn form(headers: &HeaderMap, body: &[u8]) -> Result<Params, OAuthError> {
+    let mut types = headers.get_all(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
+    let (Some(kind), None) = (types.next(), types.next()) else {
+        return Err(unsupported());
+    };
+    let mut parts = kind.split(';').map(str::trim);
+    let essence = parts.next().unwrap_or_default();
+    let utf8 = parts.filter_map(|part| part.split_once('=')).all(|(name, value)| {
+        !name.eq_ignore_ascii_case("charset") || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
+    });
+    if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") || !utf8 {
+        return Err(unsupported());
+    }
+    Params::parse(body).map_err(|e| OAuthError::invalid_request(e.to_string()))
+}
+
+fn unsupported() -> OAuthError {
+    OAuthError::new(
+        ErrorCode::UnsupportedMediaType,
+        "Content-Type must be application/x-www-form-urlencoded, in UTF-8",
+    )
+}
+
+/// Parameters of an endpoint that takes them in the body alone.
+pub fn body_only(req: &HttpRequest, body: &[u8]) -> Result<Params, OAuthError> {
+    if !req.query_string().is_empty() {
+        // RFC 6749 §2.3.1, §3.2: nothing of this belongs into a URL, which logs and histories keep.
+        return Err(OAuthError::invalid_request("parameters must be in the request body, not in the URL"));
+    }
+    form(req.headers(), body)
+}
+
+/// The parameters of a page's form.
+pub fn page_form(req: &HttpRequest, body: &[u8]) -> Result<Params, Fault> {
+    form(req.headers(), body).map_err(|e| Fault::page(Problem::MalformedRequest, e.description.into_owned()))
+}
+
+/// The parameters of a page's URL.
+pub fn page_query(req: &HttpRequest) -> Result<Params, Fault> {
+    query(req).map_err(|e| Fault::page(Problem::MalformedRequest, e.description.into_owned()))
+}
+
+/// A cookie of ours; `None` if it is absent or came twice.
+pub fn cookie(req: &HttpRequest, app: &App, name: &str) -> Option<String> {
+    let headers = req.headers().get_all(COOKIE).filter_map(|value| value.to_str().ok());
+    app.cookies.read(headers, name).map(str::to_owned)
+}
+
+/// Who is logged in, in the browser that sent this.
+pub async fn session(req: &HttpRequest, app: &App) -> Result<Option<CurrentSession>, Fault> {
+    match cookie(req, app, app.cookies.session) {
+        Some(value) => Ok(current(&app.db, &value, app.now()).await?),
+        None => Ok(None),
+    }
+}
+
+/// What is noted of a browser with its session.
+pub fn browser(req: &HttpRequest, info: RequestInfo) -> Browser {
+    let agent = req.headers().get(USER_AGENT).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    Browser { user_agent: agent.to_owned(), address: info.address.to_string() }
+}
+
+/// Whether a browser says that another site made it send this form. Our pages have the referrer policy `no-referrer`,
+/// under which browsers send `Origin: null` with our own forms too, and tell by `Sec-Fetch-Site` that they are ours.
+/// Old browsers say neither, and are judged by the form's token alone.
+pub fn is_cross_site(req: &HttpRequest, app: &App) -> bool {
+    let header = |name: &str| req.headers().get(name).map(|value| value.to_str().unwrap_or("?").to_owned());
+    let site = header("sec-fetch-site");
+    if site.as_deref().is_some_and(|site| site != "same-origin" && site != "none") {
+        return true;
+    }
+    header("origin").is_some_and(|origin| origin != "null" && !app.is_own_origin(&origin))
+}
