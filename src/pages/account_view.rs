@@ -1,0 +1,78 @@
+//! What the account page shows.
+
+use askama::Template;
+
+use super::view::{ClientView, Layout, Name, ScopeView, When};
+
+/// `GET /account`
+#[derive(Template, Debug)]
+#[template(path = "account.html")]
+pub struct AccountPage {
+    /// Around the page.
+    pub layout: Layout,
+    /// The anti-forgery value of every form on it.
+    pub csrf: String,
+    /// Who this is.
+    pub username: Name,
+    /// The e-mail address, if there is one.
+    pub email: Option<Name>,
+    /// The apps this person allowed.
+    pub apps: Vec<AppView>,
+    /// Where this person is signed in, the present browser first.
+    pub sessions: Vec<SessionView>,
+    /// What has just been done.
+    pub flash: Option<Flash>,
+}
+
+impl AccountPage {
+    fn has_other_sessions(&self) -> bool {
+        self.sessions.iter().any(|s| !s.current)
+    }
+}
+
+/// An app that has access.
+#[derive(Clone, Debug)]
+pub struct AppView {
+    /// For the revoke form.
+    pub client_id: String,
+    /// The app as people see it.
+    pub client: ClientView,
+    /// What it may do.
+    pub scopes: Vec<ScopeView>,
+    /// The APIs it may do it at; may be empty.
+    pub resources: Vec<String>,
+    /// When access was given.
+    pub allowed_at: When,
+    /// When a token was last issued, if ever.
+    pub last_used: Option<When>,
+    /// Whether it holds a refresh token (`offline_access`).
+    pub stays_connected: bool,
+}
+
+/// A browser this person is signed in with.
+#[derive(Clone, Debug)]
+pub struct SessionView {
+    /// For the sign-out form: an id for this use, never the cookie's value.
+    pub id: String,
+    /// What kind of browser: see [`super::text::device`].
+    pub device: Name,
+    /// When this person signed in there.
+    pub signed_in: When,
+    /// When it was last seen, if known.
+    pub last_seen: Option<When>,
+    /// Whether it is the one this page is shown in.
+    pub current: bool,
+}
+
+/// What has just been done.
+#[derive(Clone, Debug)]
+pub enum Flash {
+    /// An app's access was removed.
+    AppRemoved(Name),
+    /// One other session was ended.
+    SessionEnded,
+    /// All other sessions were ended.
+    OthersEnded,
+    /// The first administrator's account is ready.
+    Welcome,
+}

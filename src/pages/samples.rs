@@ -1,0 +1,309 @@
+//! Every template in its states, so that a broken or an unsafe page cannot land.
+
+use askama::Template;
+
+use super::{account_view::*, errors::Fault, view::*};
+
+/// Values that must never come out as they went in.
+const HOSTILE: &str = "<img src=x onerror=alert(1)>{{7*7}}</script>\"'\u{202E}evil\u{200B}";
+
+/// Name and HTML of every page in its states.
+pub fn samples() -> Vec<(&'static str, String)> {
+    let mut pages = Vec::new();
+    add(&mut pages, "home", &HomePage { layout: layout(true, None) });
+    add(&mut pages, "home-quiet", &HomePage { layout: layout(false, Some("ada")) });
+    let anyone = |name: &str| LoginMode::Anyone { username: name.into() };
+    add(&mut pages, "login", &login(anyone(""), None));
+    add(&mut pages, "login-account", &LoginPage { client: None, ..login(anyone(""), None) });
+    add(&mut pages, "login-wrong", &login(anyone("ada"), Some(LoginProblem::WrongCredentials)));
+    add(&mut pages, "login-wait", &login(anyone("ada"), Some(LoginProblem::TooManyAttempts { seconds: 95 })));
+    add(&mut pages, "login-busy", &login(anyone("ada"), Some(LoginProblem::Busy)));
+    add(&mut pages, "login-again", &login(LoginMode::Again { username: "ada".into() }, None));
+    add(&mut pages, "login-hostile", &LoginPage {
+        client: Some(ClientView::new(HOSTILE, Some("//evil.example/x.svg".into()))),
+        transaction: HOSTILE.into(),
+        ..login(anyone(HOSTILE), Some(LoginProblem::WrongCredentials))
+    });
+    add(&mut pages, "consent", &consent());
+    add(&mut pages, "consent-native", &ConsentPage {
+        return_to: ReturnTo::ThisDevice("127.0.0.1:8090".into()),
+        resources: Vec::new(),
+        memory: ConsentMemory::AskedEachTime,
+        policy_uri: Some("javascript:alert(1)".into()),
+        terms_uri: None,
+        ..consent()
+    });
+    add(&mut pages, "consent-nothing", &ConsentPage {
+        return_to: ReturnTo::App("com.example.notes".into()),
+        scopes: Vec::new(),
+        ..consent()
+    });
+    add(&mut pages, "consent-hostile", &ConsentPage {
+        client: ClientView::new(&HOSTILE.repeat(5), Some("https://evil.example/x.svg".into())),
+        return_to: ReturnTo::Host(HOSTILE.into()),
+        user: HOSTILE.into(),
+        scopes: vec![scope(HOSTILE, "", HOSTILE), scope("x", HOSTILE, "")],
+        resources: vec![HOSTILE.into(), HOSTILE.into()],
+        policy_uri: Some(format!("https://app.example/{HOSTILE}")),
+        ..consent()
+    });
+    add(&mut pages, "setup", &setup(SetupErrors::default()));
+    add(&mut pages, "setup-errors", &setup(SetupErrors {
+        form: None,
+        username: Some("Use letters, digits, dots and dashes only.".into()),
+        email: Some("This does not look like an e-mail address.".into()),
+        password: Some("This password is too short.".into()),
+        password_again: Some("The two passwords differ.".into()),
+    }));
+    add(&mut pages, "setup-refused", &setup(SetupErrors { form: Some(HOSTILE.into()), ..SetupErrors::default() }));
+    add(&mut pages, "logged-out", &LoggedOutPage { layout: layout(false, None) });
+    add(&mut pages, "account", &account());
+    add(&mut pages, "account-empty", &AccountPage {
+        apps: Vec::new(),
+        sessions: account().sessions.into_iter().take(1).collect(),
+        email: None,
+        flash: Some(Flash::Welcome),
+        ..account()
+    });
+    for (name, flash) in [("account-ended", Flash::SessionEnded), ("account-others", Flash::OthersEnded)] {
+        add(&mut pages, name, &AccountPage { flash: Some(flash), ..account() });
+    }
+    add(&mut pages, "form-post", &FormPostPage {
+        layout: layout(false, None),
+        client: demo(),
+        action: "https://notes.example/callback?a=1&b=2".into(),
+        fields: vec![("code".into(), "abc.def".into()), ("state".into(), HOSTILE.into())],
+        nonce: "r4nd0m".into(),
+    });
+    add(&mut pages, "playground", &playground());
+    for (name, fault) in faults() {
+        let note = ("invalid_request".to_owned(), format!("redirect_uri is not registered for this client {HOSTILE}"));
+        let who = matches!(fault, Fault::Forbidden).then_some("ada");
+        add(&mut pages, name, &fault.page(layout(false, who), "0197c2f4a1b27d3e", Some(note)));
+    }
+    pages
+}
+
+fn add(pages: &mut Vec<(&'static str, String)>, name: &'static str, page: &impl Template) {
+    pages.push((name, page.render().unwrap_or_else(|e| panic!("{name}: {e}"))));
+}
+
+fn faults() -> [(&'static str, Fault); 15] {
+    [
+        ("error-client", Fault::UnknownClient),
+        ("error-redirect", Fault::BadRedirect),
+        ("error-request", Fault::BadRequest),
+        ("error-expired", Fault::Expired),
+        ("error-cookies", Fault::CookiesMissing),
+        ("error-csrf", Fault::Csrf),
+        ("error-setup", Fault::SetupLinkDead),
+        ("error-403", Fault::Forbidden),
+        ("error-404", Fault::NotFound),
+        ("error-405", Fault::MethodNotAllowed),
+        ("error-413", Fault::TooLarge),
+        ("error-415", Fault::UnsupportedMediaType),
+        ("error-429", Fault::TooManyRequests { seconds: 30 }),
+        ("error-500", Fault::Internal),
+        ("error-503", Fault::Unavailable { seconds: 1 }),
+    ]
+}
+
+fn layout(dev: bool, signed_in_as: Option<&str>) -> Layout {
+    Layout { service_name: "Latchway".into(), dev, signed_in_as: signed_in_as.map(str::to_owned) }
+}
+
+fn demo() -> ClientView {
+    ClientView::new("Demo Notes", None)
+}
+
+fn scope(name: &str, title: &str, description: &str) -> ScopeView {
+    ScopeView { name: name.into(), title: title.into(), description: description.into() }
+}
+
+fn scopes() -> Vec<ScopeView> {
+    vec![
+        scope("profile", "See your name", "Your display name and user name."),
+        scope("email", "See your e-mail address", "And whether it was confirmed."),
+        scope("notes:read", "Read your notes", "Your own notes and those shared with you."),
+        scope("offline_access", "Stay connected when you are away", "Until you remove its access in your account."),
+        scope("urn:example:unknown", "", ""),
+    ]
+}
+
+fn login(mode: LoginMode, problem: Option<LoginProblem>) -> LoginPage {
+    LoginPage {
+        layout: layout(false, None),
+        csrf: "csrf".into(),
+        transaction: "0197c2f4".into(),
+        client: Some(demo()),
+        mode,
+        problem,
+    }
+}
+
+fn consent() -> ConsentPage {
+    ConsentPage {
+        layout: layout(false, None),
+        csrf: "csrf".into(),
+        transaction: "0197c2f4".into(),
+        client: ClientView::new("Demo Notes", Some("/static/logo.svg".into())),
+        return_to: ReturnTo::Host("notes.example".into()),
+        user: "ada".into(),
+        scopes: scopes(),
+        resources: vec!["https://api.notes.example".into()],
+        memory: ConsentMemory::Remembered,
+        policy_uri: Some("https://notes.example/privacy".into()),
+        terms_uri: Some("https://notes.example/terms".into()),
+    }
+}
+
+fn setup(errors: SetupErrors) -> SetupPage {
+    let (username, email) = if errors.any() { ("ada lovelace", "ada@") } else { ("", "") };
+    SetupPage {
+        layout: layout(true, None),
+        csrf: "csrf".into(),
+        token: "one-time".into(),
+        username: username.into(),
+        email: email.into(),
+        password_min: 12,
+        errors,
+    }
+}
+
+fn account() -> AccountPage {
+    let moment = When::from_unix(1_772_460_300);
+    let session = |id: &str, device: &str, current| SessionView {
+        id: id.into(),
+        device: device.into(),
+        signed_in: moment,
+        last_seen: Some(moment),
+        current,
+    };
+    AccountPage {
+        layout: layout(true, Some("ada")),
+        csrf: "csrf".into(),
+        username: "ada".into(),
+        email: Some("ada@example.com".into()),
+        apps: vec![
+            AppView {
+                client_id: "notes".into(),
+                client: demo(),
+                scopes: scopes(),
+                resources: vec!["https://api.notes.example".into(), "https://files.notes.example".into()],
+                allowed_at: moment,
+                last_used: Some(moment),
+                stays_connected: true,
+            },
+            AppView {
+                client_id: HOSTILE.into(),
+                client: ClientView::new(HOSTILE, Some("/\\evil.example".into())),
+                scopes: Vec::new(),
+                resources: Vec::new(),
+                allowed_at: moment,
+                last_used: None,
+                stays_connected: false,
+            },
+        ],
+        sessions: vec![session("1", "Chrome on Linux", true), session("2", "Safari on iPhone", false)],
+        flash: Some(Flash::AppRemoved("Old Calendar".into())),
+    }
+}
+
+fn playground() -> PlaygroundPage {
+    PlaygroundPage {
+        layout: layout(true, None),
+        issuer: "http://127.0.0.1:8410".into(),
+        client_id: "playground".into(),
+        scope: "openid profile email offline_access notes:read".into(),
+        redirect_uri: "http://127.0.0.1:8410/playground/callback".into(),
+        api_client_id: "demo-api".into(),
+        api_client_secret: HOSTILE.into(),
+        resource: "http://127.0.0.1:8410/demo-api".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_has_the_bones_of_a_page() {
+        for (name, html) in samples() {
+            for (needle, count) in [("<h1", 1), ("<title>", 1), ("<main", 1), ("<html lang=\"en\">", 1)] {
+                assert_eq!(html.matches(needle).count(), count, "{needle} in {name}");
+            }
+            assert!(!html.contains("<title> ·"), "{name} has no title");
+        }
+    }
+
+    #[test]
+    fn no_page_needs_a_lenient_content_security_policy() {
+        for (name, html) in samples() {
+            let lower = html.to_lowercase();
+            for needle in ["<style", " style=", "javascript:", "data:", "<iframe", "<object", "<base"] {
+                assert!(!lower.contains(needle), "{needle} in {name}");
+            }
+            for tag in lower.split('<').filter(|t| t.starts_with("script")) {
+                assert!(tag.contains("src=\"/static/"), "an inline script in {name}");
+            }
+            for tag in lower.split('<') {
+                let outside_values = tag.split('>').next().unwrap_or_default().split('"').step_by(2);
+                for attribute in outside_values.flat_map(str::split_whitespace) {
+                    assert!(!attribute.starts_with("on"), "a handler attribute in {name}: {tag}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_page_loads_nothing_from_elsewhere_and_links_away_only_with_care() {
+        for (name, html) in samples() {
+            assert!(!html.contains("src=\"http") && !html.contains("src=\"//"), "{name}");
+            for tag in html.split('<').filter(|t| t.contains("href=\"http")) {
+                assert!(tag.contains("rel=\"noopener noreferrer nofollow\""), "{name}: {tag}");
+            }
+        }
+    }
+
+    #[test]
+    fn hostile_values_come_out_harmless() {
+        let mut seen = 0;
+        for (name, html) in samples() {
+            assert!(!html.contains("<img src=x"), "{name}");
+            assert!(!html.contains("alert(1)>"), "{name}");
+            assert!(!html.contains("evil.example"), "{name}: a foreign logo");
+            seen += usize::from(html.contains("&#60;img src=x onerror=alert(1)&#62;{{7*7}}"));
+        }
+        assert!(seen >= 15, "the hostile value was shown, escaped, on {seen} pages only");
+    }
+
+    #[test]
+    fn names_lose_what_turns_or_hides_them() {
+        let (_, html) = samples().into_iter().find(|(name, _)| *name == "consent-hostile").expect("the sample");
+        let heading = html.split("<h1>").nth(1).and_then(|h| h.split("</h1>").next()).expect("a heading");
+        assert!(!heading.contains(['\u{202E}', '\u{200B}']), "{heading}");
+        assert!(heading.contains('…'), "{heading}");
+    }
+
+    #[test]
+    fn every_form_posts_and_every_own_form_carries_its_csrf_value() {
+        for (name, html) in samples() {
+            for form in html.split("<form").skip(1) {
+                assert!(form.starts_with(" method=\"post\" action=\""), "{name}");
+                let own = form.contains("action=\"/");
+                assert!(!own || form.split("</form>").next().is_some_and(|f| f.contains("name=\"csrf\"")), "{name}");
+            }
+        }
+    }
+
+    #[test]
+    fn allow_and_deny_weigh_the_same() {
+        let html = consent().render().expect("consent");
+        for (word, value) in [("Deny", "deny"), ("Allow", "approve")] {
+            let button = format!(
+                "<button class=\"button choice\" type=\"submit\" name=\"decision\" value=\"{value}\">{word}</button>"
+            );
+            assert_eq!(html.matches(&button).count(), 1, "{word}");
+        }
+    }
+}

@@ -1,0 +1,310 @@
+//! What each page shows: plain data for one template each. No IO, no clock, no request.
+//!
+//! Askama escapes every value. Names go through [`Name`], links and logos through the guards below, so that a template
+//! holds no rule of its own.
+
+use askama::Template;
+
+use super::assets;
+pub use super::text::{Name, When, clean, device, wait};
+
+/// What every page has around it.
+#[derive(Clone, Debug, Default)]
+pub struct Layout {
+    /// The name people know this server by.
+    pub service_name: String,
+    /// Shows the development banner, and the playground on the home page.
+    pub dev: bool,
+    /// Who is signed in, for the header.
+    pub signed_in_as: Option<String>,
+}
+
+impl Layout {
+    pub(super) fn asset(&self, name: &str) -> String {
+        assets::path(name)
+    }
+
+    pub(super) fn person(&self) -> Option<Name> {
+        self.signed_in_as.as_deref().map(Name::from)
+    }
+}
+
+/// An app as people see it.
+#[derive(Clone, Debug)]
+pub struct ClientView {
+    /// The registered name.
+    pub name: Name,
+    /// Where its logo is served from on this very origin (`/…`). Anything else is not shown.
+    pub logo: Option<String>,
+}
+
+impl ClientView {
+    /// An app with this name; the logo is a path on this origin.
+    pub fn new(name: &str, logo: Option<String>) -> Self {
+        Self { name: name.into(), logo }
+    }
+
+    pub(super) fn logo_src(&self) -> Option<&str> {
+        self.logo.as_deref().filter(|l| l.starts_with('/') && !l.starts_with("//") && !l.contains('\\'))
+    }
+}
+
+/// One scope in words. Where `title` is empty, the page shows the raw name.
+#[derive(Clone, Debug)]
+pub struct ScopeView {
+    /// The scope itself, as in the request.
+    pub name: String,
+    /// What it allows, in a few words.
+    pub title: String,
+    /// One sentence more; may be empty.
+    pub description: String,
+}
+
+/// `GET /`
+#[derive(Template, Debug)]
+#[template(path = "home.html")]
+pub struct HomePage {
+    /// Around the page.
+    pub layout: Layout,
+}
+
+/// `GET /login`
+#[derive(Template, Debug)]
+#[template(path = "login.html")]
+pub struct LoginPage {
+    /// Around the page.
+    pub layout: Layout,
+    /// The form's anti-forgery value.
+    pub csrf: String,
+    /// The waiting authorization request; empty for a login to one's account.
+    pub transaction: String,
+    /// The app one logs in for.
+    pub client: Option<ClientView>,
+    /// Whom the form is for.
+    pub mode: LoginMode,
+    /// Why the last attempt failed.
+    pub problem: Option<LoginProblem>,
+}
+
+/// Whom the login form is for.
+#[derive(Clone, Debug)]
+pub enum LoginMode {
+    /// Anyone; with the `login_hint` or what was typed before, or an empty string.
+    Anyone { username: String },
+    /// The person of the running session, who confirms it with the password.
+    Again { username: String },
+}
+
+impl LoginPage {
+    fn again(&self) -> bool {
+        matches!(self.mode, LoginMode::Again { .. })
+    }
+
+    /// A hint that a name could not be is dropped: anyone can write it into a link.
+    fn username(&self) -> &str {
+        match &self.mode {
+            LoginMode::Anyone { username } if clean(username) != *username => "",
+            LoginMode::Anyone { username } | LoginMode::Again { username } => username,
+        }
+    }
+
+    fn wrong(&self) -> bool {
+        matches!(self.problem, Some(LoginProblem::WrongCredentials))
+    }
+
+    fn pause(&self) -> String {
+        match self.problem {
+            Some(LoginProblem::TooManyAttempts { seconds }) => wait(seconds),
+            _ => "a moment".to_owned(),
+        }
+    }
+
+    /// The first empty field has the focus.
+    fn focus_password(&self) -> bool {
+        !self.username().is_empty()
+    }
+}
+
+/// Why a login failed. An unknown name and a wrong password are one case on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LoginProblem {
+    /// The name, the password or both are wrong, or the account may not log in.
+    WrongCredentials,
+    /// Wait this long.
+    TooManyAttempts { seconds: u64 },
+    /// No capacity to check a password just now.
+    Busy,
+}
+
+/// `GET /consent`
+#[derive(Template, Debug)]
+#[template(path = "consent.html")]
+pub struct ConsentPage {
+    /// Around the page.
+    pub layout: Layout,
+    /// The form's anti-forgery value.
+    pub csrf: String,
+    /// The waiting authorization request.
+    pub transaction: String,
+    /// The app that asks.
+    pub client: ClientView,
+    /// Where the answer goes.
+    pub return_to: ReturnTo,
+    /// Who is logged in.
+    pub user: Name,
+    /// What the app asks for.
+    pub scopes: Vec<ScopeView>,
+    /// The APIs it is for; may be empty.
+    pub resources: Vec<String>,
+    /// Whether the answer is kept.
+    pub memory: ConsentMemory,
+    /// The app's privacy policy, if registered.
+    pub policy_uri: Option<String>,
+    /// The app's terms, if registered.
+    pub terms_uri: Option<String>,
+}
+
+impl ConsentPage {
+    fn policy(&self) -> Option<&str> {
+        web_link(self.policy_uri.as_deref())
+    }
+
+    fn terms(&self) -> Option<&str> {
+        web_link(self.terms_uri.as_deref())
+    }
+}
+
+/// Where a person goes after the consent page.
+#[derive(Clone, Debug)]
+pub enum ReturnTo {
+    /// A website, by its host (with the port unless it is the usual one).
+    Host(String),
+    /// A program on this device (RFC 8252 §7.3), by its loopback host and port.
+    ThisDevice(String),
+    /// An installed app, by its private-use scheme (RFC 8252 §7.1).
+    App(String),
+}
+
+/// Whether an approval is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConsentMemory {
+    /// Not asked again for the same access.
+    Remembered,
+    /// Asked each time, since anyone could pose as this app.
+    AskedEachTime,
+}
+
+/// Any refusal that is a page. [`super::errors::Fault`] has the texts.
+#[derive(Template, Debug)]
+#[template(path = "error.html")]
+pub struct ErrorPage {
+    /// Around the page.
+    pub layout: Layout,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened, in a few words.
+    pub title: String,
+    /// What happened, in a sentence or two.
+    pub message: String,
+    /// What to do next; one entry is a sentence, several are a list.
+    pub next: Vec<String>,
+    /// A place to go on from: label and path.
+    pub action: Option<(String, String)>,
+    /// For the app's developer: the error code and a sentence.
+    pub developer: Option<(String, String)>,
+    /// The id under which the log has the rest.
+    pub request_id: String,
+}
+
+/// `GET /setup`: the first administrator.
+#[derive(Template, Debug)]
+#[template(path = "setup.html")]
+pub struct SetupPage {
+    /// Around the page.
+    pub layout: Layout,
+    /// The form's anti-forgery value.
+    pub csrf: String,
+    /// The one-time link's secret.
+    pub token: String,
+    /// As typed before.
+    pub username: String,
+    /// As typed before.
+    pub email: String,
+    /// The shortest password accepted.
+    pub password_min: usize,
+    /// What to correct.
+    pub errors: SetupErrors,
+}
+
+/// What to correct on the set-up page, a sentence for a field.
+#[derive(Clone, Debug, Default)]
+pub struct SetupErrors {
+    /// About the form as a whole.
+    pub form: Option<String>,
+    /// About `username`.
+    pub username: Option<String>,
+    /// About `email`.
+    pub email: Option<String>,
+    /// About `password`.
+    pub password: Option<String>,
+    /// About `password_again`.
+    pub password_again: Option<String>,
+}
+
+impl SetupErrors {
+    /// Whether anything is to correct.
+    pub fn any(&self) -> bool {
+        [&self.form, &self.username, &self.email, &self.password, &self.password_again].iter().any(|e| e.is_some())
+    }
+}
+
+/// After `POST /logout`
+#[derive(Template, Debug)]
+#[template(path = "logged_out.html")]
+pub struct LoggedOutPage {
+    /// Around the page.
+    pub layout: Layout,
+}
+
+/// `response_mode=form_post`: hands the answer over by a form that a script sends, or a person.
+#[derive(Template, Debug)]
+#[template(path = "form_post.html")]
+pub struct FormPostPage {
+    /// Around the page.
+    pub layout: Layout,
+    /// The app that waits for the answer.
+    pub client: ClientView,
+    /// The redirect URI.
+    pub action: String,
+    /// The answer's parameters.
+    pub fields: Vec<(String, String)>,
+    /// The nonce of this response's Content-Security-Policy.
+    pub nonce: String,
+}
+
+/// `GET /playground` and `GET /playground/callback`, in development mode only.
+#[derive(Template, Debug)]
+#[template(path = "playground.html")]
+pub struct PlaygroundPage {
+    /// Around the page.
+    pub layout: Layout,
+    /// The issuer, as in the metadata.
+    pub issuer: String,
+    /// The public demo client.
+    pub client_id: String,
+    /// What it asks for.
+    pub scope: String,
+    /// `{issuer}/playground/callback`
+    pub redirect_uri: String,
+    /// The demo API, which introspects.
+    pub api_client_id: String,
+    /// Its secret: public in development mode, on this machine alone.
+    pub api_client_secret: String,
+    /// The demo API's resource indicator; may be empty.
+    pub resource: String,
+}
+
+/// A registered link, if it leads to the web and nowhere else.
+fn web_link(link: Option<&str>) -> Option<&str> {
+    link.filter(|l| l.starts_with("https://") || l.starts_with("http://"))
+}
