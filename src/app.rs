@@ -46,6 +46,10 @@ pub struct Inner {
     pub verified: Cache<Digest, (Id, Seconds)>,
     /// PKCE challenges of late, to notice a client that sends the same one again and again.
     pub challenges: Cache<(String, String), Arc<std::sync::atomic::AtomicU32>>,
+    /// Origins of registered browser apps, as they were a moment ago.
+    pub origins: Cache<(), Arc<std::collections::HashSet<String>>>,
+    /// Set when the server has been told to stop, so that balancers look elsewhere.
+    pub draining: std::sync::atomic::AtomicBool,
     /// In development mode, the demo API's credentials for the playground.
     pub playground: Option<Playground>,
 }
@@ -94,6 +98,8 @@ impl App {
             clients: Cache::builder().max_capacity(10_000).time_to_live(CLIENT_MEMORY).build(),
             verified: Cache::builder().max_capacity(20_000).time_to_live(Duration::from_secs(3600)).build(),
             challenges: Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(3600)).build(),
+            origins: Cache::builder().max_capacity(1).time_to_live(CLIENT_MEMORY).build(),
+            draining: std::sync::atomic::AtomicBool::new(false),
             playground: parts.playground,
         };
         Self { inner: Arc::new(inner) }

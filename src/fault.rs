@@ -22,8 +22,10 @@ pub enum Problem {
     MalformedRequest,
     UnknownClient,
     RedirectUri,
-    /// The login took too long, was finished already, or began in another browser.
+    /// The login took too long, or began in another browser.
     Expired,
+    /// It was finished before.
+    Answered,
     CookiesMissing,
     /// A form that was not sent by our own page.
     Forged,

@@ -1,6 +1,40 @@
-//! Latchway: an OAuth 2.0 authorization server and OpenID Provider.
+//! Latchway: an OAuth 2.0 authorization server and OpenID Provider in one binary.
+//!
+//! The rooms of the house, from the roof down. Dependencies point down this list only, never up and never in a circle;
+//! rooms on one line do not know each other. `tests/it/layers.rs` holds us to it.
+//!
+//! ```text
+//! cli                          one file a subcommand
+//! http                         routes, server, middleware, errors as answers
+//! jobs                         what happens by itself
+//! pages  oauth  oidc           what is served
+//! flow  bearer  request        what they share: a request under way, a presented token, reading requests
+//! app                          all that a handler needs
+//! identity  keys  defense  audit
+//! fault                        why a request was not served
+//! storage                      the only room that knows SQL
+//! config  protocol  domain     settings, wire types, entities; no IO
+//! support                      clock, randomness, identifiers, secrets
+//! ```
+//!
+//! `docs/architecture.md` walks one request through them.
 
+pub mod app;
+pub mod audit;
+mod bearer;
 pub mod config;
+pub mod defense;
 pub mod domain;
+pub mod fault;
+pub mod flow;
+pub mod http;
+pub mod identity;
+pub mod jobs;
+pub mod keys;
+pub mod oauth;
+pub mod oidc;
+pub mod pages;
+pub mod protocol;
+pub mod request;
 pub mod storage;
 pub mod support;

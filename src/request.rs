@@ -95,3 +95,19 @@ pub fn is_cross_site(req: &HttpRequest, app: &App) -> bool {
     }
     header("origin").is_some_and(|origin| origin != "null" && !app.is_own_origin(&origin))
 }
+
+/// Notes now and then that a session is in use, so that it lasts while it is, up to its absolute end.
+pub async fn touch(app: &App, current: &CurrentSession) -> Result<(), Fault> {
+    const PAUSE: crate::support::Seconds = 60;
+    let (session, now) = (&current.session, app.now());
+    if now - session.last_seen_at < PAUSE {
+        return Ok(());
+    }
+    let sessions = &app.config.sessions;
+    let (id, expires_at) = (session.id, (now + sessions.idle_seconds).min(session.created_at + sessions.absolute_seconds));
+    app.db
+        .write("session.touch", move |tx| -> Result<_, crate::storage::Refusal<Fault>> {
+            Ok(crate::storage::sessions::touch(tx, id, now, expires_at).map_err(Fault::from)?)
+        })
+        .await
+}

@@ -127,7 +127,7 @@ pub async fn deny(
 fn finish(tx: &mut Tx<'_>, transaction: Option<Id>, now: Seconds) -> Result<(), Fault> {
     match transaction {
         Some(id) if !authorizations::complete(tx, id, now)? => {
-            Err(Fault::page(Problem::Expired, "the transaction was answered already"))
+            Err(Fault::page(Problem::Answered, "the transaction was answered already"))
         }
         _ => Ok(()),
     }

@@ -24,6 +24,8 @@ pub struct AuthorizationRequest {
 /// Where and how the answer goes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Target {
+    /// The client's registered name, for the page that posts the answer.
+    pub client_name: String,
     pub redirect_uri: String,
     pub state: Option<String>,
     pub mode: ResponseMode,

@@ -7,7 +7,7 @@ pub enum Answer {
     /// To a page of ours or, with the parameters in its query, to the client.
     Redirect { location: String, cookies: Vec<String> },
     /// A page that posts itself to the client.
-    FormPost { action: String, fields: Vec<(String, String)>, cookies: Vec<String> },
+    FormPost { client_name: String, action: String, fields: Vec<(String, String)>, cookies: Vec<String> },
 }
 
 impl Answer {
@@ -46,7 +46,12 @@ fn send(target: &Target, mut fields: Vec<(String, String)>, issuer: &str) -> Ans
     // RFC 9207 §2: on success and on error
     fields.push(("iss".to_owned(), issuer.to_owned()));
     match target.mode {
-        ResponseMode::FormPost => Answer::FormPost { action: target.redirect_uri.clone(), fields, cookies: Vec::new() },
+        ResponseMode::FormPost => Answer::FormPost {
+            client_name: target.client_name.clone(),
+            action: target.redirect_uri.clone(),
+            fields,
+            cookies: Vec::new(),
+        },
         ResponseMode::Query => {
             let query: String = url::form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
             let separator = match target.redirect_uri.split_once('?') {
@@ -66,6 +71,7 @@ mod tests {
     #[test]
     fn a_registered_query_is_kept() {
         let target = Target {
+            client_name: "App".to_owned(),
             redirect_uri: "https://app.example/cb?a=b".to_owned(),
             state: Some("x y&\u{fc}".to_owned()),
             mode: ResponseMode::Query,

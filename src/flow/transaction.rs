@@ -60,7 +60,7 @@ pub async fn load(app: &App, id: &str, browser: Option<&str>) -> Result<Transact
         return Err(expired("the transaction belongs to another browser"));
     }
     if row.completed_at.is_some() {
-        return Err(expired("the transaction was answered already"));
+        return Err(Fault::page(Problem::Answered, "the transaction was answered already"));
     }
     if row.expires_at <= app.now() {
         return Err(expired("the transaction has expired"));

@@ -29,6 +29,7 @@ pub async fn find(app: &App, info: RequestInfo, params: &Params) -> Result<(Arc<
     let mode = Some("response_mode").filter(|name| !params.is_repeated(name)).and_then(|name| params.get(name));
     let state = Some("state").filter(|name| !params.is_repeated(name)).and_then(|name| params.get(name));
     let target = Target {
+        client_name: client.name.clone(),
         redirect_uri,
         state: state.filter(|state| state.len() <= MAX_STATE).map(str::to_owned),
         mode: mode.and_then(ResponseMode::parse).unwrap_or_default(),

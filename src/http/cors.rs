@@ -1,0 +1,108 @@
+//! Cross-origin requests (Fetch standard): public documents for everybody, the endpoints that browser apps call for the
+//! origins of registered ones, pages for nobody. Never with credentials.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use actix_web::HttpResponse;
+use actix_web::dev::ServiceRequest;
+use actix_web::http::Method;
+use actix_web::http::header::{
+    ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue, ORIGIN,
+    VARY,
+};
+use url::Url;
+
+use crate::app::App;
+use crate::storage::clients;
+
+/// For everybody.
+const PUBLIC: &[&str] =
+    &["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/.well-known/jwks.json"];
+/// For registered browser apps, with the methods that they may use.
+const FOR_APPS: &[(&str, &str)] =
+    &[("/oauth2/token", "POST"), ("/oauth2/revoke", "POST"), ("/oauth2/userinfo", "GET, POST")];
+
+/// What this request may be told about sharing its answer.
+pub struct Verdict {
+    allow: Option<HeaderValue>,
+    vary: bool,
+    methods: &'static str,
+    preflight: bool,
+}
+
+impl Verdict {
+    pub async fn of(app: &App, req: &ServiceRequest) -> Self {
+        let none = Self { allow: None, vary: false, methods: "", preflight: false };
+        let path = req.path();
+        let is_public = PUBLIC.contains(&path);
+        let methods = if is_public {
+            "GET"
+        } else {
+            match FOR_APPS.iter().find(|(known, _)| *known == path) {
+                Some((_, methods)) => methods,
+                None => return none,
+            }
+        };
+        let headers = req.headers();
+        let preflight = req.method() == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+        let allow = match (is_public, headers.get(ORIGIN)) {
+            (_, None) => None,
+            (true, Some(_)) => Some(HeaderValue::from_static("*")),
+            (false, Some(origin)) => is_registered(app, origin).await.then(|| origin.clone()),
+        };
+        Self { allow, vary: !is_public, methods, preflight }
+    }
+
+    pub fn is_preflight(&self) -> bool {
+        self.preflight
+    }
+
+    pub fn preflight(&self) -> HttpResponse {
+        let mut response = HttpResponse::NoContent();
+        if self.allow.is_some() {
+            response
+                .insert_header((ACCESS_CONTROL_ALLOW_METHODS, self.methods))
+                .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"))
+                .insert_header((ACCESS_CONTROL_MAX_AGE, "600"));
+        }
+        response.finish()
+    }
+
+    pub fn apply(self, headers: &mut HeaderMap) {
+        if self.vary {
+            headers.append(VARY, HeaderValue::from_static("Origin"));
+        }
+        if let Some(allow) = self.allow {
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, allow);
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("www-authenticate, x-request-id"));
+        }
+    }
+}
+
+/// Whether an app that runs in the browser is registered at this origin. `null` never is.
+async fn is_registered(app: &App, origin: &HeaderValue) -> bool {
+    let Ok(origin) = origin.to_str() else { return false };
+    match origins(app).await {
+        Some(known) => known.contains(origin),
+        None => false,
+    }
+}
+
+async fn origins(app: &App) -> Option<Arc<HashSet<String>>> {
+    if let Some(known) = app.origins.get(&()) {
+        return Some(known);
+    }
+    let clients = app.db.read("cors.clients", clients::list).await.ok()?;
+    let uris = clients.iter().filter(|client| client.is_public()).flat_map(|client| &client.redirect_uris);
+    let known: HashSet<String> = uris
+        .filter_map(|uri| Url::parse(uri.as_str()).ok())
+        .map(|url| url.origin())
+        .filter(url::Origin::is_tuple)
+        .map(|origin| origin.ascii_serialization())
+        .collect();
+    let known = Arc::new(known);
+    app.origins.insert((), known.clone());
+    Some(known)
+}

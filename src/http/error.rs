@@ -1,0 +1,209 @@
+//! The one place that turns errors into answers.
+
+use std::fmt;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, ResponseError};
+use askama::Template;
+use serde_json::json;
+
+use crate::app::App;
+use crate::fault::{Fault, Problem, storage_code};
+use crate::pages::errors::Fault as Words;
+use crate::pages::render as page_render;
+use crate::protocol::{ErrorCode, OAuthError};
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{self:?}")
+    }
+}
+
+/// The body is made by the middleware, which knows the path and the request's id; see [`render`].
+impl ResponseError for Fault {
+    fn status_code(&self) -> StatusCode {
+        StatusCode::INTERNAL_SERVER_ERROR
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        HttpResponse::new(self.status_code())
+    }
+}
+
+/// How a path answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    Json,
+    Page,
+}
+
+impl Form {
+    pub fn of(path: &str) -> Self {
+        let for_people = ["/oauth2/authorize", "/oauth2/logout"];
+        let for_machines = ["/oauth2/", "/.well-known/", "/api/", "/livez", "/readyz"];
+        if !for_people.contains(&path) && for_machines.iter().any(|prefix| path.starts_with(prefix)) {
+            Self::Json
+        } else {
+            Self::Page
+        }
+    }
+}
+
+/// An answer to a failure, in the form of its path, logged once.
+pub fn render(app: &App, form: Form, fault: &Fault, request_id: &str) -> HttpResponse {
+    let answer = Shown::from(fault);
+    log(&answer, request_id);
+    let mut response = match form {
+        Form::Json => json_body(&answer.error),
+        Form::Page => page_body(app, &answer, request_id),
+    };
+    let headers = response.headers_mut();
+    if let Some(seconds) = answer.error.retry_after {
+        headers.insert(RETRY_AFTER, seconds.into());
+    }
+    if let Some(scheme) = answer.error.challenge.filter(|_| form == Form::Json)
+        && let Ok(value) = challenge(scheme, &answer.error).parse()
+    {
+        headers.insert(WWW_AUTHENTICATE, value);
+    }
+    response
+}
+
+/// What HTTP itself refuses: routes that are not there, bodies that are too large.
+pub fn from_status(status: StatusCode) -> Fault {
+    let problem = match status {
+        StatusCode::NOT_FOUND => Problem::NotFound,
+        StatusCode::METHOD_NOT_ALLOWED => Problem::MethodNotAllowed,
+        StatusCode::PAYLOAD_TOO_LARGE | StatusCode::URI_TOO_LONG | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE => {
+            Problem::TooLarge
+        }
+        StatusCode::REQUEST_TIMEOUT => Problem::Timeout,
+        StatusCode::SERVICE_UNAVAILABLE => Problem::Unavailable,
+        status if status.is_client_error() => Problem::MalformedRequest,
+        _ => Problem::Internal,
+    };
+    Fault::Page(problem, None)
+}
+
+/// A failure with both of its faces.
+struct Shown {
+    status: u16,
+    error: OAuthError,
+    words: Words,
+    developer: bool,
+}
+
+impl From<&Fault> for Shown {
+    fn from(fault: &Fault) -> Self {
+        match fault {
+            Fault::OAuth(error) => Self {
+                status: error.code.status(),
+                words: words_for(error),
+                error: error.clone(),
+                developer: true,
+            },
+            Fault::Storage(error) => {
+                let shown = match storage_code(error) {
+                    ErrorCode::ServerError => OAuthError::server_error(error.to_string()),
+                    _ => OAuthError::unavailable(error.to_string()),
+                };
+                Self::from(&Fault::OAuth(shown))
+            }
+            Fault::ClientChanged => {
+                Self::from(&Fault::OAuth(OAuthError::unavailable("the client was changed twice in a row")))
+            }
+            Fault::Page(problem, detail) => {
+                let (words, mut error, developer) = from_problem(problem);
+                error.detail.clone_from(detail);
+                if developer && let Some(detail) = detail {
+                    error.description = detail.clone().into();
+                }
+                let status = if *problem == Problem::Answered { 403 } else { words.status() };
+                Self { status, error, words, developer }
+            }
+        }
+    }
+}
+
+fn words_for(error: &OAuthError) -> Words {
+    match error.code {
+        ErrorCode::TemporarilyUnavailable => Words::Unavailable { seconds: error.retry_after.unwrap_or(2) },
+        ErrorCode::SlowDown => Words::TooManyRequests { seconds: error.retry_after.unwrap_or(2) },
+        ErrorCode::ServerError => Words::Internal,
+        ErrorCode::PayloadTooLarge => Words::TooLarge,
+        ErrorCode::UnsupportedMediaType => Words::UnsupportedMediaType,
+        _ => Words::BadRequest,
+    }
+}
+
+/// The page's words, the JSON error of the same meaning, and whether a page tells the developer what it was.
+fn from_problem(problem: &Problem) -> (Words, OAuthError, bool) {
+    let error = OAuthError::new;
+    let invalid = |sentence: &'static str| OAuthError::invalid_request(sentence);
+    match problem {
+        Problem::MalformedRequest => (Words::BadRequest, invalid("the request is malformed"), true),
+        Problem::UnknownClient => (Words::UnknownClient, invalid("client_id names no active client"), true),
+        Problem::RedirectUri => (Words::BadRedirect, invalid("redirect_uri is not one of the client's"), true),
+        Problem::Answered => (Words::Expired, error(ErrorCode::AccessDenied, "the transaction was answered"), false),
+        Problem::Expired => (Words::Expired, invalid("the transaction has ended"), false),
+        Problem::CookiesMissing => (Words::CookiesMissing, invalid("a cookie is missing"), false),
+        Problem::Forged => (Words::Csrf, error(ErrorCode::AccessDenied, "the form was not ours"), false),
+        Problem::LinkUsed => (Words::SetupLinkDead, invalid("the link was used"), false),
+        Problem::NotFound => (Words::NotFound, error(ErrorCode::NotFound, "there is nothing at this path"), false),
+        Problem::MethodNotAllowed => {
+            (Words::MethodNotAllowed, error(ErrorCode::MethodNotAllowed, "this path does not take this method"), false)
+        }
+        Problem::TooLarge => (Words::TooLarge, error(ErrorCode::PayloadTooLarge, "the request is too large"), false),
+        Problem::Timeout => (
+            Words::Unavailable { seconds: 1 },
+            error(ErrorCode::RequestTimeout, "the request was not complete in time"),
+            false,
+        ),
+        Problem::TooMany { retry_after } => {
+            (Words::TooManyRequests { seconds: *retry_after }, OAuthError::slow_down(*retry_after), false)
+        }
+        Problem::Unavailable => (Words::Unavailable { seconds: 2 }, OAuthError::unavailable("unavailable"), false),
+        Problem::Internal => (Words::Internal, OAuthError::server_error("a page failed"), false),
+    }
+}
+
+fn json_body(error: &OAuthError) -> HttpResponse {
+    let status = StatusCode::from_u16(error.code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    HttpResponse::build(status)
+        .json(json!({"error": error.code.as_str(), "error_description": error.wire_description()}))
+}
+
+fn page_body(app: &App, answer: &Shown, request_id: &str) -> HttpResponse {
+    let layout = page_render::layout(app, None);
+    let developer = answer
+        .developer
+        .then(|| (answer.error.code.as_str().to_owned(), answer.error.wire_description()));
+    let page = answer.words.page(layout, request_id, developer);
+    let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let html = page.render().unwrap_or_else(|_| "<!doctype html><title>Error</title><h1>Error</h1>".to_owned());
+    page_render::html(status, html, None)
+}
+
+/// RFC 6750 §3, RFC 7617 §2
+fn challenge(scheme: &str, error: &OAuthError) -> String {
+    if scheme == "Basic" {
+        return r#"Basic realm="latchway", charset="UTF-8""#.to_owned();
+    }
+    if error.detail.as_deref() == Some("no token") {
+        // RFC 6750 §3.1: a request without any token is told no error code.
+        return format!(r#"{scheme} realm="latchway""#);
+    }
+    let scope = if error.code == ErrorCode::InsufficientScope { r#", scope="openid""# } else { "" };
+    format!(r#"{scheme} realm="latchway", error="{}", error_description="{}"{scope}"#, error.code.as_str(), error.wire_description())
+}
+
+fn log(answer: &Shown, request_id: &str) {
+    let (code, detail) = (answer.error.code.as_str(), answer.error.detail.as_deref().unwrap_or_default());
+    let detail = crate::support::text::for_log(detail, 500);
+    if answer.status >= 500 {
+        tracing::error!(request_id, status = answer.status, code, detail, "failed");
+    } else {
+        tracing::info!(request_id, status = answer.status, code, detail, "refused");
+    }
+}

@@ -1,0 +1,184 @@
+//! What every request goes through and every answer carries: an id, the caller's address, a deadline, headers, a line in
+//! the log and a number in the metrics.
+
+use std::time::{Duration, Instant};
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, HeaderValue, PRAGMA, REFERRER_POLICY,
+    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+};
+use actix_web::http::{Method, StatusCode};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, web};
+
+use super::error::{Form, from_status, render};
+use super::{address, cors};
+use crate::app::{App, Mode, RequestInfo};
+use crate::fault::{Fault, Problem};
+use crate::pages::policy;
+use crate::support::Id;
+
+/// Longer URLs are refused, in bytes.
+const MAX_URL: usize = 16 * 1024;
+/// Larger header blocks are refused, in bytes.
+const MAX_HEADERS: usize = 32 * 1024;
+
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+
+/// The one middleware.
+pub async fn serve(
+    app: web::Data<App>,
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let started = Instant::now();
+    let info = RequestInfo {
+        id: Id::new(&app.clock, &app.rng),
+        address: address::client_address(&req, &app.config.server.trusted_proxies),
+    };
+    req.extensions_mut().insert(info);
+    let (method, form, route) = (req.method().clone(), Form::of(req.path()), label(req.path()));
+    let cors = cors::Verdict::of(&app, &req).await;
+    let mut response = match refuse_early(&app, &req) {
+        Some(status) => {
+            let response = render_status(&app, form, status, info);
+            req.into_response(response)
+        }
+        None if cors.is_preflight() => req.into_response(cors.preflight()),
+        None => {
+            let limit = Duration::from_secs(app.config.server.request_timeout_seconds);
+            let fallback = req.request().clone();
+            match tokio::time::timeout(limit, next.call(req)).await {
+                Ok(Ok(response)) => finish_body(&app, form, info, response.map_into_boxed_body()),
+                Ok(Err(error)) => {
+                    let status = error.as_response_error().status_code();
+                    let response = match error.as_error::<Fault>() {
+                        Some(fault) => render(&app, form, fault, &info.id.to_string()),
+                        None => render_status(&app, form, status, info),
+                    };
+                    ServiceResponse::new(fallback, response)
+                }
+                Err(_) => {
+                    let fault = Fault::Page(Problem::Timeout, None);
+                    ServiceResponse::new(fallback, render(&app, form, &fault, &info.id.to_string()))
+                }
+            }
+        }
+    };
+    add_headers(&app, info, response.headers_mut());
+    cors.apply(response.headers_mut());
+    observe(&method, route, &response, info, started);
+    Ok(response)
+}
+
+fn refuse_early(app: &App, req: &ServiceRequest) -> Option<StatusCode> {
+    if req.uri().to_string().len() > MAX_URL {
+        return Some(StatusCode::URI_TOO_LONG);
+    }
+    let size: usize = req.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    if size > MAX_HEADERS {
+        return Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
+    }
+    if matches!(*req.method(), Method::TRACE | Method::CONNECT) {
+        return Some(StatusCode::METHOD_NOT_ALLOWED);
+    }
+    if req.headers().get_all(HOST).count() > 1 || req.uri().authority().is_some() {
+        return Some(StatusCode::BAD_REQUEST);
+    }
+    // Development mode shows secrets to this machine: no page of elsewhere shall reach it by a name that it points here.
+    if app.mode == Mode::Dev && !is_loopback_host(req) {
+        return Some(StatusCode::MISDIRECTED_REQUEST);
+    }
+    None
+}
+
+fn is_loopback_host(req: &ServiceRequest) -> bool {
+    let host = req.headers().get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(n, _)| n);
+    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
+    name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
+fn render_status(app: &App, form: Form, status: StatusCode, info: RequestInfo) -> actix_web::HttpResponse {
+    let mut response = render(app, form, &from_status(status), &info.id.to_string());
+    *response.status_mut() = status;
+    response
+}
+
+/// Gives errors of handlers and of the router their body.
+fn finish_body(
+    app: &App,
+    form: Form,
+    info: RequestInfo,
+    response: ServiceResponse<BoxBody>,
+) -> ServiceResponse<BoxBody> {
+    let status = response.status();
+    if let Some(fault) = response.response().error().and_then(|error| error.as_error::<Fault>()) {
+        let rendered = render(app, form, fault, &info.id.to_string());
+        return response.into_response(rendered);
+    }
+    let is_ours = response.headers().contains_key(actix_web::http::header::CONTENT_TYPE);
+    let from_framework = response.response().error().is_some() || !is_ours;
+    if (status.is_client_error() || status.is_server_error()) && from_framework {
+        let mut rendered = render_status(app, form, status, info);
+        if let Some(allow) = response.headers().get(actix_web::http::header::ALLOW) {
+            rendered.headers_mut().insert(actix_web::http::header::ALLOW, allow.clone());
+        }
+        return response.into_response(rendered);
+    }
+    response
+}
+
+fn add_headers(app: &App, info: RequestInfo, headers: &mut HeaderMap) {
+    let fixed = HeaderValue::from_static;
+    if let Ok(id) = HeaderValue::from_str(&info.id.to_string()) {
+        headers.insert(REQUEST_ID.clone(), id);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, fixed("nosniff"));
+    headers.insert(REFERRER_POLICY, fixed("no-referrer"));
+    headers.insert(X_FRAME_OPTIONS, fixed("DENY"));
+    headers.insert(OPENER_POLICY.clone(), fixed("same-origin"));
+    if !headers.contains_key(CONTENT_SECURITY_POLICY) {
+        headers.insert(CONTENT_SECURITY_POLICY, fixed(policy::NOTHING));
+    }
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, fixed("no-store"));
+        headers.insert(PRAGMA, fixed("no-cache"));
+    }
+    if app.issuer().starts_with("https://") {
+        headers.insert(STRICT_TRANSPORT_SECURITY, fixed("max-age=31536000; includeSubDomains"));
+    }
+}
+
+/// A path as a metric's label: from a fixed set, whatever was sent.
+fn label(path: &str) -> &'static str {
+    super::routes::PATHS.iter().copied().find(|known| *known == path).unwrap_or(if path.starts_with("/static/") {
+        "/static"
+    } else {
+        "other"
+    })
+}
+
+fn observe(method: &Method, route: &'static str, response: &ServiceResponse<BoxBody>, info: RequestInfo, started: Instant) {
+    let elapsed = started.elapsed();
+    let status = response.status().as_u16();
+    let class = match status {
+        200..=299 => "2xx",
+        300..=399 => "3xx",
+        400..=499 => "4xx",
+        _ => "5xx",
+    };
+    metrics::histogram!("latchway_http_request_seconds", "route" => route, "status" => class).record(elapsed.as_secs_f64());
+    tracing::debug!(
+        request_id = %info.id,
+        method = method.as_str(),
+        route,
+        status,
+        address = %info.address,
+        micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
+        "request"
+    );
+}

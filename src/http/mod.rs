@@ -1,0 +1,10 @@
+//! The outermost room: sockets, routes, and what every answer has in common.
+
+mod address;
+mod cors;
+mod error;
+mod health;
+mod middleware;
+mod respond;
+pub mod routes;
+pub mod server;

@@ -1,0 +1,87 @@
+//! The index of the whole server: where is X served?
+
+use actix_web::web::{self, ServiceConfig, get, post, resource};
+
+use super::health;
+use crate::app::{App, Mode};
+use crate::oauth::{authorize, introspect, jwks, metadata, revoke, token};
+use crate::oidc::userinfo;
+use crate::pages::{account, assets_route, consent, home, login, logout, playground, setup};
+
+/// Larger bodies are refused, in bytes.
+const MAX_BODY: usize = 16 * 1024;
+
+/// Every fixed path, as a metric may name it.
+pub const PATHS: &[&str] = &[
+    "/.well-known/oauth-authorization-server",
+    "/.well-known/openid-configuration",
+    "/.well-known/jwks.json",
+    "/oauth2/authorize",
+    "/oauth2/token",
+    "/oauth2/introspect",
+    "/oauth2/revoke",
+    "/oauth2/userinfo",
+    "/",
+    "/login",
+    "/login/switch",
+    "/consent",
+    "/setup",
+    "/account",
+    "/account/revoke",
+    "/account/sessions/revoke",
+    "/account/sessions/revoke-others",
+    "/logout",
+    "/logged-out",
+    "/playground",
+    "/playground/callback",
+    "/livez",
+    "/readyz",
+];
+
+/// All routes.
+pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + use<> {
+    let dev = app.mode == Mode::Dev;
+    move |routes| {
+        routes
+            .app_data(web::PayloadConfig::new(MAX_BODY))
+            // RFC 8414, OpenID Connect Discovery
+            .service(resource("/.well-known/oauth-authorization-server").route(get().to(metadata::get)))
+            .service(resource("/.well-known/openid-configuration").route(get().to(metadata::get)))
+            .service(resource("/.well-known/jwks.json").route(get().to(jwks::get)))
+            // OAuth 2.0 and OpenID Connect
+            .service(
+                resource("/oauth2/authorize")
+                    .route(get().to(authorize::handle))
+                    .route(post().to(authorize::handle)),
+            )
+            .service(resource("/oauth2/token").route(post().to(token::post)))
+            .service(resource("/oauth2/introspect").route(post().to(introspect::post)))
+            .service(resource("/oauth2/revoke").route(post().to(revoke::post)))
+            .service(
+                resource("/oauth2/userinfo").route(get().to(userinfo::handle)).route(post().to(userinfo::handle)),
+            )
+            // Pages
+            .service(resource("/").route(get().to(home::get)))
+            .service(resource("/login").route(get().to(login::get)).route(post().to(login::post)))
+            .service(resource("/login/switch").route(post().to(login::switch)))
+            .service(resource("/consent").route(get().to(consent::get)).route(post().to(consent::post)))
+            .service(resource("/setup").route(get().to(setup::get)).route(post().to(setup::post)))
+            .service(resource("/account").route(get().to(account::get)))
+            .service(resource("/account/revoke").route(post().to(account::revoke_app)))
+            .service(resource("/account/sessions/revoke").route(post().to(account::revoke_session)))
+            .service(resource("/account/sessions/revoke-others").route(post().to(account::revoke_other_sessions)))
+            .service(resource("/logout").route(post().to(logout::post)))
+            .service(resource("/logged-out").route(get().to(logout::get)))
+            .service(resource("/static/{name}").route(get().to(assets_route::get_static)))
+            .service(resource("/favicon.ico").route(get().to(assets_route::favicon)))
+            .service(resource("/client-logo/{client_id}").route(get().to(assets_route::client_logo)))
+            // For whoever runs it
+            .service(resource("/livez").route(get().to(health::livez)))
+            .service(resource("/readyz").route(get().to(health::readyz)));
+        if dev {
+            routes
+                .service(resource("/playground").route(get().to(playground::get)))
+                .service(resource("/playground/callback").route(get().to(playground::get)));
+        }
+    }
+}

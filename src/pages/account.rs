@@ -1,0 +1,213 @@
+//! `/account`: the apps that one allowed, the browsers in which one is logged in, and how to take either back.
+
+use std::collections::BTreeMap;
+
+use actix_web::http::StatusCode;
+use actix_web::{Either, HttpRequest, HttpResponse, web};
+
+use super::account_view::{AccountPage, AppView, Flash, SessionView};
+use super::view::{Name, When, device};
+use super::{forms, render};
+use crate::app::{App, RequestInfo};
+use crate::audit::{Event, EventKind};
+use crate::domain::{Client, Grant, Scopes, Session};
+use crate::fault::{Fault, Problem};
+use crate::flow::Answer;
+use crate::identity::{self, CurrentSession, csrf};
+use crate::protocol::Params;
+use crate::request;
+use crate::storage::consents::{self, Consent};
+use crate::storage::{Conn, Refusal, StorageError, Tx, access_tokens, clients, grants, scopes, sessions};
+use crate::support::{Id, Seconds};
+
+/// `GET /account`
+pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<Either<HttpResponse, Answer>, Fault> {
+    let Some((session, cookie)) = forms::logged_in(&app, &req).await? else {
+        return Ok(Either::Right(Answer::local("/login")));
+    };
+    request::touch(&app, &session).await?;
+    let query = request::page_query(&req)?;
+    let (user_id, now, removed) = (session.user.id, app.now(), query.get("removed").map(str::to_owned));
+    let (allowed, sessions, removed) = app
+        .db
+        .read("account", move |conn| {
+            let removed = removed.as_deref().map(|id| clients::find(conn, id)).transpose()?.flatten();
+            Ok((Allowed::read(conn, user_id, now)?, sessions::list_live(conn, user_id, now)?, removed))
+        })
+        .await?;
+    let flash = match (removed, query.get("done")) {
+        (Some(client), _) => Some(Flash::AppRemoved(Name::from(client.name))),
+        (None, Some("session")) => Some(Flash::SessionEnded),
+        (None, Some("sessions")) => Some(Flash::OthersEnded),
+        (None, Some("welcome")) => Some(Flash::Welcome),
+        (None, _) => None,
+    };
+    let page = AccountPage {
+        layout: render::layout(&app, Some(&session.user)),
+        csrf: csrf::token(&cookie, "account"),
+        username: Name::from(session.user.display_name()),
+        email: session.user.email.as_deref().map(Name::from),
+        apps: allowed.views(),
+        sessions: session_views(&sessions, &session),
+        flash,
+    };
+    Ok(Either::Left(render::page(&page, StatusCode::OK, None)?))
+}
+
+/// `POST /account/revoke`
+pub async fn revoke_app(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Answer, Fault> {
+    act(&app, &req, &body, |ctx, tx, form| {
+        let client_id = form.get("client_id").unwrap_or_default();
+        let user_id = ctx.session.user.id;
+        let families = grants::revoke_for_client(tx, user_id, client_id, ctx.now)?;
+        let consents = consents::forget(tx, user_id, client_id)?;
+        if families + consents > 0 {
+            let event = Event::success(EventKind::ConsentWithdrawn).client(client_id);
+            ctx.record(tx, event)?;
+        }
+        let encoded: String = url::form_urlencoded::byte_serialize(client_id.as_bytes()).collect();
+        Ok(format!("/account?removed={encoded}"))
+    })
+    .await
+}
+
+/// `POST /account/sessions/revoke`
+pub async fn revoke_session(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Answer, Fault> {
+    act(&app, &req, &body, |ctx, tx, form| {
+        let Some(id) = form.get("session").and_then(|id| id.parse::<Id>().ok()) else {
+            return Ok("/account".to_owned());
+        };
+        // Nobody ends another person's session by its id.
+        if let Some(session) = sessions::find(tx.reader(), id)?.filter(|found| found.user_id == ctx.session.user.id) {
+            identity::end(tx, &session, ctx.now)?;
+            ctx.record(tx, Event::success(EventKind::SessionRevoked))?;
+        }
+        Ok("/account?done=session".to_owned())
+    })
+    .await
+}
+
+/// `POST /account/sessions/revoke-others`
+pub async fn revoke_other_sessions(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Answer, Fault> {
+    act(&app, &req, &body, |ctx, tx, _| {
+        if identity::end_others(tx, &ctx.session.session, ctx.now)? > 0 {
+            ctx.record(tx, Event::success(EventKind::SessionRevoked))?;
+        }
+        Ok("/account?done=sessions".to_owned())
+    })
+    .await
+}
+
+/// Who acts, when, and how it is recorded.
+struct Ctx {
+    app: App,
+    info: RequestInfo,
+    session: CurrentSession,
+    now: Seconds,
+}
+
+impl Ctx {
+    fn record(&self, tx: &mut Tx<'_>, event: Event) -> Result<(), StorageError> {
+        let event = event.subject(self.session.user.id).request(self.info.address, self.info.id);
+        event.record(tx, &self.app.clock, &self.app.rng)
+    }
+}
+
+/// A form of this page: checked, done in one transaction, and led back to the page.
+async fn act(
+    app: &App,
+    req: &HttpRequest,
+    body: &[u8],
+    action: fn(&Ctx, &mut Tx<'_>, &Params) -> Result<String, StorageError>,
+) -> Result<Answer, Fault> {
+    let info = request::info(req)?;
+    let form = request::page_form(req, body)?;
+    let Some((session, cookie)) = forms::logged_in(app, req).await? else {
+        return Err(Fault::page(Problem::Forged, "nobody is logged in"));
+    };
+    forms::check(app, req, info, &form, &cookie, "account").await?;
+    let ctx = Ctx { app: app.clone(), info, session, now: app.now() };
+    let path = app
+        .db
+        .write("account.act", move |tx| -> Result<_, Refusal<StorageError>> { Ok(action(&ctx, tx, &form)?) })
+        .await?;
+    Ok(Answer::local(path))
+}
+
+/// All that a person allowed, by client.
+struct Allowed {
+    consents: Vec<Consent>,
+    grants: Vec<(Grant, Option<Seconds>)>,
+    clients: BTreeMap<String, Client>,
+    texts: Vec<scopes::ScopeText>,
+}
+
+impl Allowed {
+    fn read(conn: &mut Conn, user_id: Id, now: Seconds) -> Result<Self, StorageError> {
+        let consents = consents::list(conn, user_id)?;
+        let mut families = Vec::new();
+        for grant in grants::list_live(conn, user_id, now)? {
+            let used = access_tokens::last_issued(conn, grant.id)?;
+            families.push((grant, used));
+        }
+        let mut found = BTreeMap::new();
+        let ids = consents.iter().map(|consent| &consent.client_id);
+        for id in ids.chain(families.iter().map(|(grant, _)| &grant.client_id)) {
+            if !found.contains_key(id)
+                && let Some(client) = clients::find(conn, id)?
+            {
+                found.insert(id.clone(), client);
+            }
+        }
+        Ok(Self { consents, grants: families, clients: found, texts: scopes::list(conn)? })
+    }
+
+    fn views(&self) -> Vec<AppView> {
+        let mut views: Vec<AppView> = self.clients.values().map(|client| self.view(client)).collect();
+        views.sort_by_key(|view| view.client.name.as_str().to_lowercase());
+        views
+    }
+
+    fn view(&self, client: &Client) -> AppView {
+        let consents: Vec<_> = self.consents.iter().filter(|c| c.client_id == client.client_id).collect();
+        let grants: Vec<_> = self.grants.iter().filter(|(g, _)| g.client_id == client.client_id).collect();
+        let scope = consents
+            .iter()
+            .map(|consent| &consent.scope)
+            .chain(grants.iter().map(|(grant, _)| &grant.scope))
+            .fold(Scopes::default(), |all, scope| all.union(scope));
+        let mut resources: Vec<String> = consents
+            .iter()
+            .map(|consent| consent.resource.clone())
+            .chain(grants.iter().flat_map(|(grant, _)| grant.resources.iter().cloned()))
+            .filter(|resource| !resource.is_empty())
+            .collect();
+        resources.sort();
+        resources.dedup();
+        let since = consents.iter().map(|c| c.granted_at).chain(grants.iter().map(|(g, _)| g.created_at)).min();
+        AppView {
+            client_id: client.client_id.clone(),
+            client: render::client(client),
+            scopes: render::scopes(&scope, &self.texts),
+            resources,
+            allowed_at: When::from_unix(since.unwrap_or_default()),
+            last_used: grants.iter().filter_map(|(_, used)| *used).max().map(When::from_unix),
+            stays_connected: grants.iter().any(|(grant, _)| grant.is_offline()),
+        }
+    }
+}
+
+fn session_views(sessions: &[Session], current: &CurrentSession) -> Vec<SessionView> {
+    let mut views: Vec<SessionView> = sessions
+        .iter()
+        .map(|session| SessionView {
+            id: session.id.to_string(),
+            device: Name::from(device(&session.user_agent)),
+            signed_in: When::from_unix(session.auth_time),
+            last_seen: Some(When::from_unix(session.last_seen_at)),
+            current: session.id == current.session.id,
+        })
+        .collect();
+    views.sort_by_key(|view| !view.current);
+    views
+}

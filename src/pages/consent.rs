@@ -1,0 +1,99 @@
+//! `/consent`: a person allows an app something, or does not.
+
+use actix_web::http::StatusCode;
+use actix_web::{Either, HttpRequest, HttpResponse, web};
+use url::{Host, Url};
+
+use super::login::{client_of, proceed};
+use super::view::{ConsentMemory, ConsentPage, Name, ReturnTo};
+use super::{forms, policy, render};
+use crate::app::App;
+use crate::domain::{Client, OFFLINE_ACCESS};
+use crate::fault::{Fault, Problem};
+use crate::flow::{self, Answer, Approval, Prompt, Step, Transaction};
+use crate::identity::{CurrentSession, csrf};
+use crate::request;
+use crate::storage::scopes;
+
+/// `GET /consent`
+pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<Either<HttpResponse, Answer>, Fault> {
+    let info = request::info(&req)?;
+    let query = request::page_query(&req)?;
+    let browser = request::cookie(&req, &app, app.cookies.browser);
+    let transaction = flow::load(&app, query.get("transaction").unwrap_or_default(), browser.as_deref()).await?;
+    let Some((session, cookie)) = forms::logged_in(&app, &req).await? else {
+        return Ok(Either::Right(Answer::local(format!("/login?transaction={}", transaction.row.id))));
+    };
+    let client = client_of(&app, &transaction).await?;
+    let step = flow::decide(&app, &client, &transaction.request, Some(&session), transaction.row.session_id).await?;
+    match step {
+        Step::Consent => Ok(Either::Left(show(&app, &client, &transaction, &session, &cookie).await?)),
+        _ => proceed(&app, info, &transaction, &session).await.map(Either::Right),
+    }
+}
+
+/// `POST /consent`
+pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Answer, Fault> {
+    let info = request::info(&req)?;
+    let form = request::page_form(&req, &body)?;
+    let browser = forms::browser_cookie(&app, &req)?;
+    let id = form.get("transaction").unwrap_or_default();
+    let cookie = request::cookie(&req, &app, app.cookies.session).unwrap_or_default();
+    forms::check(&app, &req, info, &form, &cookie, &flow::purpose("consent", id)).await?;
+    let transaction = flow::load(&app, id, Some(&browser)).await?;
+    let to_login = || Answer::local(format!("/login?transaction={}", transaction.row.id));
+    let Some(session) = request::session(&req, &app).await? else { return Ok(to_login()) };
+    if flow::login_needed(&transaction.request, &session, transaction.row.session_id, app.now()) {
+        return Ok(to_login());
+    }
+    let client = client_of(&app, &transaction).await?;
+    let decision = form.get("decision").filter(|_| !form.is_repeated("decision"));
+    match decision {
+        Some("approve") => {
+            // What was asked for is what the server stored, whatever else the form says.
+            let approval = Approval::given(transaction.request.scopes(), transaction.row.id);
+            flow::approve(&app, info, &client, &transaction.request, &session, approval).await
+        }
+        Some("deny") => flow::deny(&app, info, &transaction.request, &session, transaction.row.id).await,
+        _ => Err(Fault::page(Problem::MalformedRequest, "decision must be approve or deny")),
+    }
+}
+
+async fn show(
+    app: &App,
+    client: &Client,
+    transaction: &Transaction,
+    session: &CurrentSession,
+    cookie: &str,
+) -> Result<HttpResponse, Fault> {
+    let texts = app.db.read("consent.scopes", scopes::list).await?;
+    let request = &transaction.request;
+    let id = transaction.row.id.to_string();
+    let wanted = request.scopes();
+    let each_time = client.can_be_impersonated() || wanted.contains(OFFLINE_ACCESS) || request.has_prompt(Prompt::Consent);
+    let page = ConsentPage {
+        layout: render::layout(app, None),
+        csrf: csrf::token(cookie, &flow::purpose("consent", &id)),
+        transaction: id,
+        client: render::client(client),
+        return_to: return_to(&request.target.redirect_uri),
+        user: Name::from(session.user.display_name()),
+        scopes: render::scopes(&wanted, &texts),
+        resources: request.resources.clone(),
+        memory: if each_time { ConsentMemory::AskedEachTime } else { ConsentMemory::Remembered },
+        policy_uri: client.policy_uri.clone(),
+        terms_uri: client.tos_uri.clone(),
+    };
+    render::page(&page, StatusCode::OK, Some(policy::page(Some(&request.target.redirect_uri))))
+}
+
+fn return_to(redirect_uri: &str) -> ReturnTo {
+    let Ok(url) = Url::parse(redirect_uri) else { return ReturnTo::App(redirect_uri.to_owned()) };
+    let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+    match url.host() {
+        Some(host) if url.scheme() == "https" => ReturnTo::Host(format!("{host}{port}")),
+        Some(host @ (Host::Ipv4(_) | Host::Ipv6(_))) if url.scheme() == "http" => ReturnTo::ThisDevice(format!("{host}{port}")),
+        Some(Host::Domain(name)) if url.scheme() == "http" => ReturnTo::ThisDevice(format!("{name}{port}")),
+        _ => ReturnTo::App(url.scheme().to_owned()),
+    }
+}

@@ -1,0 +1,232 @@
+//! `/login`: to an app, or to one's own account.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{RETRY_AFTER, SET_COOKIE};
+use actix_web::{Either, HttpRequest, HttpResponse, web};
+use secrecy::SecretString;
+
+use super::view::{LoginMode, LoginPage, LoginProblem};
+use super::{forms, policy, render};
+use crate::app::{App, RequestInfo};
+use crate::audit::{Event, EventKind};
+use crate::fault::{Fault, Problem};
+use crate::flow::{self, Answer, Approval, Step, Transaction};
+use crate::identity::{self, CurrentSession, LoginRefusal, csrf};
+use crate::protocol::OAuthError;
+use crate::request;
+use crate::storage::{Refusal, authorizations, clients};
+
+type Response = Either<HttpResponse, Answer>;
+
+/// `GET /login`
+pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<Response, Fault> {
+    let info = request::info(&req)?;
+    let query = request::page_query(&req)?;
+    let session = request::session(&req, &app).await?;
+    let present = request::cookie(&req, &app, app.cookies.browser);
+    let switching = query.get("switch").is_some();
+    let Some(id) = query.get("transaction") else {
+        if session.is_some() && !switching {
+            return Ok(Either::Right(Answer::local("/account")));
+        }
+        let (browser, is_fresh) = flow::browser_cookie(&app, present.as_deref());
+        let mode = LoginMode::Anyone { username: String::new() };
+        let mut response = show(&app, &browser, None, mode, None).await?;
+        if is_fresh {
+            append_cookie(&mut response, &app.cookies.set(app.cookies.browser, &browser));
+        }
+        return Ok(Either::Left(response));
+    };
+    let transaction = flow::load(&app, id, present.as_deref()).await?;
+    if let Some(session) = &session
+        && !switching
+    {
+        let needed = flow::login_needed(&transaction.request, session, transaction.row.session_id, app.now());
+        if !needed {
+            return proceed(&app, info, &transaction, session).await.map(Either::Right);
+        }
+    }
+    let mode = match session.filter(|_| !switching) {
+        Some(session) => LoginMode::Again { username: session.user.username },
+        None => LoginMode::Anyone { username: transaction.request.login_hint.clone().unwrap_or_default() },
+    };
+    let browser = present.unwrap_or_default();
+    Ok(Either::Left(show(&app, &browser, Some(&transaction), mode, None).await?))
+}
+
+/// `POST /login`
+pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Response, Fault> {
+    let info = request::info(&req)?;
+    let form = request::page_form(&req, &body)?;
+    let browser = forms::browser_cookie(&app, &req)?;
+    let id = form.get("transaction").unwrap_or_default();
+    forms::check(&app, &req, info, &form, &browser, &flow::purpose("login", id)).await?;
+    let transaction = if id.is_empty() { None } else { Some(flow::load(&app, id, Some(&browser)).await?) };
+    if form.is_repeated("username") || form.is_repeated("password") {
+        return Err(Fault::page(Problem::MalformedRequest, "a field is given more than once"));
+    }
+    let username = form.get("username").unwrap_or_default();
+    let password = SecretString::from(form.get("password").unwrap_or_default());
+    let (address, now) = (info.address.to_string(), app.now());
+    let outcome =
+        identity::log_in(&app.db, &app.passwords, &app.config.limits, (username, password), &address, now).await;
+    let user = match outcome {
+        Ok(user) => user,
+        Err(refusal) => {
+            let response = refuse(&app, info, &browser, transaction.as_ref(), username, refusal).await?;
+            return Ok(Either::Left(response));
+        }
+    };
+    let (session, cookie) = begin_session(&app, &req, info, user, transaction.as_ref()).await?;
+    let answer = match &transaction {
+        Some(transaction) => {
+            let mut transaction = transaction.clone();
+            transaction.row.session_id = Some(session.session.id);
+            proceed(&app, info, &transaction, &session).await?
+        }
+        None => Answer::local("/account"),
+    };
+    Ok(Either::Right(answer.with_cookie(cookie)))
+}
+
+/// `POST /login/switch`: "not you?" on the consent page. The session goes on until somebody else has logged in.
+pub async fn switch(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Answer, Fault> {
+    let info = request::info(&req)?;
+    let form = request::page_form(&req, &body)?;
+    let browser = forms::browser_cookie(&app, &req)?;
+    let id = form.get("transaction").unwrap_or_default();
+    let cookie = request::cookie(&req, &app, app.cookies.session).unwrap_or_default();
+    forms::check(&app, &req, info, &form, &cookie, &flow::purpose("consent", id)).await?;
+    let transaction = flow::load(&app, id, Some(&browser)).await?;
+    Ok(Answer::local(format!("/login?transaction={}&switch=1", transaction.row.id)))
+}
+
+/// What a transaction waits for after a login.
+pub async fn proceed(
+    app: &App,
+    info: RequestInfo,
+    transaction: &Transaction,
+    session: &CurrentSession,
+) -> Result<Answer, Fault> {
+    let client = client_of(app, transaction).await?;
+    match flow::decide(app, &client, &transaction.request, Some(session), transaction.row.session_id).await? {
+        Step::Login => Ok(Answer::local(format!("/login?transaction={}", transaction.row.id))),
+        Step::Consent => Ok(Answer::local(format!("/consent?transaction={}", transaction.row.id))),
+        Step::Refuse(error) => Ok(flow::refuse(&transaction.request.target, &error, app.issuer())),
+        Step::Answer(scope) => {
+            let approval = Approval::remembered(scope, Some(transaction.row.id));
+            flow::approve(app, info, &client, &transaction.request, session, approval).await
+        }
+    }
+}
+
+/// The client of a transaction, as long as it is one.
+pub async fn client_of(app: &App, transaction: &Transaction) -> Result<crate::domain::Client, Fault> {
+    let id = transaction.request.client_id.clone();
+    let found = app.db.read("transaction.client", move |conn| clients::find(conn, &id)).await?;
+    found
+        .filter(|client| client.status == crate::domain::ClientStatus::Active)
+        .ok_or_else(|| Fault::page(Problem::UnknownClient, "the client was disabled meanwhile"))
+}
+
+async fn begin_session(
+    app: &App,
+    req: &HttpRequest,
+    info: RequestInfo,
+    user: crate::domain::User,
+    transaction: Option<&Transaction>,
+) -> Result<(CurrentSession, String), Fault> {
+    let replaced = request::session(req, app).await?.map(|current| current.session);
+    let browser = request::browser(req, info);
+    let (writer, user_id, waiting) = (app.clone(), user.id, transaction.map(|transaction| transaction.row.id));
+    let (session, handle) = app
+        .db
+        .write("login.session", move |tx| -> Result<_, Refusal<Fault>> {
+            let app = &writer;
+            let started = identity::start(
+                tx,
+                (&app.clock, &app.rng),
+                &app.config.sessions,
+                user_id,
+                &browser,
+                replaced.as_ref(),
+            );
+            let (session, handle) = started.map_err(Fault::from)?;
+            if let Some(id) = waiting {
+                authorizations::set_session(tx, id, Some(session.id)).map_err(Fault::from)?;
+            }
+            let event = Event::success(EventKind::LoginSucceeded).subject(user_id).request(info.address, info.id);
+            event.record(tx, &app.clock, &app.rng).map_err(Fault::from)?;
+            Ok((session, handle))
+        })
+        .await?;
+    let cookie = app.cookies.set(app.cookies.session, &handle.expose());
+    Ok((CurrentSession { session, user }, cookie))
+}
+
+async fn refuse(
+    app: &App,
+    info: RequestInfo,
+    browser: &str,
+    transaction: Option<&Transaction>,
+    username: &str,
+    refusal: LoginRefusal,
+) -> Result<HttpResponse, Fault> {
+    let event = |kind| Event::failure(kind).request(info.address, info.id);
+    let (problem, status, wait, event) = match refusal {
+        LoginRefusal::Wrong { known } => {
+            let event = event(EventKind::LoginFailed);
+            let event = known.into_iter().fold(event, Event::subject);
+            (LoginProblem::WrongCredentials, StatusCode::UNPROCESSABLE_ENTITY, None, Some(event))
+        }
+        LoginRefusal::Throttled(seconds) => {
+            let seconds = u64::try_from(seconds).unwrap_or(1);
+            let problem = LoginProblem::TooManyAttempts { seconds };
+            (problem, StatusCode::TOO_MANY_REQUESTS, Some(seconds), Some(event(EventKind::LoginThrottled)))
+        }
+        LoginRefusal::Busy => (LoginProblem::Busy, StatusCode::SERVICE_UNAVAILABLE, Some(2), None),
+        LoginRefusal::TooLong => return Err(Fault::page(Problem::MalformedRequest, "the password is too long")),
+        LoginRefusal::Storage(error) => return Err(error.into()),
+        LoginRefusal::Failed(why) => return Err(OAuthError::server_error(why).into()),
+    };
+    if let Some(event) = event {
+        event.record_alone(&app.db, &app.clock, &app.rng).await;
+    }
+    let mode = LoginMode::Anyone { username: username.chars().take(320).collect() };
+    let mut response = show(app, browser, transaction, mode, Some(problem)).await?;
+    *response.status_mut() = status;
+    if let Some(seconds) = wait {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    Ok(response)
+}
+
+async fn show(
+    app: &App,
+    browser: &str,
+    transaction: Option<&Transaction>,
+    mode: LoginMode,
+    problem: Option<LoginProblem>,
+) -> Result<HttpResponse, Fault> {
+    let id = transaction.map(|transaction| transaction.row.id.to_string()).unwrap_or_default();
+    let client = match transaction {
+        Some(transaction) => Some(render::client(&client_of(app, transaction).await?)),
+        None => None,
+    };
+    let page = LoginPage {
+        layout: render::layout(app, None),
+        csrf: csrf::token(browser, &flow::purpose("login", &id)),
+        transaction: id,
+        client,
+        mode,
+        problem,
+    };
+    let return_to = transaction.map(|transaction| transaction.request.target.redirect_uri.as_str());
+    render::page(&page, StatusCode::OK, Some(policy::page(return_to)))
+}
+
+fn append_cookie(response: &mut HttpResponse, cookie: &str) {
+    if let Ok(value) = cookie.parse() {
+        response.headers_mut().append(SET_COOKIE, value);
+    }
+}

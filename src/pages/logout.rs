@@ -1,0 +1,35 @@
+use actix_web::http::StatusCode;
+use actix_web::{HttpRequest, HttpResponse, web};
+
+use super::view::LoggedOutPage;
+use super::{forms, render};
+use crate::app::App;
+use crate::audit::{Event, EventKind};
+use crate::fault::Fault;
+use crate::flow::Answer;
+use crate::identity;
+use crate::request;
+use crate::storage::{Refusal, StorageError};
+
+/// `POST /logout`
+pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Answer, Fault> {
+    let info = request::info(&req)?;
+    let form = request::page_form(&req, &body)?;
+    let gone = Answer::local("/logged-out").with_cookie(app.cookies.remove(app.cookies.session));
+    let Some((current, cookie)) = forms::logged_in(&app, &req).await? else { return Ok(gone) };
+    forms::check(&app, &req, info, &form, &cookie, "account").await?;
+    let (writer, now) = (app.clone(), app.now());
+    app.db
+        .write("logout", move |tx| -> Result<_, Refusal<StorageError>> {
+            identity::end(tx, &current.session, now)?;
+            let event = Event::success(EventKind::LoggedOut).subject(current.user.id).request(info.address, info.id);
+            Ok(event.record(tx, &writer.clock, &writer.rng)?)
+        })
+        .await?;
+    Ok(gone)
+}
+
+/// `GET /logged-out`
+pub async fn get(app: web::Data<App>) -> Result<HttpResponse, Fault> {
+    render::page(&LoggedOutPage { layout: render::layout(&app, None) }, StatusCode::OK, None)
+}

@@ -1,0 +1,20 @@
+//! What people see: a file a page, beside what each shows (`view.rs`).
+
+pub mod account;
+mod account_view;
+pub mod assets;
+pub mod assets_route;
+pub mod consent;
+pub mod errors;
+mod forms;
+pub mod home;
+pub mod login;
+pub mod logout;
+pub mod playground;
+pub mod policy;
+pub mod render;
+#[cfg(test)]
+mod samples;
+pub mod setup;
+pub mod text;
+pub mod view;

@@ -1,0 +1,53 @@
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
+use askama::Template;
+
+use super::policy;
+use super::view::{ClientView, Layout, ScopeView};
+use crate::app::{App, Mode};
+use crate::domain::{Client, Scopes, User};
+use crate::fault::{Fault, Problem};
+use crate::storage::scopes::ScopeText;
+
+/// What stands around every page.
+pub fn layout(app: &App, user: Option<&User>) -> Layout {
+    Layout {
+        service_name: app.config.server.name.clone(),
+        dev: app.mode == Mode::Dev,
+        signed_in_as: user.map(|user| user.display_name().to_owned()),
+    }
+}
+
+/// A page as it is sent. Without a policy of its own it gets the strictest.
+pub fn html(status: StatusCode, body: String, policy: Option<String>) -> HttpResponse {
+    HttpResponse::build(status)
+        .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
+        .insert_header((CONTENT_SECURITY_POLICY, policy.unwrap_or_else(|| policy::page(None))))
+        .body(body)
+}
+
+/// Renders a template; that it fails is our mistake.
+pub fn page(template: &impl Template, status: StatusCode, policy: Option<String>) -> Result<HttpResponse, Fault> {
+    let body = template.render().map_err(|e| Fault::page(Problem::Internal, e.to_string()))?;
+    Ok(html(status, body, policy))
+}
+
+/// A client as people see it.
+pub fn client(client: &Client) -> ClientView {
+    let logo = client.logo_type.as_ref().map(|_| format!("/client-logo/{}?v={}", client.client_id, client.version));
+    ClientView::new(&client.name, logo)
+}
+
+/// Scopes in words; one without words is shown by its name.
+pub fn scopes(scopes: &Scopes, texts: &[ScopeText]) -> Vec<ScopeView> {
+    let view = |name: &str| {
+        let text = texts.iter().find(|text| text.name == name);
+        ScopeView {
+            name: name.to_owned(),
+            title: text.map(|text| text.title.clone()).unwrap_or_default(),
+            description: text.map(|text| text.description.clone()).unwrap_or_default(),
+        }
+    };
+    scopes.iter().map(view).collect()
+}

@@ -1,0 +1,158 @@
+//! `/setup`: the first administrator, by a link that works once.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::SET_COOKIE;
+use actix_web::{Either, HttpRequest, HttpResponse, web};
+use secrecy::SecretString;
+
+use super::view::{SetupErrors, SetupPage};
+use super::{forms, render};
+use crate::app::{App, RequestInfo};
+use crate::audit::{Event, EventKind};
+use crate::domain::{Role, User, UserStatus, normalize_email, normalize_username};
+use crate::fault::{Fault, Problem};
+use crate::flow::{self, Answer};
+use crate::identity::{self, acceptable, csrf};
+use crate::protocol::{OAuthError, Params};
+use crate::request;
+use crate::storage::{Refusal, StorageError, links, settings, users};
+use crate::support::{Handle, Id};
+
+/// What the links are for.
+pub const PURPOSE: &str = "setup";
+/// Set for ever once there was an administrator.
+pub const COMPLETED: &str = "setup_completed";
+
+/// `GET /setup?token=…`. Looking does not use the link up.
+pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<HttpResponse, Fault> {
+    let query = request::page_query(&req)?;
+    let token = query.get("token").unwrap_or_default();
+    check_link(&app, token).await?;
+    let present = request::cookie(&req, &app, app.cookies.browser);
+    let (browser, is_fresh) = flow::browser_cookie(&app, present.as_deref());
+    let mut response = show(&app, &browser, token, &Params::default(), SetupErrors::default())?;
+    if is_fresh && let Ok(value) = app.cookies.set(app.cookies.browser, &browser).parse() {
+        response.headers_mut().append(SET_COOKIE, value);
+    }
+    Ok(response)
+}
+
+/// `POST /setup`
+pub async fn post(
+    app: web::Data<App>,
+    req: HttpRequest,
+    body: web::Bytes,
+) -> Result<Either<HttpResponse, Answer>, Fault> {
+    let info = request::info(&req)?;
+    let form = request::page_form(&req, &body)?;
+    let browser = forms::browser_cookie(&app, &req)?;
+    let token = form.get("token").unwrap_or_default();
+    forms::check(&app, &req, info, &form, &browser, &flow::purpose("setup", token)).await?;
+    let handle = check_link(&app, token).await?;
+    let (username, email, errors) = read(&app, &form);
+    let (Some(username), Some(email), false) = (username, email, errors.any()) else {
+        let mut response = show(&app, &browser, token, &form, errors)?;
+        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+        return Ok(Either::Left(response));
+    };
+    let password = SecretString::from(form.get("password").unwrap_or_default());
+    let hash = app.passwords.hash(password).await.map_err(|e| OAuthError::unavailable(e.to_string()))?;
+    let user = new_user(&app, username, email, hash);
+    create(&app, &req, info, user, handle).await.map(Either::Right)
+}
+
+async fn check_link(app: &App, token: &str) -> Result<Handle, Fault> {
+    let dead = || Fault::page(Problem::LinkUsed, "the set-up link is used, expired or unknown");
+    let handle = Handle::parse(token).map_err(|_| dead())?;
+    let (wanted, now) = (handle.clone(), app.now());
+    let valid = app
+        .db
+        .read("setup.link", move |conn| {
+            Ok(settings::get(conn, COMPLETED)?.is_none() && links::is_valid(conn, &wanted, PURPOSE, now)?)
+        })
+        .await?;
+    if valid { Ok(handle) } else { Err(dead()) }
+}
+
+fn read(app: &App, form: &Params) -> (Option<String>, Option<String>, SetupErrors) {
+    let field = |name: &str| form.get(name).unwrap_or_default();
+    let mut errors = SetupErrors::default();
+    let username = normalize_username(field("username"));
+    if username.is_none() {
+        errors.username = Some("Choose a name of 1 to 64 letters, digits, dots, dashes or underscores.".to_owned());
+    }
+    let email = normalize_email(field("email"));
+    if email.is_none() {
+        errors.email = Some("Enter an e-mail address, such as you@example.com.".to_owned());
+    }
+    let password = field("password");
+    if let Err(why) = acceptable(password, field("username"), app.config.passwords.min_length) {
+        errors.password = Some(why);
+    } else if password != field("password_again") {
+        errors.password_again = Some("The two passwords are not the same.".to_owned());
+    }
+    (username, email, errors)
+}
+
+fn new_user(app: &App, username: String, email: String, hash: String) -> User {
+    let now = app.now();
+    User {
+        id: Id::new(&app.clock, &app.rng),
+        username,
+        email: Some(email),
+        email_verified_at: None,
+        name: None,
+        role: Role::Admin,
+        status: UserStatus::Active,
+        password_hash: Some(hash),
+        password_changed_at: now,
+        created_at: now,
+        updated_at: now,
+    }
+}
+
+async fn create(app: &App, req: &HttpRequest, info: RequestInfo, user: User, link: Handle) -> Result<Answer, Fault> {
+    let browser = request::browser(req, info);
+    let (writer, now) = (app.clone(), app.now());
+    let handle = app
+        .db
+        .write("setup.create", move |tx| -> Result<_, Refusal<Fault>> {
+            let app = &writer;
+            let dead = || Fault::page(Problem::LinkUsed, "somebody else used it a moment ago");
+            if !links::consume(tx, link.id(), now).map_err(Fault::from)?
+                || !settings::set_once(tx, COMPLETED, &user.id.to_string()).map_err(Fault::from)?
+            {
+                return Err(dead().into());
+            }
+            match users::insert(tx, &user) {
+                Err(StorageError::Conflict(_)) => {
+                    return Err(Fault::page(Problem::MalformedRequest, "the user name or e-mail address is taken").into());
+                }
+                other => other.map_err(Fault::from)?,
+            }
+            links::expire_all(tx, PURPOSE, now).map_err(Fault::from)?;
+            let clock = (&app.clock, &app.rng);
+            let started = identity::start(tx, clock, &app.config.sessions, user.id, &browser, None);
+            let (_, handle) = started.map_err(Fault::from)?;
+            let event = Event::success(EventKind::SetupCompleted).subject(user.id).request(info.address, info.id);
+            event.record(tx, &app.clock, &app.rng).map_err(Fault::from)?;
+            Ok(handle)
+        })
+        .await?;
+    let cookie = app.cookies.set(app.cookies.session, &handle.expose());
+    Ok(Answer::local("/account?done=welcome").with_cookie(cookie))
+}
+
+fn show(app: &App, browser: &str, token: &str, form: &Params, errors: SetupErrors) -> Result<HttpResponse, Fault> {
+    let typed = |name: &str| form.get(name).unwrap_or_default().chars().take(320).collect();
+    let page = SetupPage {
+        layout: render::layout(app, None),
+        csrf: csrf::token(browser, &flow::purpose("setup", token)),
+        token: token.to_owned(),
+        username: typed("username"),
+        email: typed("email"),
+        password_min: app.config.passwords.min_length,
+        errors,
+    };
+    render::page(&page, StatusCode::OK, None)
+}
