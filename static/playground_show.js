@@ -59,6 +59,7 @@ export function exchanges(id, list) {
     const help = article.querySelector(".hint");
     if (exchange.hint) {
       help.textContent = exchange.hint;
+      help.classList.toggle("good", Boolean(exchange.expected));
       help.hidden = false;
     }
     return article;
