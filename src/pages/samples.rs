@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{account_view::*, errors::Fault, setup_view::*, view::*};
+use super::{account_view::*, errors::Fault, view::*};
 
 /// Values that must never come out as they went in.
 const HOSTILE: &str = "<img src=x onerror=alert(1)>{{7*7}}</script>\"'\u{202E}evil\u{200B}";

@@ -6,6 +6,7 @@
 use askama::Template;
 
 use super::assets;
+pub use super::setup_view::{SetupErrors, SetupPage};
 pub use super::text::{Name, When, clean, device, wait};
 
 /// What every page has around it.
