@@ -91,21 +91,26 @@ impl Fault {
                 "We could not check where this form came from",
                 "Nothing was changed. This happens when a page was open for long, or when another site sent the form.",
             ),
-            Self::SetupLinkDead => {
-                ("This set-up link no longer works", "A set-up link works once. This one was used, or a newer one exists.")
-            }
+            Self::SetupLinkDead => (
+                "This set-up link no longer works",
+                "A set-up link works once. This one was used, or a newer one exists.",
+            ),
             Self::Forbidden => ("You cannot open this page", "Your account has no right to see it."),
             Self::NotFound => ("There is no page here", "The address may be mistyped, or the page has moved."),
             Self::MethodNotAllowed => {
                 ("This page cannot be used like that", "The address exists, but not for this kind of request.")
             }
             Self::TooLarge => ("That was too much", "The form or the address is larger than we accept."),
-            Self::UnsupportedMediaType => ("We could not read that form", "It came in a format that this page does not take."),
+            Self::UnsupportedMediaType => {
+                ("We could not read that form", "It came in a format that this page does not take.")
+            }
             Self::TooManyRequests { .. } => {
                 ("Too many requests", "Many requests came from your network in a short time, so we slow down.")
             }
             Self::Internal => ("Something went wrong on our side", "It is not your fault. We have written it down."),
-            Self::Unavailable { .. } => ("We are very busy just now", "The server cannot take your request at the moment."),
+            Self::Unavailable { .. } => {
+                ("We are very busy just now", "The server cannot take your request at the moment.")
+            }
         }
     }
 
@@ -128,14 +133,15 @@ impl Fault {
             ],
             Self::Forbidden => &["If you need it, ask an administrator of this server."],
             Self::NotFound | Self::MethodNotAllowed => &["Check the address, or go on from the start page."],
-            Self::TooLarge | Self::UnsupportedMediaType => &["Go back and try again with less, or start again from the app."],
+            Self::TooLarge | Self::UnsupportedMediaType => {
+                &["Go back and try again with less, or start again from the app."]
+            }
             Self::TooManyRequests { seconds } | Self::Unavailable { seconds } => {
                 return vec![format!("Wait {}, then try again.", wait(*seconds))];
             }
-            Self::Internal => &[
-                "Try again in a minute.",
-                "If it happens again, tell an administrator the reference below.",
-            ],
+            Self::Internal => {
+                &["Try again in a minute.", "If it happens again, tell an administrator the reference below."]
+            }
         };
         lines.iter().map(|&line| line.to_owned()).collect()
     }

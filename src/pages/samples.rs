@@ -19,62 +19,86 @@ pub fn samples() -> Vec<(&'static str, String)> {
     add(&mut pages, "login-wait", &login(anyone("ada"), Some(LoginProblem::TooManyAttempts { seconds: 95 })));
     add(&mut pages, "login-busy", &login(anyone("ada"), Some(LoginProblem::Busy)));
     add(&mut pages, "login-again", &login(LoginMode::Again { username: "ada".into() }, None));
-    add(&mut pages, "login-hostile", &LoginPage {
-        client: Some(ClientView::new(HOSTILE, Some("//evil.example/x.svg".into()))),
-        transaction: HOSTILE.into(),
-        ..login(anyone(HOSTILE), Some(LoginProblem::WrongCredentials))
-    });
+    add(
+        &mut pages,
+        "login-hostile",
+        &LoginPage {
+            client: Some(ClientView::new(HOSTILE, Some("//evil.example/x.svg".into()))),
+            transaction: HOSTILE.into(),
+            ..login(anyone(HOSTILE), Some(LoginProblem::WrongCredentials))
+        },
+    );
     add(&mut pages, "consent", &consent());
-    add(&mut pages, "consent-native", &ConsentPage {
-        return_to: ReturnTo::ThisDevice("127.0.0.1:8090".into()),
-        resources: Vec::new(),
-        memory: ConsentMemory::AskedEachTime,
-        policy_uri: Some("javascript:alert(1)".into()),
-        terms_uri: None,
-        ..consent()
-    });
-    add(&mut pages, "consent-nothing", &ConsentPage {
-        return_to: ReturnTo::App("com.example.notes".into()),
-        scopes: Vec::new(),
-        ..consent()
-    });
-    add(&mut pages, "consent-hostile", &ConsentPage {
-        client: ClientView::new(&HOSTILE.repeat(5), Some("https://evil.example/x.svg".into())),
-        return_to: ReturnTo::Host(HOSTILE.into()),
-        user: HOSTILE.into(),
-        scopes: vec![scope(HOSTILE, "", HOSTILE), scope("x", HOSTILE, "")],
-        resources: vec![HOSTILE.into(), HOSTILE.into()],
-        policy_uri: Some(format!("https://app.example/{HOSTILE}")),
-        ..consent()
-    });
+    add(
+        &mut pages,
+        "consent-native",
+        &ConsentPage {
+            return_to: ReturnTo::ThisDevice("127.0.0.1:8090".into()),
+            resources: Vec::new(),
+            memory: ConsentMemory::AskedEachTime,
+            policy_uri: Some("javascript:alert(1)".into()),
+            terms_uri: None,
+            ..consent()
+        },
+    );
+    add(
+        &mut pages,
+        "consent-nothing",
+        &ConsentPage { return_to: ReturnTo::App("com.example.notes".into()), scopes: Vec::new(), ..consent() },
+    );
+    add(
+        &mut pages,
+        "consent-hostile",
+        &ConsentPage {
+            client: ClientView::new(&HOSTILE.repeat(5), Some("https://evil.example/x.svg".into())),
+            return_to: ReturnTo::Host(HOSTILE.into()),
+            user: HOSTILE.into(),
+            scopes: vec![scope(HOSTILE, "", HOSTILE), scope("x", HOSTILE, "")],
+            resources: vec![HOSTILE.into(), HOSTILE.into()],
+            policy_uri: Some(format!("https://app.example/{HOSTILE}")),
+            ..consent()
+        },
+    );
     add(&mut pages, "setup", &setup(SetupErrors::default()));
-    add(&mut pages, "setup-errors", &setup(SetupErrors {
-        form: None,
-        username: Some("Use letters, digits, dots and dashes only.".into()),
-        email: Some("This does not look like an e-mail address.".into()),
-        password: Some("This password is too short.".into()),
-        password_again: Some("The two passwords differ.".into()),
-    }));
+    add(
+        &mut pages,
+        "setup-errors",
+        &setup(SetupErrors {
+            form: None,
+            username: Some("Use letters, digits, dots and dashes only.".into()),
+            email: Some("This does not look like an e-mail address.".into()),
+            password: Some("This password is too short.".into()),
+            password_again: Some("The two passwords differ.".into()),
+        }),
+    );
     add(&mut pages, "setup-refused", &setup(SetupErrors { form: Some(HOSTILE.into()), ..SetupErrors::default() }));
     add(&mut pages, "logged-out", &LoggedOutPage { layout: layout(false, None) });
     add(&mut pages, "account", &account());
-    add(&mut pages, "account-empty", &AccountPage {
-        apps: Vec::new(),
-        sessions: account().sessions.into_iter().take(1).collect(),
-        email: None,
-        flash: Some(Flash::Welcome),
-        ..account()
-    });
+    add(
+        &mut pages,
+        "account-empty",
+        &AccountPage {
+            apps: Vec::new(),
+            sessions: account().sessions.into_iter().take(1).collect(),
+            email: None,
+            flash: Some(Flash::Welcome),
+            ..account()
+        },
+    );
     for (name, flash) in [("account-ended", Flash::SessionEnded), ("account-others", Flash::OthersEnded)] {
         add(&mut pages, name, &AccountPage { flash: Some(flash), ..account() });
     }
-    add(&mut pages, "form-post", &FormPostPage {
-        layout: layout(false, None),
-        client: demo(),
-        action: "https://notes.example/callback?a=1&b=2".into(),
-        fields: vec![("code".into(), "abc.def".into()), ("state".into(), HOSTILE.into())],
-        nonce: "r4nd0m".into(),
-    });
+    add(
+        &mut pages,
+        "form-post",
+        &FormPostPage {
+            layout: layout(false, None),
+            client: demo(),
+            action: "https://notes.example/callback?a=1&b=2".into(),
+            fields: vec![("code".into(), "abc.def".into()), ("state".into(), HOSTILE.into())],
+            nonce: "r4nd0m".into(),
+        },
+    );
     add(&mut pages, "playground", &playground());
     for (name, fault) in faults() {
         let note = ("invalid_request".to_owned(), format!("redirect_uri is not registered for this client {HOSTILE}"));

@@ -1,0 +1,47 @@
+//! What the set-up page shows.
+
+use askama::Template;
+
+use super::view::Layout;
+
+/// `GET /setup`: the first administrator.
+#[derive(Template, Debug)]
+#[template(path = "setup.html")]
+pub struct SetupPage {
+    /// Around the page.
+    pub layout: Layout,
+    /// The form's anti-forgery value.
+    pub csrf: String,
+    /// The one-time link's secret.
+    pub token: String,
+    /// As typed before.
+    pub username: String,
+    /// As typed before.
+    pub email: String,
+    /// The shortest password accepted.
+    pub password_min: usize,
+    /// What to correct.
+    pub errors: SetupErrors,
+}
+
+/// What to correct on the set-up page, a sentence for a field.
+#[derive(Clone, Debug, Default)]
+pub struct SetupErrors {
+    /// About the form as a whole.
+    pub form: Option<String>,
+    /// About `username`.
+    pub username: Option<String>,
+    /// About `email`.
+    pub email: Option<String>,
+    /// About `password`.
+    pub password: Option<String>,
+    /// About `password_again`.
+    pub password_again: Option<String>,
+}
+
+impl SetupErrors {
+    /// Whether anything is to correct.
+    pub fn any(&self) -> bool {
+        [&self.form, &self.username, &self.email, &self.password, &self.password_again].iter().any(|e| e.is_some())
+    }
+}
