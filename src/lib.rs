@@ -22,6 +22,7 @@
 pub mod app;
 pub mod audit;
 mod bearer;
+pub mod cli;
 pub mod config;
 pub mod defense;
 pub mod domain;

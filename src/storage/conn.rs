@@ -12,7 +12,7 @@ pub enum Conn {
     Postgres(Box<PgConnection>),
 }
 
-pub(super) type PgConnection = AsyncConnectionWrapper<AsyncPgConnection, ThreadRuntime>;
+pub type PgConnection = AsyncConnectionWrapper<AsyncPgConnection, ThreadRuntime>;
 
 /// Runs one query body on whichever connection it is. The body is compiled once for each database, so its statements
 /// stay static and cached.
@@ -46,7 +46,7 @@ impl Conn {
 /// The small runtime on which a database thread of ours drives its PostgreSQL connection. Such threads are few and live
 /// as long as the process, so each leaks one.
 #[derive(Clone, Copy)]
-pub(super) struct ThreadRuntime(&'static Runtime);
+pub struct ThreadRuntime(&'static Runtime);
 
 impl BlockOn for ThreadRuntime {
     fn block_on<F: Future>(&self, future: F) -> F::Output {

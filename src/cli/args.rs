@@ -1,0 +1,131 @@
+//! Flags that describe a client, for `client create` and `client update`.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context as _;
+use clap::Args;
+
+use super::context::usage;
+use crate::domain::{Algorithm, ApplicationType, AuthMethod, Client, GrantType, PkcePolicy, RedirectUri, Scopes};
+
+/// What can be said of a client when it is made and later.
+#[derive(Args, Default)]
+pub struct ClientArgs {
+    /// Where answers may be sent; exactly as requests will name it. May be repeated
+    #[arg(long = "redirect-uri", value_name = "URI", num_args = 1..)]
+    pub redirect_uris: Vec<String>,
+    /// authorization_code, refresh_token or client_credentials. May be repeated
+    #[arg(long = "grant", value_name = "GRANT", num_args = 1..)]
+    pub grants: Vec<String>,
+    /// All scopes that it may ask for, separated by spaces
+    #[arg(long)]
+    pub scope: Option<String>,
+    /// An API that it may ask tokens for, and whose tokens it may introspect. May be repeated
+    #[arg(long = "audience", value_name = "URI", num_args = 1..)]
+    pub audiences: Vec<String>,
+    /// Public keys (a JWKS) for private_key_jwt
+    #[arg(long, value_name = "FILE")]
+    pub jwks_file: Option<PathBuf>,
+    /// required, or nonce-instead for a confidential OpenID client that cannot do PKCE
+    #[arg(long)]
+    pub pkce: Option<String>,
+    /// How its ID tokens are signed: RS256, ES256, EdDSA or PS256
+    #[arg(long)]
+    pub id_token_alg: Option<String>,
+    /// The app's own page
+    #[arg(long, value_name = "URL")]
+    pub client_uri: Option<String>,
+    /// The app's privacy policy
+    #[arg(long, value_name = "URL")]
+    pub policy_uri: Option<String>,
+    /// The app's terms of use
+    #[arg(long, value_name = "URL")]
+    pub tos_uri: Option<String>,
+    /// A PNG, JPEG or WebP for the consent page, 64 KiB at most
+    #[arg(long, value_name = "FILE")]
+    pub logo_file: Option<PathBuf>,
+}
+
+const MAX_LOGO: usize = 64 * 1024;
+
+impl ClientArgs {
+    /// Puts what was said into a client; what was not said stays as it is.
+    pub fn apply(&self, client: &mut Client) -> anyhow::Result<()> {
+        let word = |flag: &str, e: String| usage(format!("--{flag}: {e}"));
+        if !self.redirect_uris.is_empty() {
+            client.redirect_uris = self.redirect_uris.iter().map(|uri| redirect_uri(uri)).collect::<Result<_, _>>()?;
+            let native = client.redirect_uris.iter().any(RedirectUri::is_native);
+            client.application_type = if native { ApplicationType::Native } else { ApplicationType::Web };
+        }
+        if !self.grants.is_empty() {
+            let mut grants: Vec<GrantType> =
+                self.grants.iter().map(|g| g.parse().map_err(|e| word("grant", e))).collect::<Result<_, _>>()?;
+            grants.sort_unstable();
+            grants.dedup();
+            client.grant_types = grants;
+        }
+        if let Some(scope) = &self.scope {
+            client.scope = Scopes::parse(scope).map_err(|e| usage(format!("--scope: {e}")))?;
+        }
+        if !self.audiences.is_empty() {
+            client.audiences.clone_from(&self.audiences);
+        }
+        if let Some(path) = &self.jwks_file {
+            let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+            client.jwks = Some(text);
+        }
+        if let Some(pkce) = &self.pkce {
+            client.pkce = pkce.parse::<PkcePolicy>().map_err(|e| word("pkce", e))?;
+        }
+        if let Some(algorithm) = &self.id_token_alg {
+            client.id_token_alg = Some(algorithm.parse::<Algorithm>().map_err(|e| word("id-token-alg", e))?);
+        }
+        for (said, kept) in [
+            (&self.client_uri, &mut client.client_uri),
+            (&self.policy_uri, &mut client.policy_uri),
+            (&self.tos_uri, &mut client.tos_uri),
+        ] {
+            if said.is_some() {
+                kept.clone_from(said);
+            }
+        }
+        client.validate().map_err(|e| usage(e.to_string()))
+    }
+
+    /// The logo, with the content type that its bytes show.
+    pub fn logo(&self) -> anyhow::Result<Option<(&'static str, Vec<u8>)>> {
+        self.logo_file.as_deref().map(read_logo).transpose()
+    }
+}
+
+fn redirect_uri(text: &str) -> anyhow::Result<RedirectUri> {
+    RedirectUri::register(text).map_err(|e| usage(format!("--redirect-uri {text:?}: {e}")))
+}
+
+/// The type is read off the bytes, never believed; an SVG, which can run scripts, is none of them.
+fn read_logo(path: &Path) -> anyhow::Result<(&'static str, Vec<u8>)> {
+    let image = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+    if image.len() > MAX_LOGO {
+        return Err(usage(format!("--logo-file: {} has more than 64 KiB", path.display())));
+    }
+    let media = match image.as_slice() {
+        [0x89, b'P', b'N', b'G', ..] => "image/png",
+        [0xff, 0xd8, 0xff, ..] => "image/jpeg",
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "image/webp",
+        _ => return Err(usage(format!("--logo-file: {} is no PNG, JPEG or WebP", path.display()))),
+    };
+    Ok((media, image))
+}
+
+/// How a new client proves itself: what was said, or what fits.
+pub fn auth_method(public: bool, said: Option<&str>) -> anyhow::Result<AuthMethod> {
+    match (public, said.map(str::parse::<AuthMethod>)) {
+        (_, Some(Err(e))) => Err(usage(format!("--auth-method: {e}"))),
+        (true, Some(Ok(method))) if method != AuthMethod::None => {
+            Err(usage("--public has no credentials; leave --auth-method out or say none"))
+        }
+        (true, _) => Ok(AuthMethod::None),
+        (false, Some(Ok(method))) => Ok(method),
+        (false, None) => Ok(AuthMethod::ClientSecretBasic),
+    }
+}

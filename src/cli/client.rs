@@ -1,0 +1,282 @@
+use anyhow::bail;
+use clap::Subcommand;
+use secrecy::{ExposeSecret, SecretString};
+use serde_json::{Value, json};
+
+use super::args::{ClientArgs, auth_method};
+use super::context::{Context, Tool, usage};
+use super::output;
+use crate::audit::{Event, EventKind};
+use crate::domain::{
+    ApplicationType, AuthMethod, Client, ClientStatus, GrantType, PkcePolicy, Scopes,
+};
+use crate::storage::{Refusal, StorageError, clients};
+use crate::support::{Seconds, random_token, sha256};
+
+const EXAMPLES: &str = "\
+Examples:
+  A web app with a server:
+    latchway client create --name Notes --redirect-uri https://notes.example/cb --scope \"openid profile\"
+  An app in the browser or on a phone:
+    latchway client create --name Notes --public --redirect-uri com.example.notes:/cb --scope \"openid offline_access\"
+  A program that acts for itself:
+    latchway client create --name Reports --grant client_credentials --scope reports:read --audience https://api.example
+  An API that introspects its tokens:
+    latchway client create --name \"Orders API\" --audience https://api.example";
+
+#[derive(Subcommand)]
+#[command(after_help = EXAMPLES)]
+pub enum Command {
+    /// Add a client and print its id and secret, once
+    Create {
+        /// What people read on the consent page
+        #[arg(long)]
+        name: String,
+        /// An id of your choice instead of a made one
+        #[arg(long)]
+        id: Option<String>,
+        /// It cannot keep a secret: an app in the browser, on a phone or a desktop
+        #[arg(long)]
+        public: bool,
+        /// client_secret_basic, client_secret_post, private_key_jwt or none
+        #[arg(long)]
+        auth_method: Option<String>,
+        #[command(flatten)]
+        client: ClientArgs,
+    },
+    /// List all clients
+    List,
+    /// Show one client
+    Show { client_id: String },
+    /// Change what is said; a list is replaced as a whole
+    Update {
+        client_id: String,
+        #[arg(long)]
+        name: Option<String>,
+        /// Take the client into service again
+        #[arg(long)]
+        enable: bool,
+        #[command(flatten)]
+        client: ClientArgs,
+    },
+    /// Make a new secret and print it, once
+    RotateSecret {
+        client_id: String,
+        /// For how many seconds the old secret is still taken; 0 if it has leaked
+        #[arg(long, value_name = "SECONDS", default_value_t = 86400)]
+        overlap: Seconds,
+    },
+    /// Take a client out of service: nothing of it works any more
+    Disable { client_id: String },
+    /// Remove a client for good; its id is never used again
+    Delete { client_id: String },
+}
+
+pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
+    let tool = context.open_tool()?;
+    match command {
+        Command::Create { name, id, public, auth_method: method, client } => {
+            let method = auth_method(*public, method.as_deref())?;
+            create(context, &tool, name, id.as_deref(), method, client)
+        }
+        Command::List => list(context, &tool),
+        Command::Show { client_id } => {
+            let client = find(&tool, client_id)?;
+            output::show(context, &as_json(&client), || {
+                let pretty = serde_json::to_string_pretty(&as_json(&client)).unwrap_or_default();
+                println!("{pretty}");
+            })
+        }
+        Command::Update { client_id, name, enable, client: args } => {
+            let mut client = find(&tool, client_id)?;
+            if let Some(name) = name {
+                client.name.clone_from(name);
+            }
+            if *enable {
+                client.status = ClientStatus::Active;
+            }
+            let logo = args.logo()?;
+            if let Some((media, _)) = &logo {
+                client.logo_type = Some((*media).to_owned());
+            }
+            args.apply(&mut client)?;
+            change(&tool, &client, "updated", logo)?;
+            output::show(context, &as_json(&client), || println!("Updated {client_id}."))
+        }
+        Command::RotateSecret { client_id, overlap } => rotate_secret(context, &tool, client_id, *overlap),
+        Command::Disable { client_id } => set_status(context, &tool, client_id, ClientStatus::Disabled),
+        Command::Delete { client_id } => set_status(context, &tool, client_id, ClientStatus::Deleted),
+    }
+}
+
+fn create(
+    context: &Context,
+    tool: &Tool,
+    name: &str,
+    id: Option<&str>,
+    method: AuthMethod,
+    args: &ClientArgs,
+) -> anyhow::Result<()> {
+    let now = tool.clock.now();
+    let secret = matches!(method, AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost).then(|| random_token(&tool.rng));
+    let grants = if args.redirect_uris.is_empty() {
+        Vec::new()
+    } else {
+        vec![GrantType::AuthorizationCode, GrantType::RefreshToken]
+    };
+    let mut client = Client {
+        client_id: match id {
+            Some(id) => chosen_id(id)?,
+            None => made_id(tool),
+        },
+        name: name.to_owned(),
+        auth_method: method,
+        secret_hash: secret.as_ref().map(hash),
+        previous_secret: None,
+        redirect_uris: Vec::new(),
+        grant_types: grants,
+        scope: Scopes::default(),
+        audiences: Vec::new(),
+        jwks: None,
+        application_type: ApplicationType::Web,
+        pkce: PkcePolicy::Required,
+        id_token_alg: None,
+        client_uri: None,
+        policy_uri: None,
+        tos_uri: None,
+        logo_type: None,
+        status: ClientStatus::Active,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    };
+    let logo = args.logo()?;
+    client.logo_type = logo.as_ref().map(|(media, _)| (*media).to_owned());
+    args.apply(&mut client)?;
+    let (stored, clock, rng) = (client.clone(), tool.clock.clone(), tool.rng.clone());
+    let write = tool.db.write("client.create", move |tx| -> Result<_, Refusal<StorageError>> {
+        clients::insert(tx, &stored)?;
+        if let Some((media, image)) = &logo {
+            clients::put_logo(tx, &stored.client_id, media, image)?;
+        }
+        Ok(Event::success(EventKind::ClientCreated).client(&stored.client_id).record(tx, &clock, &rng)?)
+    });
+    match tool.runtime.block_on(write) {
+        Err(StorageError::Conflict(_)) => bail!("the client id {} is or was in use", client.client_id),
+        other => other?,
+    }
+    let mut json = as_json(&client);
+    if let Some(secret) = &secret {
+        json["client_secret"] = Value::from(secret.expose_secret());
+    }
+    output::show(context, &json, || {
+        println!("client_id      {}", client.client_id);
+        if let Some(secret) = &secret {
+            println!("client_secret  {}", secret.expose_secret());
+            println!("\nThe secret is shown this once. Keep it where only the app can read it.");
+        }
+    })
+}
+
+fn hash(secret: &SecretString) -> Vec<u8> {
+    sha256(secret.expose_secret().as_bytes()).to_vec()
+}
+
+/// Never of the form of a person's id, so that no client's subject is ever taken for a person's.
+fn chosen_id(id: &str) -> anyhow::Result<String> {
+    let sound = (1..=100).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+    if !sound || id.parse::<crate::support::Id>().is_ok() {
+        return Err(usage("--id must be 1 to 100 letters, digits, dots, dashes or underscores, and no UUID"));
+    }
+    Ok(id.to_owned())
+}
+
+fn made_id(tool: &Tool) -> String {
+    format!("lwc_{}", tool.rng.bytes::<12>().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
+}
+
+fn as_json(client: &Client) -> Value {
+    json!({
+        "client_id": client.client_id,
+        "name": client.name,
+        "auth_method": client.auth_method.as_str(),
+        "public": client.is_public(),
+        "redirect_uris": client.redirect_uris.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "grant_types": client.grant_types.iter().map(|grant| grant.as_str()).collect::<Vec<_>>(),
+        "scope": client.scope.to_string(),
+        "audiences": client.audiences,
+        "application_type": client.application_type.as_str(),
+        "pkce": client.pkce.as_str(),
+        "id_token_alg": client.id_token_alg.map(|algorithm| algorithm.as_str()),
+        "client_uri": client.client_uri,
+        "policy_uri": client.policy_uri,
+        "tos_uri": client.tos_uri,
+        "status": client.status.as_str(),
+        "created_at": client.created_at,
+        "updated_at": client.updated_at,
+    })
+}
+
+fn list(context: &Context, tool: &Tool) -> anyhow::Result<()> {
+    let all = tool.runtime.block_on(tool.db.read("client.list", clients::list))?;
+    output::show(context, &all.iter().map(as_json).collect(), || {
+        let row = |client: &Client| {
+            let grants: Vec<&str> = client.grant_types.iter().map(|grant| grant.as_str()).collect();
+            vec![client.client_id.clone(), client.name.clone(), client.auth_method.to_string(), client.status.to_string(), grants.join(" ")]
+        };
+        output::table(&["client_id", "name", "auth method", "status", "grants"], &all.iter().map(row).collect::<Vec<_>>());
+    })
+}
+
+fn find(tool: &Tool, client_id: &str) -> anyhow::Result<Client> {
+    let id = client_id.to_owned();
+    let found = tool.runtime.block_on(tool.db.read("client.find", move |conn| clients::find(conn, &id)))?;
+    found.ok_or_else(|| anyhow::anyhow!("there is no client {client_id}"))
+}
+
+fn change(tool: &Tool, client: &Client, what: &'static str, logo: Option<(&'static str, Vec<u8>)>) -> anyhow::Result<()> {
+    let (stored, clock, rng) = (client.clone(), tool.clock.clone(), tool.rng.clone());
+    let write = tool.db.write("client.change", move |tx| -> Result<_, Refusal<StorageError>> {
+        let written = clients::update(tx, &stored, clock.now())?;
+        if written {
+            if let Some((media, image)) = &logo {
+                clients::put_logo(tx, &stored.client_id, media, image)?;
+            }
+            let event = Event::success(EventKind::ClientChanged).client(&stored.client_id).detail(json!({"what": what}));
+            event.record(tx, &clock, &rng)?;
+        }
+        Ok(written)
+    });
+    if tool.runtime.block_on(write)? { Ok(()) } else { bail!("somebody else changed the client at the same moment; try again") }
+}
+
+fn rotate_secret(context: &Context, tool: &Tool, client_id: &str, overlap: Seconds) -> anyhow::Result<()> {
+    let mut client = find(tool, client_id)?;
+    let Some(old) = client.secret_hash.take() else {
+        return Err(usage(format!("{client_id} has no secret: it authenticates by {}", client.auth_method)));
+    };
+    let secret = random_token(&tool.rng);
+    let until = tool.clock.now() + overlap.max(0);
+    client.secret_hash = Some(hash(&secret));
+    client.previous_secret = (overlap > 0).then_some((old, until));
+    change(tool, &client, "secret rotated", None)?;
+    let json = json!({
+        "client_id": client_id, "client_secret": secret.expose_secret(),
+        "previous_secret_until": client.previous_secret.as_ref().map(|(_, until)| until),
+    });
+    output::show(context, &json, || {
+        println!("client_secret  {}", secret.expose_secret());
+        println!("\nThe secret is shown this once. The old one is taken for {} seconds more.", overlap.max(0));
+    })
+}
+
+fn set_status(context: &Context, tool: &Tool, client_id: &str, status: ClientStatus) -> anyhow::Result<()> {
+    let mut client = find(tool, client_id)?;
+    client.status = status;
+    if status == ClientStatus::Deleted {
+        client.secret_hash = None;
+        client.previous_secret = None;
+    }
+    change(tool, &client, status.as_str(), None)?;
+    output::show(context, &json!({"client_id": client_id, "status": status.as_str()}), || println!("{client_id} is {status}."))
+}

@@ -1,0 +1,100 @@
+//! What every subcommand needs: settings, the database, a small runtime.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail};
+use clap::Args;
+
+use crate::config::{Config, Dev, Overrides, load};
+use crate::storage::{Db, DbOptions, MigrationStatus};
+use crate::support::{Clock, Rng};
+
+/// Flags of every subcommand.
+#[derive(Args)]
+pub struct Context {
+    /// The configuration file (also LATCHWAY_CONFIG)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// The folder for the embedded database and, in development mode, its keys
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data: Option<PathBuf>,
+    /// Print JSON for machines
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+/// A mistake in the command or the configuration, which another call would not make.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Usage(pub String);
+
+/// A mistake of the caller's.
+pub fn usage(why: impl Into<String>) -> anyhow::Error {
+    Usage(why.into()).into()
+}
+
+impl Context {
+    pub fn overrides(&self, dev: Dev) -> Overrides {
+        Overrides { config_file: self.config.clone(), data_dir: self.data.clone(), dev, ..Overrides::default() }
+    }
+
+    /// The settings for a tool, which needs the database and not all that a server needs: without a production
+    /// configuration it works on the data of development mode.
+    pub fn tool_config(&self) -> anyhow::Result<Config> {
+        match load(&self.overrides(Dev::No), environment()) {
+            Ok(config) => Ok(config),
+            Err(production) => match load(&self.overrides(Dev::Yes), environment()) {
+                Ok(config) => Ok(config),
+                Err(_) => Err(usage(production.to_string())),
+            },
+        }
+    }
+
+    /// The configured database, with a schema that fits this binary.
+    pub fn open_tool(&self) -> anyhow::Result<Tool> {
+        let config = self.tool_config()?;
+        let clock = Clock::system();
+        let db = open_db(&config, clock.clone())?;
+        check_schema(&db)?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        Ok(Tool { config, db, clock, rng: Rng::system(), runtime })
+    }
+}
+
+/// A subcommand's means.
+pub struct Tool {
+    pub config: Config,
+    pub db: Db,
+    pub clock: Clock,
+    pub rng: Rng,
+    pub runtime: tokio::runtime::Runtime,
+}
+
+/// The environment, as far as it is text.
+pub fn environment() -> impl Iterator<Item = (String, String)> {
+    std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+}
+
+pub fn open_db(config: &Config, clock: Clock) -> anyhow::Result<Db> {
+    let options = DbOptions {
+        url: config.database.url.clone(),
+        pool_size: config.database.pool_size,
+        queue: config.database.queue,
+        timeout: Duration::from_secs(config.database.timeout_seconds),
+    };
+    Db::open(&options, clock).context("the database of [database] url cannot be opened")
+}
+
+/// Never works on a schema that this binary does not know.
+pub fn check_schema(db: &Db) -> anyhow::Result<()> {
+    match db.migration_status()? {
+        MigrationStatus::UpToDate => Ok(()),
+        MigrationStatus::Pending(count) => {
+            bail!("the database lacks {count} migration(s); run `latchway migrate` (or set [database] migrate_on_start = true)")
+        }
+        MigrationStatus::Newer => {
+            bail!("the database was migrated by a newer version of latchway; run that version, or restore a backup")
+        }
+    }
+}

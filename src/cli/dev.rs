@@ -1,0 +1,156 @@
+//! What `serve --dev` makes by itself: a key for the keys, a playground, a set-up link.
+
+use std::fs;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use secrecy::ExposeSecret;
+use zeroize::Zeroizing;
+
+use super::context::{Context, usage};
+use crate::app::Playground;
+use crate::config::{Config, Dev};
+use crate::domain::{
+    ApplicationType, AuthMethod, Client, ClientStatus, GrantType, PkcePolicy, RedirectUri, Scopes,
+};
+use crate::keys::Sealer;
+use crate::pages::setup;
+use crate::storage::scopes::ScopeText;
+use crate::storage::{Db, Refusal, StorageError, Tx, clients, links, scopes, settings};
+use crate::support::{Clock, Handle, Rng, Seconds, random_token, sha256};
+
+/// What to do about a key that is not there.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum IfMissing {
+    Make,
+    Fail,
+}
+
+const LINK_SECONDS: Seconds = 86400;
+const SCOPE: &str = "openid profile email offline_access notes:read";
+const RESOURCE: &str = "urn:latchway:playground:notes";
+
+/// The key that seals the signing keys: the configured one or, in development mode, the one in the data folder.
+pub fn sealer(context: &Context, config: &Config, missing: IfMissing) -> anyhow::Result<Arc<Sealer>> {
+    let bytes = match config.keys.encryption_key_bytes() {
+        Some(bytes) => bytes,
+        None => from_file(context, missing)?,
+    };
+    Sealer::new(&bytes).map(Arc::new).context("the encryption key cannot be used")
+}
+
+fn from_file(context: &Context, missing: IfMissing) -> anyhow::Result<Zeroizing<[u8; 32]>> {
+    let folder = context.overrides(Dev::Yes).data_dir().map_or_else(|| PathBuf::from("data"), PathBuf::from);
+    let path = folder.join("encryption.key");
+    if !path.exists() {
+        if missing == IfMissing::Fail {
+            return Err(usage(format!("[keys] encryption_key is not set, and there is no {}", path.display())));
+        }
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        let key = Zeroizing::new(STANDARD.encode(Rng::system().bytes::<32>()));
+        let mut options = fs::OpenOptions::new();
+        let file = options.write(true).create_new(true).mode(0o600).open(&path);
+        std::io::Write::write_all(&mut file.with_context(|| format!("cannot make {}", path.display()))?, key.as_bytes())?;
+    }
+    let text = Zeroizing::new(fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?);
+    let bytes = Zeroizing::new(STANDARD.decode(text.trim()).unwrap_or_default());
+    let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| usage(format!("{} is no key of 32 bytes", path.display())))?;
+    Ok(Zeroizing::new(key))
+}
+
+/// Makes the playground's clients fit this start.
+pub async fn playground(db: &Db, issuer: &str, clock: &Clock, rng: &Rng) -> anyhow::Result<Playground> {
+    let secret = random_token(rng);
+    let now = clock.now();
+    let app = app_client(issuer, now)?;
+    let api = api_client(secret.expose_secret(), now)?;
+    let notes = ScopeText {
+        name: "notes:read".to_owned(),
+        title: "Read your notes".to_owned(),
+        description: "The demo app reads the notes that it keeps for you. There are none: it is a demo.".to_owned(),
+    };
+    db.write("playground", move |tx| -> Result<_, Refusal<StorageError>> {
+        put(tx, &app, now)?;
+        put(tx, &api, now)?;
+        Ok(scopes::put(tx, &notes)?)
+    })
+    .await?;
+    Ok(Playground {
+        client_id: "playground".to_owned(),
+        api_client_id: "playground-api".to_owned(),
+        api_client_secret: secret,
+        resource: RESOURCE.to_owned(),
+        scope: SCOPE.to_owned(),
+    })
+}
+
+fn put(tx: &mut Tx<'_>, client: &Client, now: Seconds) -> Result<(), StorageError> {
+    match clients::find(tx.reader(), &client.client_id)? {
+        Some(stored) => {
+            let changed = Client { version: stored.version, created_at: stored.created_at, ..client.clone() };
+            clients::update(tx, &changed, now)?;
+            Ok(())
+        }
+        None => clients::insert(tx, client),
+    }
+}
+
+fn app_client(issuer: &str, now: Seconds) -> anyhow::Result<Client> {
+    Ok(Client {
+        client_id: "playground".to_owned(),
+        name: "Demo Notes".to_owned(),
+        auth_method: AuthMethod::None,
+        secret_hash: None,
+        previous_secret: None,
+        redirect_uris: vec![RedirectUri::register(&format!("{issuer}/playground/callback"))?],
+        grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
+        scope: Scopes::parse(SCOPE)?,
+        audiences: vec![RESOURCE.to_owned()],
+        jwks: None,
+        application_type: ApplicationType::Web,
+        pkce: PkcePolicy::Required,
+        id_token_alg: None,
+        client_uri: None,
+        policy_uri: None,
+        tos_uri: None,
+        logo_type: None,
+        status: ClientStatus::Active,
+        version: 1,
+        created_at: now,
+        updated_at: now,
+    })
+}
+
+fn api_client(secret: &str, now: Seconds) -> anyhow::Result<Client> {
+    Ok(Client {
+        client_id: "playground-api".to_owned(),
+        name: "Demo Notes API".to_owned(),
+        auth_method: AuthMethod::ClientSecretBasic,
+        secret_hash: Some(sha256(secret.as_bytes()).to_vec()),
+        redirect_uris: Vec::new(),
+        grant_types: Vec::new(),
+        scope: Scopes::default(),
+        ..app_client("https://unused.invalid", now)?
+    })
+}
+
+/// A link for the first administrator; `None` once there was one.
+pub async fn setup_link(db: &Db, issuer: &str, clock: &Clock, rng: &Rng) -> anyhow::Result<Option<String>> {
+    let handle = Handle::new(clock, rng);
+    let (stored, now) = (handle.clone(), clock.now());
+    let open = db
+        .write("setup.link", move |tx| -> Result<_, Refusal<StorageError>> {
+            if settings::get(tx.reader(), setup::COMPLETED)?.is_some() {
+                return Ok(false);
+            }
+            links::expire_all(tx, setup::PURPOSE, now)?;
+            links::insert(tx, &stored, setup::PURPOSE, now + LINK_SECONDS)?;
+            Ok(true)
+        })
+        .await?;
+    Ok(open.then(|| format!("{issuer}/setup?token={}", handle.expose())))
+}

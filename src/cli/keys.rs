@@ -1,0 +1,103 @@
+use clap::Subcommand;
+use serde_json::json;
+
+use super::context::{Context, Tool, usage};
+use super::{dev, output};
+use crate::domain::Algorithm;
+use crate::keys::{self, KeyRing, KeyStage, Timing};
+use crate::storage::keys::list;
+use crate::support::Seconds;
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// List the keys and where each is in its life
+    List,
+    /// Publish a new key; it signs when everybody can know it, and the old one retires then
+    Rotate {
+        /// ES256, EdDSA, RS256 or PS256; by default that of access tokens
+        #[arg(long)]
+        alg: Option<String>,
+        /// Let it sign at once, without waiting for caches: for when the old key is lost
+        #[arg(long)]
+        now: bool,
+    },
+    /// Take a key out of service at once
+    Retire {
+        kid: String,
+        /// Refuse also what it has signed already: for when it has leaked
+        #[arg(long)]
+        compromised: bool,
+    },
+}
+
+pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
+    let tool = context.open_tool()?;
+    match command {
+        Command::List => show_list(context, &tool),
+        Command::Rotate { alg, now } => rotate(context, &tool, alg.as_deref(), *now),
+        Command::Retire { kid, compromised } => retire(context, &tool, kid, *compromised),
+    }
+}
+
+/// How long the longest token lives that a key signs.
+fn grace(tool: &Tool) -> Seconds {
+    let tokens = &tool.config.tokens;
+    tokens.access_token_seconds.max(tokens.id_token_seconds) + tokens.clock_skew_seconds
+}
+
+fn ring(context: &Context, tool: &Tool) -> anyhow::Result<KeyRing> {
+    let sealer = dev::sealer(context, &tool.config, dev::IfMissing::Fail)?;
+    let stored = tool.runtime.block_on(tool.db.read("keys.list", list))?;
+    Ok(KeyRing::new(&stored, sealer, tool.clock.clone())?)
+}
+
+fn show_list(context: &Context, tool: &Tool) -> anyhow::Result<()> {
+    let now = tool.clock.now();
+    let stored = tool.runtime.block_on(tool.db.read("keys.list", list))?;
+    let stage = |key: &crate::storage::keys::StoredKey| {
+        if key.removed_at.is_some_and(|at| at <= now) {
+            KeyStage::Removed
+        } else if key.retired_at.is_some_and(|at| at <= now) {
+            KeyStage::Retired
+        } else if key.activates_at > now {
+            KeyStage::Prepublished
+        } else {
+            KeyStage::Active
+        }
+    };
+    let json = stored.iter().map(|key| {
+        json!({
+            "kid": key.kid, "alg": key.algorithm, "stage": stage(key).as_str(), "created_at": key.created_at,
+            "activates_at": key.activates_at, "retired_at": key.retired_at, "removed_at": key.removed_at,
+        })
+    });
+    output::show(context, &json.collect(), || {
+        let rows: Vec<_> = stored
+            .iter()
+            .map(|key| vec![key.kid.clone(), key.algorithm.clone(), stage(key).to_string()])
+            .collect();
+        output::table(&["kid", "alg", "stage"], &rows);
+    })
+}
+
+fn rotate(context: &Context, tool: &Tool, alg: Option<&str>, at_once: bool) -> anyhow::Result<()> {
+    let algorithm: Algorithm =
+        alg.unwrap_or(&tool.config.keys.access_token_alg).parse().map_err(|e| usage(format!("--alg {e}")))?;
+    let prepublish = if at_once { 0 } else { i64::try_from(tool.config.keys.prepublish_seconds)? };
+    let timing = Timing { prepublish, grace: grace(tool) };
+    let ring = ring(context, tool)?;
+    let rotation = keys::rotate(&tool.db, &ring, &tool.rng, algorithm, timing, tool.clock.now());
+    let kid = tool.runtime.block_on(rotation)?;
+    let activates_at = tool.clock.now() + prepublish;
+    output::show(context, &json!({"kid": kid, "alg": algorithm.as_str(), "activates_at": activates_at}), || {
+        println!("Published {algorithm} key {kid}; it signs {}.", if at_once { "now".to_owned() } else { format!("in {prepublish} seconds") });
+    })
+}
+
+fn retire(context: &Context, tool: &Tool, kid: &str, compromised: bool) -> anyhow::Result<()> {
+    let grace = if compromised { 0 } else { grace(tool) };
+    tool.runtime.block_on(keys::retire(&tool.db, kid, grace, tool.clock.now()))?;
+    output::show(context, &json!({"kid": kid, "verifies_for_seconds": grace}), || {
+        println!("Retired {kid}. A running server makes a new key if that was the last one of its algorithm.");
+    })
+}

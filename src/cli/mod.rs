@@ -1,0 +1,103 @@
+//! The command line: one file a subcommand.
+
+mod args;
+mod banner;
+mod cleanup;
+mod client;
+mod config;
+mod context;
+mod dev;
+mod keys;
+mod migrate;
+mod output;
+mod scope;
+mod serve;
+mod user;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use context::Context;
+
+const EXAMPLES: &str = "\
+Examples:
+  latchway serve --dev                         a server on this machine, with a playground
+  latchway client create --name \"Notes\" --redirect-uri https://notes.example/cb --scope \"openid profile\"
+  printf '%s' \"$PASSWORD\" | latchway user create --username alice --email alice@example.com --password-stdin
+  latchway keys rotate                         publish a new signing key
+  latchway config template > latchway.toml     every setting, with its default and what it means
+
+Settings come from flags, then from the environment (LATCHWAY__SECTION__KEY), then from the file that --config or
+LATCHWAY_CONFIG names. Exit codes: 0 done, 1 it failed, 2 wrong usage or configuration.";
+
+/// An OAuth 2.0 authorization server and OpenID Provider.
+#[derive(Parser)]
+#[command(name = "latchway", version, after_help = EXAMPLES)]
+struct Cli {
+    #[command(flatten)]
+    context: Context,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the server
+    Serve(serve::Args),
+    /// Bring the database's schema up to date
+    Migrate(migrate::Args),
+    /// Apps and APIs that this server knows
+    #[command(subcommand)]
+    Client(client::Command),
+    /// People with an account
+    #[command(subcommand)]
+    User(user::Command),
+    /// What scopes mean, in the words of the consent page
+    #[command(subcommand)]
+    Scope(scope::Command),
+    /// Signing keys
+    #[command(subcommand)]
+    Keys(keys::Command),
+    /// Settings
+    #[command(subcommand)]
+    Config(config::Command),
+    /// Remove what has expired; a running server does this by itself
+    Cleanup,
+    /// Tell which version this is
+    Version,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(&cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            output::failure(&cli.context, &error);
+            ExitCode::from(if error.downcast_ref::<context::Usage>().is_some() { 2 } else { 1 })
+        }
+    }
+}
+
+fn run(cli: &Cli) -> anyhow::Result<()> {
+    let context = &cli.context;
+    match &cli.command {
+        Command::Serve(args) => serve::run(context, args),
+        Command::Migrate(args) => migrate::run(context, args),
+        Command::Client(command) => client::run(context, command),
+        Command::User(command) => user::run(context, command),
+        Command::Scope(command) => scope::run(context, command),
+        Command::Keys(command) => keys::run(context, command),
+        Command::Config(command) => config::run(context, command),
+        Command::Cleanup => cleanup::run(context),
+        Command::Version => version(context),
+    }
+}
+
+fn version(context: &Context) -> anyhow::Result<()> {
+    let version = env!("CARGO_PKG_VERSION");
+    output::show(context, &serde_json::json!({"name": "latchway", "version": version}), || {
+        println!("latchway {version}");
+    })
+}

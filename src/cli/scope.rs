@@ -1,0 +1,61 @@
+use clap::Subcommand;
+use serde_json::json;
+
+use super::context::{Context, usage};
+use super::output;
+use crate::domain::Scopes;
+use crate::storage::scopes::{self, ScopeText};
+use crate::storage::{Refusal, StorageError};
+
+#[derive(Subcommand)]
+pub enum Command {
+    /// List the scopes that have words
+    List,
+    /// Say what a scope means
+    Set {
+        name: String,
+        /// What it allows, in a few words: "See your orders"
+        #[arg(long)]
+        title: String,
+        /// One sentence more
+        #[arg(long, default_value = "")]
+        description: String,
+    },
+    /// Forget the words of a scope
+    Delete { name: String },
+}
+
+pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
+    let tool = context.open_tool()?;
+    match command {
+        Command::List => {
+            let scopes = tool.runtime.block_on(tool.db.read("scope.list", scopes::list))?;
+            let json = scopes.iter().map(|s| json!({"name": s.name, "title": s.title, "description": s.description}));
+            output::show(context, &json.collect(), || {
+                let rows: Vec<_> = scopes.iter().map(|s| vec![s.name.clone(), s.title.clone(), s.description.clone()]).collect();
+                output::table(&["scope", "title", "description"], &rows);
+            })
+        }
+        Command::Set { name, title, description } => {
+            let parsed = Scopes::parse(name).map_err(|e| usage(e.to_string()))?;
+            if parsed.iter().count() != 1 {
+                return Err(usage("NAME must be one scope"));
+            }
+            let scope = ScopeText { name: name.clone(), title: title.clone(), description: description.clone() };
+            let write =
+                tool.db.write("scope.set", move |tx| -> Result<_, Refusal<StorageError>> { Ok(scopes::put(tx, &scope)?) });
+            tool.runtime.block_on(write)?;
+            output::show(context, &json!({"name": name}), || println!("{name} is described."))
+        }
+        Command::Delete { name } => {
+            let wanted = name.clone();
+            let write = tool.db.write("scope.delete", move |tx| -> Result<_, Refusal<StorageError>> {
+                Ok(scopes::delete(tx, &wanted)?)
+            });
+            if !tool.runtime.block_on(write)? {
+                anyhow::bail!("there is no scope {name}");
+            }
+            output::show(context, &json!({"name": name}), || println!("{name} has no words any more."))
+        }
+    }
+}

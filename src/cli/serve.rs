@@ -1,0 +1,116 @@
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
+use tracing_subscriber::EnvFilter;
+
+use super::banner::Banner;
+use super::context::{Context, check_schema, environment, open_db, usage};
+use super::dev::{self, IfMissing};
+use crate::app::{App, Mode, Parts};
+use crate::config::{Config, Dev, LogFormat, Overrides, load};
+use crate::domain::Algorithm;
+use crate::http::server;
+use crate::identity::Passwords;
+use crate::keys::{self, KeyRing, Sealer};
+use crate::storage::Db;
+use crate::support::{Clock, Rng};
+
+const EXAMPLES: &str = "\
+Examples:
+  latchway serve --dev                       no configuration: SQLite in ./data, keys made, on 127.0.0.1:8080
+  latchway serve --dev --listen 127.0.0.1:9000 --data /tmp/latchway
+  latchway serve --config /etc/latchway.toml";
+
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// On this machine, for development: makes what is missing, refuses public addresses
+    #[arg(long)]
+    pub dev: bool,
+    /// Address and port to listen on
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+}
+
+pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
+    let dev = if args.dev { Dev::Yes } else { Dev::No };
+    let overrides = Overrides { listen: args.listen, ..context.overrides(dev) };
+    let config = load(&overrides, environment()).map_err(|e| usage(e.to_string()))?;
+    start_logging(&config)?;
+    let mode = if args.dev { Mode::Dev } else { Mode::Production };
+    // Both sockets are taken first: that an address is in use shows before anything else happens.
+    let listener = server::bind(config.server.listen).with_context(|| format!("cannot listen on {}", config.server.listen))?;
+    let metrics = match config.server.metrics_address() {
+        Some(address) => {
+            Some((server::bind(address).with_context(|| format!("cannot listen on {address} for metrics"))?, recorder()?))
+        }
+        None => None,
+    };
+    let missing = if args.dev { IfMissing::Make } else { IfMissing::Fail };
+    let sealer = dev::sealer(context, &config, missing)?;
+    let clock = Clock::system();
+    let db = open_db(&config, clock.clone())?;
+    if args.dev || config.database.migrate_on_start {
+        let applied = db.migrate()?;
+        if applied > 0 {
+            tracing::info!(applied, "migrated the database");
+        }
+    }
+    check_schema(&db)?;
+    actix_web::rt::System::new().block_on(async {
+        let app = build(config, mode, db, clock, sealer).await?;
+        announce(context, &app).await?;
+        server::run(app, listener, metrics).await.context("the server failed")
+    })
+}
+
+async fn build(config: Config, mode: Mode, db: Db, clock: Clock, sealer: Arc<Sealer>) -> anyhow::Result<App> {
+    let rng = Rng::system();
+    let algorithm = |name: &str| name.parse::<Algorithm>().map_err(|e| usage(format!("[keys] {e}")));
+    let access_token_alg = algorithm(&config.keys.access_token_alg)?;
+    let id_token_alg = algorithm(&config.keys.id_token_alg)?;
+    // One key for each algorithm that a client can register for its ID tokens.
+    let stored = keys::ensure(&db, &sealer, &rng, Algorithm::ALL, clock.now()).await?;
+    let ring = KeyRing::new(&stored, sealer, clock.clone())?;
+    let passwords = Passwords::new(&config.passwords, rng.clone())?;
+    let playground = match mode {
+        Mode::Dev => Some(dev::playground(&db, &config.server.issuer, &clock, &rng).await?),
+        Mode::Production => None,
+    };
+    Ok(App::new(Parts { config, mode, db, clock, rng, keys: ring, passwords, access_token_alg, id_token_alg, playground }))
+}
+
+async fn announce(context: &Context, app: &App) -> anyhow::Result<()> {
+    let setup = match app.mode {
+        Mode::Dev => dev::setup_link(&app.db, app.issuer(), &app.clock, &app.rng).await?,
+        Mode::Production => None,
+    };
+    let playground = app.playground.as_ref().map(|_| app.url("/playground"));
+    Banner {
+        issuer: app.issuer(),
+        setup: setup.as_deref(),
+        playground: playground.as_deref(),
+        metrics: app.config.server.metrics_address(),
+    }
+    .print(context);
+    Ok(())
+}
+
+/// Standard output is for the banner; the log goes to standard error.
+fn start_logging(config: &Config) -> anyhow::Result<()> {
+    let filter = EnvFilter::try_new(&config.log.level).map_err(|e| usage(format!("[log] level: {e}")))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match config.log.format {
+        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
+        LogFormat::Text => builder.with_ansi(false).init(),
+    }
+    Ok(())
+}
+
+fn recorder() -> anyhow::Result<PrometheusHandle> {
+    // From half a millisecond to what a deadline allows.
+    let buckets = [0.0005, 0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 30.0];
+    Ok(PrometheusBuilder::new().set_buckets(&buckets)?.install_recorder()?)
+}
