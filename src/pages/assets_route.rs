@@ -10,7 +10,7 @@ use crate::request;
 use crate::storage::clients;
 
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
-const FOR_A_WHILE: &str = "public, max-age=300";
+const FOR_A_WHILE: &str = "public, no-cache";
 
 /// `GET /static/{name}`
 pub async fn get_static(req: HttpRequest, name: web::Path<String>) -> Result<HttpResponse, Fault> {

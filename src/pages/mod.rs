@@ -16,5 +16,6 @@ pub mod render;
 #[cfg(test)]
 mod samples;
 pub mod setup;
+mod setup_view;
 pub mod text;
 pub mod view;
