@@ -121,10 +121,9 @@ impl Event {
     pub async fn record_alone(self, db: &Db, clock: &Clock, rng: &Rng) {
         let event = self.stamp(clock, rng);
         tracing::info!(event = event.kind, outcome = event.outcome, client_id = event.client_id, "audit");
-        let recorded =
-            db.write("audit", move |tx| -> Result<_, crate::storage::Refusal<StorageError>> {
-                Ok(audit_events::insert(tx, &event)?)
-            });
+        let recorded = db.write("audit", move |tx| -> Result<_, crate::storage::Refusal<StorageError>> {
+            Ok(audit_events::insert(tx, &event)?)
+        });
         if let Err(error) = recorded.await {
             tracing::error!(%error, "an audit event could not be recorded");
         }

@@ -22,7 +22,9 @@ impl BearerToken {
             return Err(OAuthError::invalid_request("more than one access token"));
         }
         match (header, form.get("access_token")) {
-            (Some(_), Some(_)) => Err(OAuthError::invalid_request("the access token came in the header and in the body")),
+            (Some(_), Some(_)) => {
+                Err(OAuthError::invalid_request("the access token came in the header and in the body"))
+            }
             (None, Some(token)) => Ok(Self(token.to_owned())),
             (Some(header), None) => header
                 .to_str()

@@ -33,7 +33,9 @@ pub enum Problem {
     NotFound,
     MethodNotAllowed,
     TooLarge,
-    TooMany { retry_after: u64 },
+    TooMany {
+        retry_after: u64,
+    },
     Unavailable,
     Internal,
     Timeout,

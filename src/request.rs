@@ -39,10 +39,7 @@ pub fn form(headers: &HeaderMap, body: &[u8]) -> Result<Params, OAuthError> {
 }
 
 fn unsupported() -> OAuthError {
-    OAuthError::new(
-        ErrorCode::UnsupportedMediaType,
-        "Content-Type must be application/x-www-form-urlencoded, in UTF-8",
-    )
+    OAuthError::new(ErrorCode::UnsupportedMediaType, "Content-Type must be application/x-www-form-urlencoded, in UTF-8")
 }
 
 /// Parameters of an endpoint that takes them in the body alone.
@@ -104,7 +101,8 @@ pub async fn touch(app: &App, current: &CurrentSession) -> Result<(), Fault> {
         return Ok(());
     }
     let sessions = &app.config.sessions;
-    let (id, expires_at) = (session.id, (now + sessions.idle_seconds).min(session.created_at + sessions.absolute_seconds));
+    let (id, expires_at) =
+        (session.id, (now + sessions.idle_seconds).min(session.created_at + sessions.absolute_seconds));
     app.db
         .write("session.touch", move |tx| -> Result<_, crate::storage::Refusal<Fault>> {
             Ok(crate::storage::sessions::touch(tx, id, now, expires_at).map_err(Fault::from)?)

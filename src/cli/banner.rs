@@ -14,7 +14,10 @@ impl Banner<'_> {
     pub fn print(&self, context: &Context) {
         if context.json {
             let metrics = self.metrics.map(|address| format!("http://{address}/metrics"));
-            println!("{}", json!({"issuer": self.issuer, "setup": self.setup, "playground": self.playground, "metrics": metrics}));
+            println!(
+                "{}",
+                json!({"issuer": self.issuer, "setup": self.setup, "playground": self.playground, "metrics": metrics})
+            );
             return;
         }
         println!("Latchway is ready.\n");

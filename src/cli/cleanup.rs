@@ -8,7 +8,8 @@ pub fn run(context: &Context) -> anyhow::Result<()> {
     let json: serde_json::Map<String, serde_json::Value> =
         removed.iter().map(|(table, rows)| ((*table).to_owned(), (*rows).into())).collect();
     output::show(context, &serde_json::json!({"removed": json}), || {
-        let rows: Vec<Vec<String>> = removed.iter().map(|(table, rows)| vec![(*table).to_owned(), rows.to_string()]).collect();
+        let rows: Vec<Vec<String>> =
+            removed.iter().map(|(table, rows)| vec![(*table).to_owned(), rows.to_string()]).collect();
         output::table(&["table", "removed"], &rows);
     })
 }

@@ -7,9 +7,7 @@ use super::args::{ClientArgs, auth_method};
 use super::context::{Context, Tool, usage};
 use super::output;
 use crate::audit::{Event, EventKind};
-use crate::domain::{
-    ApplicationType, AuthMethod, Client, ClientStatus, GrantType, PkcePolicy, Scopes,
-};
+use crate::domain::{ApplicationType, AuthMethod, Client, ClientStatus, GrantType, PkcePolicy, Scopes};
 use crate::storage::{Refusal, StorageError, clients};
 use crate::support::{Seconds, random_token, sha256};
 
@@ -118,7 +116,8 @@ fn create(
     args: &ClientArgs,
 ) -> anyhow::Result<()> {
     let now = tool.clock.now();
-    let secret = matches!(method, AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost).then(|| random_token(&tool.rng));
+    let secret =
+        matches!(method, AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost).then(|| random_token(&tool.rng));
     let grants = if args.redirect_uris.is_empty() {
         Vec::new()
     } else {
@@ -222,9 +221,18 @@ fn list(context: &Context, tool: &Tool) -> anyhow::Result<()> {
     output::show(context, &all.iter().map(as_json).collect(), || {
         let row = |client: &Client| {
             let grants: Vec<&str> = client.grant_types.iter().map(|grant| grant.as_str()).collect();
-            vec![client.client_id.clone(), client.name.clone(), client.auth_method.to_string(), client.status.to_string(), grants.join(" ")]
+            vec![
+                client.client_id.clone(),
+                client.name.clone(),
+                client.auth_method.to_string(),
+                client.status.to_string(),
+                grants.join(" "),
+            ]
         };
-        output::table(&["client_id", "name", "auth method", "status", "grants"], &all.iter().map(row).collect::<Vec<_>>());
+        output::table(
+            &["client_id", "name", "auth method", "status", "grants"],
+            &all.iter().map(row).collect::<Vec<_>>(),
+        );
     })
 }
 
@@ -234,7 +242,12 @@ fn find(tool: &Tool, client_id: &str) -> anyhow::Result<Client> {
     found.ok_or_else(|| anyhow::anyhow!("there is no client {client_id}"))
 }
 
-fn change(tool: &Tool, client: &Client, what: &'static str, logo: Option<(&'static str, Vec<u8>)>) -> anyhow::Result<()> {
+fn change(
+    tool: &Tool,
+    client: &Client,
+    what: &'static str,
+    logo: Option<(&'static str, Vec<u8>)>,
+) -> anyhow::Result<()> {
     let (stored, clock, rng) = (client.clone(), tool.clock.clone(), tool.rng.clone());
     let write = tool.db.write("client.change", move |tx| -> Result<_, Refusal<StorageError>> {
         let written = clients::update(tx, &stored, clock.now())?;
@@ -242,12 +255,17 @@ fn change(tool: &Tool, client: &Client, what: &'static str, logo: Option<(&'stat
             if let Some((media, image)) = &logo {
                 clients::put_logo(tx, &stored.client_id, media, image)?;
             }
-            let event = Event::success(EventKind::ClientChanged).client(&stored.client_id).detail(json!({"what": what}));
+            let event =
+                Event::success(EventKind::ClientChanged).client(&stored.client_id).detail(json!({"what": what}));
             event.record(tx, &clock, &rng)?;
         }
         Ok(written)
     });
-    if tool.runtime.block_on(write)? { Ok(()) } else { bail!("somebody else changed the client at the same moment; try again") }
+    if tool.runtime.block_on(write)? {
+        Ok(())
+    } else {
+        bail!("somebody else changed the client at the same moment; try again")
+    }
 }
 
 fn rotate_secret(context: &Context, tool: &Tool, client_id: &str, overlap: Seconds) -> anyhow::Result<()> {
@@ -278,5 +296,7 @@ fn set_status(context: &Context, tool: &Tool, client_id: &str, status: ClientSta
         client.previous_secret = None;
     }
     change(tool, &client, status.as_str(), None)?;
-    output::show(context, &json!({"client_id": client_id, "status": status.as_str()}), || println!("{client_id} is {status}."))
+    output::show(context, &json!({"client_id": client_id, "status": status.as_str()}), || {
+        println!("{client_id} is {status}.")
+    })
 }

@@ -91,7 +91,9 @@ pub fn check_schema(db: &Db) -> anyhow::Result<()> {
     match db.migration_status()? {
         MigrationStatus::UpToDate => Ok(()),
         MigrationStatus::Pending(count) => {
-            bail!("the database lacks {count} migration(s); run `latchway migrate` (or set [database] migrate_on_start = true)")
+            bail!(
+                "the database lacks {count} migration(s); run `latchway migrate` (or set [database] migrate_on_start = true)"
+            )
         }
         MigrationStatus::Newer => {
             bail!("the database was migrated by a newer version of latchway; run that version, or restore a backup")

@@ -14,9 +14,7 @@ use zeroize::Zeroizing;
 use super::context::{Context, usage};
 use crate::app::Playground;
 use crate::config::{Config, Dev};
-use crate::domain::{
-    ApplicationType, AuthMethod, Client, ClientStatus, GrantType, PkcePolicy, RedirectUri, Scopes,
-};
+use crate::domain::{ApplicationType, AuthMethod, Client, ClientStatus, GrantType, PkcePolicy, RedirectUri, Scopes};
 use crate::keys::Sealer;
 use crate::pages::setup;
 use crate::storage::scopes::ScopeText;
@@ -54,11 +52,15 @@ fn from_file(context: &Context, missing: IfMissing) -> anyhow::Result<Zeroizing<
         let key = Zeroizing::new(STANDARD.encode(Rng::system().bytes::<32>()));
         let mut options = fs::OpenOptions::new();
         let file = options.write(true).create_new(true).mode(0o600).open(&path);
-        std::io::Write::write_all(&mut file.with_context(|| format!("cannot make {}", path.display()))?, key.as_bytes())?;
+        std::io::Write::write_all(
+            &mut file.with_context(|| format!("cannot make {}", path.display()))?,
+            key.as_bytes(),
+        )?;
     }
     let text = Zeroizing::new(fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?);
     let bytes = Zeroizing::new(STANDARD.decode(text.trim()).unwrap_or_default());
-    let key: [u8; 32] = bytes.as_slice().try_into().map_err(|_| usage(format!("{} is no key of 32 bytes", path.display())))?;
+    let key: [u8; 32] =
+        bytes.as_slice().try_into().map_err(|_| usage(format!("{} is no key of 32 bytes", path.display())))?;
     Ok(Zeroizing::new(key))
 }
 

@@ -72,10 +72,8 @@ fn show_list(context: &Context, tool: &Tool) -> anyhow::Result<()> {
         })
     });
     output::show(context, &json.collect(), || {
-        let rows: Vec<_> = stored
-            .iter()
-            .map(|key| vec![key.kid.clone(), key.algorithm.clone(), stage(key).to_string()])
-            .collect();
+        let rows: Vec<_> =
+            stored.iter().map(|key| vec![key.kid.clone(), key.algorithm.clone(), stage(key).to_string()]).collect();
         output::table(&["kid", "alg", "stage"], &rows);
     })
 }
@@ -90,7 +88,10 @@ fn rotate(context: &Context, tool: &Tool, alg: Option<&str>, at_once: bool) -> a
     let kid = tool.runtime.block_on(rotation)?;
     let activates_at = tool.clock.now() + prepublish;
     output::show(context, &json!({"kid": kid, "alg": algorithm.as_str(), "activates_at": activates_at}), || {
-        println!("Published {algorithm} key {kid}; it signs {}.", if at_once { "now".to_owned() } else { format!("in {prepublish} seconds") });
+        println!(
+            "Published {algorithm} key {kid}; it signs {}.",
+            if at_once { "now".to_owned() } else { format!("in {prepublish} seconds") }
+        );
     })
 }
 

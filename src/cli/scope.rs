@@ -32,7 +32,8 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
             let scopes = tool.runtime.block_on(tool.db.read("scope.list", scopes::list))?;
             let json = scopes.iter().map(|s| json!({"name": s.name, "title": s.title, "description": s.description}));
             output::show(context, &json.collect(), || {
-                let rows: Vec<_> = scopes.iter().map(|s| vec![s.name.clone(), s.title.clone(), s.description.clone()]).collect();
+                let rows: Vec<_> =
+                    scopes.iter().map(|s| vec![s.name.clone(), s.title.clone(), s.description.clone()]).collect();
                 output::table(&["scope", "title", "description"], &rows);
             })
         }
@@ -42,8 +43,9 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
                 return Err(usage("NAME must be one scope"));
             }
             let scope = ScopeText { name: name.clone(), title: title.clone(), description: description.clone() };
-            let write =
-                tool.db.write("scope.set", move |tx| -> Result<_, Refusal<StorageError>> { Ok(scopes::put(tx, &scope)?) });
+            let write = tool
+                .db
+                .write("scope.set", move |tx| -> Result<_, Refusal<StorageError>> { Ok(scopes::put(tx, &scope)?) });
             tool.runtime.block_on(write)?;
             output::show(context, &json!({"name": name}), || println!("{name} is described."))
         }

@@ -1,4 +1,4 @@
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -37,15 +37,18 @@ pub struct Args {
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     let dev = if args.dev { Dev::Yes } else { Dev::No };
     let overrides = Overrides { listen: args.listen, ..context.overrides(dev) };
-    let config = load(&overrides, environment()).map_err(|e| usage(e.to_string()))?;
+    let mut config = load(&overrides, environment()).map_err(|e| usage(e.to_string()))?;
+    if args.dev {
+        // No balancer looks at a laptop: whoever presses Ctrl-C wants it to end.
+        config.server.shutdown_delay_seconds = 0;
+    }
     start_logging(&config)?;
     let mode = if args.dev { Mode::Dev } else { Mode::Production };
     // Both sockets are taken first: that an address is in use shows before anything else happens.
-    let listener = server::bind(config.server.listen).with_context(|| format!("cannot listen on {}", config.server.listen))?;
+    let listener =
+        server::bind(config.server.listen).with_context(|| format!("cannot listen on {}", config.server.listen))?;
     let metrics = match config.server.metrics_address() {
-        Some(address) => {
-            Some((server::bind(address).with_context(|| format!("cannot listen on {address} for metrics"))?, recorder()?))
-        }
+        Some(address) => Some((bind_metrics(address, mode)?, recorder()?)),
         None => None,
     };
     let missing = if args.dev { IfMissing::Make } else { IfMissing::Fail };
@@ -61,7 +64,8 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     check_schema(&db)?;
     actix_web::rt::System::new().block_on(async {
         let app = build(config, mode, db, clock, sealer).await?;
-        announce(context, &app).await?;
+        let metrics_address = metrics.as_ref().and_then(|(listener, _)| listener.local_addr().ok());
+        announce(context, &app, metrics_address).await?;
         server::run(app, listener, metrics).await.context("the server failed")
     })
 }
@@ -79,23 +83,38 @@ async fn build(config: Config, mode: Mode, db: Db, clock: Clock, sealer: Arc<Sea
         Mode::Dev => Some(dev::playground(&db, &config.server.issuer, &clock, &rng).await?),
         Mode::Production => None,
     };
-    Ok(App::new(Parts { config, mode, db, clock, rng, keys: ring, passwords, access_token_alg, id_token_alg, playground }))
+    Ok(App::new(Parts {
+        config,
+        mode,
+        db,
+        clock,
+        rng,
+        keys: ring,
+        passwords,
+        access_token_alg,
+        id_token_alg,
+        playground,
+    }))
 }
 
-async fn announce(context: &Context, app: &App) -> anyhow::Result<()> {
+async fn announce(context: &Context, app: &App, metrics: Option<SocketAddr>) -> anyhow::Result<()> {
     let setup = match app.mode {
         Mode::Dev => dev::setup_link(&app.db, app.issuer(), &app.clock, &app.rng).await?,
         Mode::Production => None,
     };
     let playground = app.playground.as_ref().map(|_| app.url("/playground"));
-    Banner {
-        issuer: app.issuer(),
-        setup: setup.as_deref(),
-        playground: playground.as_deref(),
-        metrics: app.config.server.metrics_address(),
-    }
-    .print(context);
+    Banner { issuer: app.issuer(), setup: setup.as_deref(), playground: playground.as_deref(), metrics }.print(context);
     Ok(())
+}
+
+/// In development mode several servers may run on one machine, so that the metrics of the second go to a free port.
+fn bind_metrics(address: SocketAddr, mode: Mode) -> anyhow::Result<TcpListener> {
+    match server::bind(address) {
+        Err(_) if mode == Mode::Dev => {
+            server::bind(SocketAddr::new(address.ip(), 0)).context("cannot listen for metrics")
+        }
+        bound => bound.with_context(|| format!("cannot listen on {address} for metrics")),
+    }
 }
 
 /// Standard output is for the banner; the log goes to standard error.

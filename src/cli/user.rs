@@ -80,7 +80,9 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
 
 fn read_password(from_stdin: bool) -> anyhow::Result<SecretString> {
     if !from_stdin {
-        return Err(usage("say --password-stdin and give the password on standard input; a flag would show it to others"));
+        return Err(usage(
+            "say --password-stdin and give the password on standard input; a flag would show it to others",
+        ));
     }
     let mut text = zeroize::Zeroizing::new(String::new());
     std::io::stdin().take(64 * 1024).read_to_string(&mut text)?;
@@ -109,7 +111,9 @@ fn new_user(tool: &Tool, username: &str, email: Option<&str>, name: Option<&str>
     let username = normalize_username(username)
         .ok_or_else(|| usage("--username must be 1 to 64 letters, digits, dots, dashes or underscores"))?;
     let email = email
-        .map(|email| normalize_email(email).ok_or_else(|| usage("--email must be an address, such as alice@example.com")))
+        .map(|email| {
+            normalize_email(email).ok_or_else(|| usage("--email must be an address, such as alice@example.com"))
+        })
         .transpose()?;
     let now = tool.clock.now();
     Ok(User {

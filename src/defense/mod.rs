@@ -35,10 +35,7 @@ impl Limiter {
         Self {
             authorize: Arc::new(RateLimiter::keyed(per_minute(limits.authorize_per_address_per_minute))),
             introspect: Arc::new(RateLimiter::keyed(per_minute(limits.introspect_misses_per_minute))),
-            client_failures: Cache::builder()
-                .max_capacity(MAX_KEYS)
-                .time_to_live(Duration::from_secs(window))
-                .build(),
+            client_failures: Cache::builder().max_capacity(MAX_KEYS).time_to_live(Duration::from_secs(window)).build(),
             max_client_failures: limits.client_auth_failures,
             client_window: window,
         }

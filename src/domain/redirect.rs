@@ -19,7 +19,10 @@ pub struct RedirectUri {
 enum PortRule {
     Exact,
     /// The text before and behind the port.
-    Any { before: String, behind: String },
+    Any {
+        before: String,
+        behind: String,
+    },
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -70,7 +73,9 @@ impl RedirectUri {
         let canonical = url.as_str();
         let without_root = canonical.strip_suffix('/').filter(|_| url.path() == "/" && url.query().is_none());
         if canonical != text && without_root != Some(text) {
-            return refuse("is not written in its canonical form (lower-case scheme and host, no default port, no dot segments)");
+            return refuse(
+                "is not written in its canonical form (lower-case scheme and host, no default port, no dot segments)",
+            );
         }
         if text.contains("//") && text.matches("//").count() > 1 {
             return refuse("must not have an empty path segment");
@@ -90,7 +95,9 @@ impl RedirectUri {
     // RFC 8252 §7.1: a private-use scheme is a reversed domain name, so it has a dot; nothing that a browser executes has one.
     fn register_private(text: &str, scheme: &str) -> Result<Self, InvalidRedirectUri> {
         if !scheme.contains('.') || !text.starts_with(scheme) {
-            return refuse("must be https, http on loopback, or a private-use scheme with a dot, such as com.example.app:/cb");
+            return refuse(
+                "must be https, http on loopback, or a private-use scheme with a dot, such as com.example.app:/cb",
+            );
         }
         Ok(Self { text: text.to_owned(), port: PortRule::Exact })
     }

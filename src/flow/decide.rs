@@ -29,7 +29,8 @@ pub async fn decide(
 ) -> Result<Step, Fault> {
     let silent = request.has_prompt(Prompt::None);
     let Some(session) = session.filter(|session| !login_needed(request, session, logged_in_for_it, app.now())) else {
-        let refusal = || OAuthError::new(ErrorCode::LoginRequired, "the person has to log in, and prompt=none forbids to ask");
+        let refusal =
+            || OAuthError::new(ErrorCode::LoginRequired, "the person has to log in, and prompt=none forbids to ask");
         return Ok(if silent { Step::Refuse(refusal()) } else { Step::Login });
     };
     let mut wanted = request.scopes();

@@ -76,10 +76,9 @@ mod tests {
             state: Some("x y&\u{fc}".to_owned()),
             mode: ResponseMode::Query,
         };
-        let Answer::Redirect { location, .. } = succeed(&target, "c", "https://id.example") else { panic!("a redirect") };
-        assert_eq!(
-            location,
-            "https://app.example/cb?a=b&code=c&state=x+y%26%C3%BC&iss=https%3A%2F%2Fid.example"
-        );
+        let Answer::Redirect { location, .. } = succeed(&target, "c", "https://id.example") else {
+            panic!("a redirect")
+        };
+        assert_eq!(location, "https://app.example/cb?a=b&code=c&state=x+y%26%C3%BC&iss=https%3A%2F%2Fid.example");
     }
 }

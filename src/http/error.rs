@@ -97,12 +97,9 @@ struct Shown {
 impl From<&Fault> for Shown {
     fn from(fault: &Fault) -> Self {
         match fault {
-            Fault::OAuth(error) => Self {
-                status: error.code.status(),
-                words: words_for(error),
-                error: error.clone(),
-                developer: true,
-            },
+            Fault::OAuth(error) => {
+                Self { status: error.code.status(), words: words_for(error), error: error.clone(), developer: true }
+            }
             Fault::Storage(error) => {
                 let shown = match storage_code(error) {
                     ErrorCode::ServerError => OAuthError::server_error(error.to_string()),
@@ -176,9 +173,7 @@ fn json_body(error: &OAuthError) -> HttpResponse {
 
 fn page_body(app: &App, answer: &Shown, request_id: &str) -> HttpResponse {
     let layout = page_render::layout(app, None);
-    let developer = answer
-        .developer
-        .then(|| (answer.error.code.as_str().to_owned(), answer.error.wire_description()));
+    let developer = answer.developer.then(|| (answer.error.code.as_str().to_owned(), answer.error.wire_description()));
     let page = answer.words.page(layout, request_id, developer);
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let html = page.render().unwrap_or_else(|_| "<!doctype html><title>Error</title><h1>Error</h1>".to_owned());
@@ -195,7 +190,11 @@ fn challenge(scheme: &str, error: &OAuthError) -> String {
         return format!(r#"{scheme} realm="latchway""#);
     }
     let scope = if error.code == ErrorCode::InsufficientScope { r#", scope="openid""# } else { "" };
-    format!(r#"{scheme} realm="latchway", error="{}", error_description="{}"{scope}"#, error.code.as_str(), error.wire_description())
+    format!(
+        r#"{scheme} realm="latchway", error="{}", error_description="{}"{scope}"#,
+        error.code.as_str(),
+        error.wire_description()
+    )
 }
 
 fn log(answer: &Shown, request_id: &str) {

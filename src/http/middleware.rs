@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::error::InternalError;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, HeaderValue, PRAGMA, REFERRER_POLICY,
     STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
@@ -50,21 +51,14 @@ pub async fn serve(
         None if cors.is_preflight() => req.into_response(cors.preflight()),
         None => {
             let limit = Duration::from_secs(app.config.server.request_timeout_seconds);
-            let fallback = req.request().clone();
             match tokio::time::timeout(limit, next.call(req)).await {
                 Ok(Ok(response)) => finish_body(&app, form, info, response.map_into_boxed_body()),
                 Ok(Err(error)) => {
-                    let status = error.as_response_error().status_code();
-                    let response = match error.as_error::<Fault>() {
-                        Some(fault) => render(&app, form, fault, &info.id.to_string()),
-                        None => render_status(&app, form, status, info),
-                    };
-                    ServiceResponse::new(fallback, response)
+                    let fault = error.as_error::<Fault>();
+                    let other = from_status(error.as_response_error().status_code());
+                    return Err(without_request(&app, form, fault.unwrap_or(&other), info));
                 }
-                Err(_) => {
-                    let fault = Fault::Page(Problem::Timeout, None);
-                    ServiceResponse::new(fallback, render(&app, form, &fault, &info.id.to_string()))
-                }
+                Err(_) => return Err(without_request(&app, form, &Fault::Page(Problem::Timeout, None), info)),
             }
         }
     };
@@ -72,6 +66,13 @@ pub async fn serve(
     cors.apply(response.headers_mut());
     observe(&method, route, &response, info, started);
     Ok(response)
+}
+
+/// An answer where the request is gone: the router wants it to itself, so no copy was kept.
+fn without_request(app: &App, form: Form, fault: &Fault, info: RequestInfo) -> Error {
+    let mut response = render(app, form, fault, &info.id.to_string());
+    add_headers(app, info, response.headers_mut());
+    InternalError::from_response("answered by the middleware", response).into()
 }
 
 fn refuse_early(app: &App, req: &ServiceRequest) -> Option<StatusCode> {
@@ -97,7 +98,8 @@ fn refuse_early(app: &App, req: &ServiceRequest) -> Option<StatusCode> {
 
 fn is_loopback_host(req: &ServiceRequest) -> bool {
     let host = req.headers().get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let name = host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(n, _)| n);
+    let name =
+        host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(n, _)| n);
     let address = name.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
     name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
@@ -162,7 +164,13 @@ fn label(path: &str) -> &'static str {
     })
 }
 
-fn observe(method: &Method, route: &'static str, response: &ServiceResponse<BoxBody>, info: RequestInfo, started: Instant) {
+fn observe(
+    method: &Method,
+    route: &'static str,
+    response: &ServiceResponse<BoxBody>,
+    info: RequestInfo,
+    started: Instant,
+) {
     let elapsed = started.elapsed();
     let status = response.status().as_u16();
     let class = match status {
@@ -171,7 +179,8 @@ fn observe(method: &Method, route: &'static str, response: &ServiceResponse<BoxB
         400..=499 => "4xx",
         _ => "5xx",
     };
-    metrics::histogram!("latchway_http_request_seconds", "route" => route, "status" => class).record(elapsed.as_secs_f64());
+    metrics::histogram!("latchway_http_request_seconds", "route" => route, "status" => class)
+        .record(elapsed.as_secs_f64());
     tracing::debug!(
         request_id = %info.id,
         method = method.as_str(),

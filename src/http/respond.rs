@@ -6,8 +6,8 @@ use askama::Template;
 
 use crate::app::App;
 use crate::flow::Answer;
-use crate::pages::{policy, render};
 use crate::pages::view::{ClientView, FormPostPage};
+use crate::pages::{policy, render};
 use crate::support::random_token;
 
 impl Responder for Answer {
@@ -19,7 +19,9 @@ impl Responder for Answer {
             Self::Redirect { location, cookies } => {
                 (HttpResponse::SeeOther().insert_header((LOCATION, location)).finish(), cookies)
             }
-            Self::FormPost { client_name, action, fields, cookies } => (form_post(req, &client_name, action, fields), cookies),
+            Self::FormPost { client_name, action, fields, cookies } => {
+                (form_post(req, &client_name, action, fields), cookies)
+            }
         };
         for cookie in cookies {
             if let Ok(value) = cookie.parse() {

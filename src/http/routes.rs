@@ -50,16 +50,12 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + use<> {
             .service(resource("/.well-known/jwks.json").route(get().to(jwks::get)))
             // OAuth 2.0 and OpenID Connect
             .service(
-                resource("/oauth2/authorize")
-                    .route(get().to(authorize::handle))
-                    .route(post().to(authorize::handle)),
+                resource("/oauth2/authorize").route(get().to(authorize::handle)).route(post().to(authorize::handle)),
             )
             .service(resource("/oauth2/token").route(post().to(token::post)))
             .service(resource("/oauth2/introspect").route(post().to(introspect::post)))
             .service(resource("/oauth2/revoke").route(post().to(revoke::post)))
-            .service(
-                resource("/oauth2/userinfo").route(get().to(userinfo::handle)).route(post().to(userinfo::handle)),
-            )
+            .service(resource("/oauth2/userinfo").route(get().to(userinfo::handle)).route(post().to(userinfo::handle)))
             // Pages
             .service(resource("/").route(get().to(home::get)))
             .service(resource("/login").route(get().to(login::get)).route(post().to(login::post)))

@@ -15,7 +15,11 @@ use crate::app::App;
 use crate::jobs;
 
 /// Serves until it is told to stop.
-pub async fn run(app: App, listener: TcpListener, metrics: Option<(TcpListener, PrometheusHandle)>) -> std::io::Result<()> {
+pub async fn run(
+    app: App,
+    listener: TcpListener,
+    metrics: Option<(TcpListener, PrometheusHandle)>,
+) -> std::io::Result<()> {
     let server = &app.config.server;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let workers = if server.workers == 0 { cores } else { server.workers };

@@ -10,7 +10,9 @@ use crate::support::{Seconds, sha256};
 #[derive(Debug)]
 pub enum LoginRefusal {
     /// Wrong, unknown, disabled, without a password: one answer for all.
-    Wrong { known: Option<crate::support::Id> },
+    Wrong {
+        known: Option<crate::support::Id>,
+    },
     /// Too many failures; seconds to wait.
     Throttled(Seconds),
     Busy,
@@ -52,7 +54,10 @@ impl Throttle {
 
     fn for_account(account: &str, address: &str) -> Self {
         let hash = |text: &str| sha256(text.as_bytes())[..16].iter().map(|b| format!("{b:02x}")).collect::<String>();
-        Self { pair: format!("login:{}:{}", hash(account), hash(address)), address: format!("address:{}", hash(address)) }
+        Self {
+            pair: format!("login:{}:{}", hash(account), hash(address)),
+            address: format!("address:{}", hash(address)),
+        }
     }
 }
 

@@ -46,7 +46,8 @@ struct Hasher {
 impl Passwords {
     pub fn new(config: &config::Passwords, rng: Rng) -> Result<Self, PasswordError> {
         let failed = |e: &dyn std::fmt::Display| PasswordError::Failed(e.to_string());
-        let params = Params::new(config.memory_kib, config.iterations, config.parallelism, None).map_err(|e| failed(&e))?;
+        let params =
+            Params::new(config.memory_kib, config.iterations, config.parallelism, None).map_err(|e| failed(&e))?;
         let hasher = Arc::new(Hasher { argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params), rng });
         let (queue, jobs) = sync_channel::<Job>(config.queue);
         let jobs = Arc::new(Mutex::new(jobs));
@@ -156,8 +157,23 @@ pub fn acceptable(password: &str, username: &str, min_length: usize) -> Result<(
     }
     // The head of every list of leaked passwords that meets the length; more is a service's work, not a table's.
     const COMMON: &[&str] = &[
-        "password", "password1", "password123", "passw0rd", "12345678", "123456789", "1234567890", "qwertyuiop",
-        "qwerty123", "iloveyou", "11111111", "letmein1", "sunshine", "football", "baseball", "welcome1", "princess",
+        "password",
+        "password1",
+        "password123",
+        "passw0rd",
+        "12345678",
+        "123456789",
+        "1234567890",
+        "qwertyuiop",
+        "qwerty123",
+        "iloveyou",
+        "11111111",
+        "letmein1",
+        "sunshine",
+        "football",
+        "baseball",
+        "welcome1",
+        "princess",
     ];
     if COMMON.contains(&lower.as_str()) {
         return Err("This is one of the most used passwords. Choose another.".to_owned());
@@ -170,8 +186,14 @@ mod tests {
     use super::*;
 
     fn passwords() -> Passwords {
-        let config =
-            config::Passwords { memory_kib: 64, iterations: 1, parallelism: 1, max_parallel: 1, queue: 2, min_length: 8 };
+        let config = config::Passwords {
+            memory_kib: 64,
+            iterations: 1,
+            parallelism: 1,
+            max_parallel: 1,
+            queue: 2,
+            min_length: 8,
+        };
         Passwords::new(&config, Rng::system()).expect("parameters that work")
     }
 
@@ -188,7 +210,8 @@ mod tests {
 
     #[tokio::test]
     async fn a_hostile_stored_hash_is_not_computed() {
-        let hostile = "$argon2id$v=19$m=4194304,t=1,p=1$bGF0Y2h3YXktZHVtbXk$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+        let hostile =
+            "$argon2id$v=19$m=4194304,t=1,p=1$bGF0Y2h3YXktZHVtbXk$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
         assert!(passwords().verify(Some(hostile.to_owned()), "x".into()).await.is_err());
     }
 

@@ -22,7 +22,11 @@ impl SessionCookies {
                 attributes: "Path=/; Secure; HttpOnly; SameSite=Lax",
             }
         } else {
-            Self { session: "latchway_session", browser: "latchway_browser", attributes: "Path=/; HttpOnly; SameSite=Lax" }
+            Self {
+                session: "latchway_session",
+                browser: "latchway_browser",
+                attributes: "Path=/; HttpOnly; SameSite=Lax",
+            }
         }
     }
 

@@ -26,7 +26,9 @@ where
         loop {
             tokio::time::sleep(pause).await;
             match job(app.clone()).await {
-                Ok(()) => metrics::gauge!("latchway_job_last_success_timestamp_seconds", "job" => name).set(app.now() as f64),
+                Ok(()) => {
+                    metrics::gauge!("latchway_job_last_success_timestamp_seconds", "job" => name).set(app.now() as f64)
+                }
                 Err(error) => tracing::error!(job = name, error, "a job failed; it will be tried again"),
             }
         }

@@ -2,7 +2,8 @@ use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
+    RsaKeyPair,
 };
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -109,7 +110,8 @@ mod tests {
             let key = jsonwebtoken::DecodingKey::from_jwk(&jwk).expect("a verifying key");
             let wire = algorithm.as_str().parse().expect("known to jsonwebtoken");
             let valid = |message: &[u8]| {
-                jsonwebtoken::crypto::verify(&URL_SAFE_NO_PAD.encode(&signature), message, &key, wire).expect("verifiable")
+                jsonwebtoken::crypto::verify(&URL_SAFE_NO_PAD.encode(&signature), message, &key, wire)
+                    .expect("verifiable")
             };
             assert!(valid(b"message"));
             assert!(!valid(b"massage"));

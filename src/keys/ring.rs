@@ -39,9 +39,8 @@ impl Key {
     pub(super) fn open(stored: &StoredKey, sealer: &Sealer) -> Result<Self, KeyError> {
         let invalid = |why: &str| KeyError::Invalid(stored.kid.clone(), why.to_owned());
         let algorithm: Algorithm = stored.algorithm.parse().map_err(|why: String| invalid(&why))?;
-        let pkcs8 = sealer
-            .open(&stored.kid, &stored.sealed_private_key)
-            .ok_or_else(|| KeyError::Unseal(stored.kid.clone()))?;
+        let pkcs8 =
+            sealer.open(&stored.kid, &stored.sealed_private_key).ok_or_else(|| KeyError::Unseal(stored.kid.clone()))?;
         let private = PrivateKey::read(algorithm, &pkcs8).ok_or_else(|| invalid("its private part cannot be read"))?;
         let jwk: Value = serde_json::from_str(&stored.public_jwk).map_err(|e| invalid(&e.to_string()))?;
         let parsed = serde_json::from_value(jwk.clone()).map_err(|e| invalid(&e.to_string()))?;

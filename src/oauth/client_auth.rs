@@ -111,10 +111,8 @@ fn prove(app: &App, client: Option<Arc<Client>>, credentials: &Credentials) -> R
 fn secret_is_right(client: &Client, secret: &str, now: crate::support::Seconds) -> bool {
     let presented = sha256(secret.as_bytes());
     let current = client.secret_hash.as_ref().is_some_and(|hash| constant_time_eq(&presented, hash));
-    let previous = client
-        .previous_secret
-        .as_ref()
-        .is_some_and(|(hash, until)| constant_time_eq(&presented, hash) && *until > now);
+    let previous =
+        client.previous_secret.as_ref().is_some_and(|(hash, until)| constant_time_eq(&presented, hash) && *until > now);
     current | previous
 }
 

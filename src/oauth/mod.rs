@@ -8,4 +8,3 @@ pub mod metadata;
 mod oxide;
 pub mod revoke;
 pub mod token;
-

@@ -95,7 +95,10 @@ pub fn authorize(input: &AuthorizationInput<'_>, allowed: &Scopes, default: &Sco
             authorization::Output::Negotiate { bound_client, scope } => {
                 let scope = scope.as_ref().map_or_else(|| default.clone(), from_machine).intersection(allowed);
                 if scope.is_empty() {
-                    return Err(OAuthError::new(ErrorCode::InvalidScope, "scope names nothing that this client may ask for"));
+                    return Err(OAuthError::new(
+                        ErrorCode::InvalidScope,
+                        "scope names nothing that this client may ask for",
+                    ));
                 }
                 let pre_grant = PreGrant {
                     client_id: bound_client.client_id.clone().into_owned(),
@@ -299,7 +302,8 @@ impl client_credentials::Request for ClientCredentialsInput<'_> {
 
 /// Runs the client credentials machine; `allowed` is also what a client gets that names no scope.
 pub fn client_credentials(input: &ClientCredentialsInput<'_>, allowed: &Scopes) -> Result<Scopes, OAuthError> {
-    let invalid_scope = || OAuthError::new(ErrorCode::InvalidScope, "scope asks for more than this client is registered for");
+    let invalid_scope =
+        || OAuthError::new(ErrorCode::InvalidScope, "scope asks for more than this client is registered for");
     let mut machine = ClientCredentials::new(input);
     let mut next = client_credentials::Input::None;
     loop {

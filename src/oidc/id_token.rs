@@ -6,8 +6,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use openidconnect::core::CoreGenderClaim;
 use openidconnect::{
-    AccessTokenHash, AdditionalClaims, Audience, AuthenticationContextClass, AuthenticationMethodReference, IdTokenClaims,
-    IssuerUrl, Nonce, StandardClaims, SubjectIdentifier,
+    AccessTokenHash, AdditionalClaims, Audience, AuthenticationContextClass, AuthenticationMethodReference,
+    IdTokenClaims, IssuerUrl, Nonce, StandardClaims, SubjectIdentifier,
 };
 
 use crate::app::App;
@@ -54,8 +54,7 @@ pub fn issue(
 }
 
 fn time(seconds: Seconds) -> Result<DateTime<Utc>, Fault> {
-    DateTime::from_timestamp(seconds, 0)
-        .ok_or_else(|| OAuthError::server_error("a time that no calendar has").into())
+    DateTime::from_timestamp(seconds, 0).ok_or_else(|| OAuthError::server_error("a time that no calendar has").into())
 }
 
 /// OIDC Core §3.1.3.6: the left half of the hash that the signature algorithm uses; for Ed25519 that is SHA-512.

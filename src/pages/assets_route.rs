@@ -27,8 +27,7 @@ pub async fn favicon(req: HttpRequest) -> Result<HttpResponse, Fault> {
 fn serve(req: &HttpRequest, name: &str, cache: &'static str) -> Result<HttpResponse, Fault> {
     let (bytes, media, tag) = assets::get(name).ok_or(Fault::Page(Problem::NotFound, None))?;
     let known = req.headers().get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
-    let mut response =
-        if known == Some(tag.as_str()) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+    let mut response = if known == Some(tag.as_str()) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response.insert_header((CACHE_CONTROL, cache)).insert_header((ETAG, tag.clone()));
     if known == Some(tag.as_str()) {
         return Ok(response.finish());
@@ -46,8 +45,5 @@ pub async fn client_logo(app: web::Data<App>, client_id: web::Path<String>) -> R
     let id = client_id.into_inner();
     let logo = app.db.read("client.logo", move |conn| clients::logo(conn, &id)).await?;
     let (media, image) = logo.ok_or(Fault::Page(Problem::NotFound, None))?;
-    Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, media))
-        .insert_header((CACHE_CONTROL, FOR_A_WHILE))
-        .body(image))
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, media)).insert_header((CACHE_CONTROL, FOR_A_WHILE)).body(image))
 }

@@ -70,7 +70,8 @@ async fn show(
     let request = &transaction.request;
     let id = transaction.row.id.to_string();
     let wanted = request.scopes();
-    let each_time = client.can_be_impersonated() || wanted.contains(OFFLINE_ACCESS) || request.has_prompt(Prompt::Consent);
+    let each_time =
+        client.can_be_impersonated() || wanted.contains(OFFLINE_ACCESS) || request.has_prompt(Prompt::Consent);
     let page = ConsentPage {
         layout: render::layout(app, None),
         csrf: csrf::token(cookie, &flow::purpose("consent", &id)),
@@ -92,7 +93,9 @@ fn return_to(redirect_uri: &str) -> ReturnTo {
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     match url.host() {
         Some(host) if url.scheme() == "https" => ReturnTo::Host(format!("{host}{port}")),
-        Some(host @ (Host::Ipv4(_) | Host::Ipv6(_))) if url.scheme() == "http" => ReturnTo::ThisDevice(format!("{host}{port}")),
+        Some(host @ (Host::Ipv4(_) | Host::Ipv6(_))) if url.scheme() == "http" => {
+            ReturnTo::ThisDevice(format!("{host}{port}"))
+        }
         Some(Host::Domain(name)) if url.scheme() == "http" => ReturnTo::ThisDevice(format!("{name}{port}")),
         _ => ReturnTo::App(url.scheme().to_owned()),
     }

@@ -143,14 +143,8 @@ async fn begin_session(
         .db
         .write("login.session", move |tx| -> Result<_, Refusal<Fault>> {
             let app = &writer;
-            let started = identity::start(
-                tx,
-                (&app.clock, &app.rng),
-                &app.config.sessions,
-                user_id,
-                &browser,
-                replaced.as_ref(),
-            );
+            let started =
+                identity::start(tx, (&app.clock, &app.rng), &app.config.sessions, user_id, &browser, replaced.as_ref());
             let (session, handle) = started.map_err(Fault::from)?;
             if let Some(id) = waiting {
                 authorizations::set_session(tx, id, Some(session.id)).map_err(Fault::from)?;

@@ -126,7 +126,9 @@ async fn create(app: &App, req: &HttpRequest, info: RequestInfo, user: User, lin
             }
             match users::insert(tx, &user) {
                 Err(StorageError::Conflict(_)) => {
-                    return Err(Fault::page(Problem::MalformedRequest, "the user name or e-mail address is taken").into());
+                    return Err(
+                        Fault::page(Problem::MalformedRequest, "the user name or e-mail address is taken").into()
+                    );
                 }
                 other => other.map_err(Fault::from)?,
             }

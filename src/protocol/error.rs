@@ -134,7 +134,8 @@ impl OAuthError {
     }
 
     pub fn server_error(detail: impl Into<String>) -> Self {
-        Self::new(ErrorCode::ServerError, "the server failed; its log has the details under the request id").with_detail(detail)
+        Self::new(ErrorCode::ServerError, "the server failed; its log has the details under the request id")
+            .with_detail(detail)
     }
 
     pub fn slow_down(retry_after: u64) -> Self {

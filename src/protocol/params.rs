@@ -42,7 +42,10 @@ impl Params {
 
     /// All values of a parameter that may be repeated.
     pub fn all<'a>(&'a self, name: &'a str) -> impl Iterator<Item = &'a str> {
-        self.pairs.iter().filter(move |(known, value)| known == name && !value.is_empty()).map(|(_, value)| value.as_str())
+        self.pairs
+            .iter()
+            .filter(move |(known, value)| known == name && !value.is_empty())
+            .map(|(_, value)| value.as_str())
     }
 
     /// Whether a parameter was named at all.
@@ -105,7 +108,9 @@ mod tests {
 
     #[test]
     fn broken_escapes_and_control_characters_are_refused() {
-        for bad in ["a=%", "a=%z1", "a=%0", "a=%00", "a=%0d%0aSet-Cookie:x", "a=%ed%a0%80", "a=%c0%af", "%ff=1", "a=\x7f"] {
+        for bad in
+            ["a=%", "a=%z1", "a=%0", "a=%00", "a=%0d%0aSet-Cookie:x", "a=%ed%a0%80", "a=%c0%af", "%ff=1", "a=\x7f"]
+        {
             assert_eq!(Params::parse(bad.as_bytes()).err(), Some(MalformedForm), "{bad}");
         }
     }

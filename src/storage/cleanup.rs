@@ -6,8 +6,8 @@ use diesel::prelude::*;
 
 use super::conn::on;
 use super::schema::{
-    access_tokens, audit_events, authorizations, client_assertions, codes, grants, one_time_links, refresh_tokens, sessions,
-    throttles,
+    access_tokens, audit_events, authorizations, client_assertions, codes, grants, one_time_links, refresh_tokens,
+    sessions, throttles,
 };
 use super::{StorageError, Tx};
 use crate::support::Seconds;

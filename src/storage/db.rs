@@ -43,7 +43,9 @@ impl Db {
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             Backend::Postgres(Postgres::open(url, options, clock)?)
         } else {
-            return Err(StorageError::Unavailable("[database] url must begin with sqlite:// or postgres://".to_owned()));
+            return Err(StorageError::Unavailable(
+                "[database] url must begin with sqlite:// or postgres://".to_owned(),
+            ));
         };
         Ok(Self { backend: Arc::new(backend) })
     }
@@ -216,7 +218,8 @@ where
     }
 
     fn finish(self: Box<Self>, failure: Option<StorageError>) {
-        metrics::histogram!("latchway_database_seconds", "work" => self.name).record(self.since.elapsed().as_secs_f64());
+        metrics::histogram!("latchway_database_seconds", "work" => self.name)
+            .record(self.since.elapsed().as_secs_f64());
         let answer = match (failure, self.result) {
             (Some(failure), _) => Err(failure.into()),
             (None, Some(Ok(value))) => Ok(value),

@@ -56,9 +56,9 @@ impl StorageError {
         match self {
             Self::Unavailable(_) | Self::Panicked(_) => true,
             Self::Query(Error::DatabaseError(_, info)) => info.message().contains("connection closed"),
-            Self::Query(Error::QueryBuilderError(_) | Error::SerializationError(_) | Error::DeserializationError(_)) => {
-                false
-            }
+            Self::Query(
+                Error::QueryBuilderError(_) | Error::SerializationError(_) | Error::DeserializationError(_),
+            ) => false,
             _ => false,
         }
     }

@@ -197,7 +197,9 @@ impl Worker {
             let conn = self.link.get()?;
             match run_once(conn, work, mode)? {
                 Verdict::Keep | Verdict::Undo => return Ok(()),
-                Verdict::Retry if attempt < ATTEMPTS => std::thread::sleep(Duration::from_millis(3 * u64::from(attempt))),
+                Verdict::Retry if attempt < ATTEMPTS => {
+                    std::thread::sleep(Duration::from_millis(3 * u64::from(attempt)))
+                }
                 Verdict::Broken if attempt == 1 => self.link.drop_connection(),
                 Verdict::Retry => return Ok(()),
                 Verdict::Broken => {

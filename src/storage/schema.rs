@@ -221,5 +221,12 @@ diesel::joinable!(refresh_tokens -> grants (grant_id));
 diesel::joinable!(sessions -> users (user_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
-    access_tokens, clients, codes, consents, grants, refresh_tokens, sessions, users,
+    access_tokens,
+    clients,
+    codes,
+    consents,
+    grants,
+    refresh_tokens,
+    sessions,
+    users,
 );

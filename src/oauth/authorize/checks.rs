@@ -178,7 +178,8 @@ fn prompt_is_sound(it: &Candidate<'_>) -> Result<(), Refused> {
 /// An essential `acr` that this server cannot reach is refused, never lowered in silence.
 fn authentication_context_can_be_met(it: &Candidate<'_>) -> Result<(), Refused> {
     let Some(claims) = it.params.get("claims") else { return Ok(()) };
-    let malformed = || OAuthError::invalid_request("claims is not a JSON object of the form of OpenID Connect Core 5.5");
+    let malformed =
+        || OAuthError::invalid_request("claims is not a JSON object of the form of OpenID Connect Core 5.5");
     if claims.len() > MAX_CLAIMS {
         return Err(malformed().into());
     }
@@ -205,7 +206,11 @@ fn resources_are_allowed(it: &Candidate<'_>) -> Result<(), Refused> {
     for resource in it.params.all("resource") {
         seen += 1;
         if seen > 20 || !it.client.audiences.iter().any(|audience| audience == resource) {
-            return Err(OAuthError::new(ErrorCode::InvalidTarget, "resource names an API that this client may not use").into());
+            return Err(OAuthError::new(
+                ErrorCode::InvalidTarget,
+                "resource names an API that this client may not use",
+            )
+            .into());
         }
     }
     Ok(())

@@ -106,7 +106,8 @@ fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, OAuthError> {
     if !scheme.eq_ignore_ascii_case("Basic") {
         return Err(refuse("an Authorization header with another scheme than Basic"));
     }
-    let decoded = STANDARD.decode(encoded.trim_start_matches(' ')).map_err(|_| refuse("Basic credentials that are no base64"))?;
+    let decoded =
+        STANDARD.decode(encoded.trim_start_matches(' ')).map_err(|_| refuse("Basic credentials that are no base64"))?;
     let decoded = String::from_utf8(decoded).map_err(|_| refuse("Basic credentials that are no UTF-8"))?;
     let (id, secret) = decoded.split_once(':').ok_or_else(|| refuse("Basic credentials without a colon"))?;
     let part = |text: &str| {

@@ -24,7 +24,8 @@ fn invalid() -> OAuthError {
 }
 
 fn redeem(ctx: &Ctx, tx: &mut Tx<'_>) -> Result<Draft, Refusal<Fault>> {
-    let presented = ctx.params.get("code").ok_or_else(|| Fault::from(OAuthError::invalid_request("code is missing")))?;
+    let presented =
+        ctx.params.get("code").ok_or_else(|| Fault::from(OAuthError::invalid_request("code is missing")))?;
     let (code, grant) = find(ctx, tx, presented)?;
     check_redirect_uri(ctx, &code)?;
     check_verifier(ctx, tx, &code, &grant, presented)?;
@@ -57,7 +58,8 @@ fn find(ctx: &Ctx, tx: &mut Tx<'_>, presented: &str) -> Result<(Code, domain::Gr
     let unknown = |why: &str| Fault::from(invalid().with_detail(why));
     let handle = Handle::parse(presented).map_err(|_| unknown("no code of ours"))?;
     let found = codes::find(tx.reader(), handle.id()).map_err(Fault::from)?;
-    let (code, grant) = found.filter(|(code, _)| handle.matches(&code.secret_hash)).ok_or_else(|| unknown("unknown"))?;
+    let (code, grant) =
+        found.filter(|(code, _)| handle.matches(&code.secret_hash)).ok_or_else(|| unknown("unknown"))?;
     if grant.client_id != ctx.client.client_id {
         // The code stays good for its own client: a thief's attempt must not cost the owner the login.
         let event = ctx.event(EventKind::CodeClientMismatch, false).subject(grant.user_id);
@@ -74,7 +76,11 @@ fn check_redirect_uri(ctx: &Ctx, code: &Code) -> Result<(), Fault> {
         (None, Some(_)) => code.code_challenge.is_some(),
         (None, None) => true,
     };
-    if right { Ok(()) } else { Err(invalid().with_detail("redirect_uri is not that of the authorization request").into()) }
+    if right {
+        Ok(())
+    } else {
+        Err(invalid().with_detail("redirect_uri is not that of the authorization request").into())
+    }
 }
 
 fn check_verifier(

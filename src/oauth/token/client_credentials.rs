@@ -19,8 +19,7 @@ const PERSONAL: [&str; 4] = [OPENID, OFFLINE_ACCESS, "profile", "email"];
 
 fn redeem(ctx: &Ctx) -> Result<Draft, Fault> {
     let allowed = PERSONAL.iter().fold(ctx.client.scope.clone(), |scope, personal| scope.without(personal));
-    let input =
-        oxide::ClientCredentialsInput { client_id: &ctx.client.client_id, scope: ctx.params.get("scope") };
+    let input = oxide::ClientCredentialsInput { client_id: &ctx.client.client_id, scope: ctx.params.get("scope") };
     let scope: Scopes = oxide::client_credentials(&input, &allowed)?;
     let audience = ctx.audience(&ctx.client.audiences, &scope)?;
     if ctx.params.has("scope") && scope.is_empty() {

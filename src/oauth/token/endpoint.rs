@@ -26,7 +26,8 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
         answer => answer,
     };
     let outcome = if answer.is_ok() { "success" } else { "failure" };
-    metrics::counter!("latchway_token_requests_total", "grant" => grant_label(&params), "outcome" => outcome).increment(1);
+    metrics::counter!("latchway_token_requests_total", "grant" => grant_label(&params), "outcome" => outcome)
+        .increment(1);
     answer
 }
 
@@ -95,10 +96,7 @@ async fn issue(ctx: &Ctx, draft: Draft) -> Result<Draft, Fault> {
     }
 }
 
-async fn transact(
-    ctx: &Ctx,
-    redeem: fn(&Ctx, &mut Tx<'_>) -> Result<Draft, Refusal<Fault>>,
-) -> Result<Draft, Fault> {
+async fn transact(ctx: &Ctx, redeem: fn(&Ctx, &mut Tx<'_>) -> Result<Draft, Refusal<Fault>>) -> Result<Draft, Fault> {
     let shared = ctx.clone();
     ctx.app
         .db

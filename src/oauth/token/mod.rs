@@ -16,8 +16,7 @@ use crate::fault::Fault;
 use crate::storage::{Refusal, Tx};
 
 /// What this endpoint can do. Metadata and client registration read the same list.
-pub const GRANTS: &[&Grant] =
-    &[&authorization_code::GRANT, &refresh_token::GRANT, &client_credentials::GRANT];
+pub const GRANTS: &[&Grant] = &[&authorization_code::GRANT, &refresh_token::GRANT, &client_credentials::GRANT];
 
 /// A grant as its file declares it.
 pub struct Grant {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
-use crate::domain::{AccessToken, Client, Grant, GrantStage, OPENID, RefreshStage, RefreshToken, Scopes, User, UserStatus};
+use crate::domain::{
+    AccessToken, Client, Grant, GrantStage, OPENID, RefreshStage, RefreshToken, Scopes, User, UserStatus,
+};
 use crate::fault::Fault;
 use crate::protocol::{ErrorCode, OAuthError, Params};
 use crate::storage::{Refusal, Tx, grants, refresh_tokens, users};
@@ -108,7 +110,8 @@ pub fn store_refresh(tx: &mut Tx<'_>, row: &RefreshToken) -> Result<(), Fault> {
 
 /// The person of a family, if family and person both still stand.
 pub fn living_person(tx: &mut Tx<'_>, ctx: &Ctx, grant: &Grant) -> Result<User, Fault> {
-    let dead = |why: &str| Fault::from(OAuthError::invalid_grant("the grant has expired or was revoked").with_detail(why));
+    let dead =
+        |why: &str| Fault::from(OAuthError::invalid_grant("the grant has expired or was revoked").with_detail(why));
     if let GrantStage::Revoked { .. } = grant.stage {
         return Err(dead("the family was revoked"));
     }
@@ -128,7 +131,8 @@ pub fn revoke_family<T>(ctx: &Ctx, tx: &mut Tx<'_>, grant: &Grant, kind: EventKi
     grants::revoke(tx, grant.id, ctx.now).map_err(Fault::from)?;
     let event = ctx.event(kind, false).subject(grant.user_id).detail(serde_json::json!({"severity": "high"}));
     ctx.record(tx, event)?;
-    let error = OAuthError::invalid_grant("the grant is invalid, expired or was used before").with_detail(kind.as_str());
+    let error =
+        OAuthError::invalid_grant("the grant is invalid, expired or was used before").with_detail(kind.as_str());
     Err(Refusal::Commit(error.into()))
 }
 
