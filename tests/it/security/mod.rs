@@ -1,5 +1,6 @@
 //! SECURITY.md, a file a section, a test a line, named after it.
 
+mod held;
 mod s1_1_order;
 mod s1_2_redirect;
 mod s1_2_redirect_native;
@@ -7,6 +8,12 @@ mod s1_3_pkce;
 mod s1_4_parameters;
 mod s1_4_prompt;
 mod s1_4_response;
+mod s3_forged;
+mod s3_issued;
+mod s3_rotation;
+mod s4_introspection;
+mod s4_revocation;
+mod s4_userinfo;
 
 use crate::harness::*;
 
