@@ -200,7 +200,8 @@ fn hand_over(
 
 fn write_secret(path: &Path, secret: &SecretString) -> anyhow::Result<()> {
     let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let mut file = file.with_context(|| format!("cannot make {}; the client exists, so rotate its secret", path.display()))?;
+    let mut file =
+        file.with_context(|| format!("cannot make {}; the client exists, so rotate its secret", path.display()))?;
     Ok(file.write_all(secret.expose_secret().as_bytes())?)
 }
 

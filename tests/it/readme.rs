@@ -62,7 +62,11 @@ impl Page {
         let (last, before) = lines.split_last().expect("a block with a command");
         // A variable of one block is used in the next: the reader stays in one shell. What is exported for production
         // stays in its own.
-        let carried = if script.contains("export LATCHWAY__") { "true" } else { "declare -p TOKEN > vars.sh 2>/dev/null || true" };
+        let carried = if script.contains("export LATCHWAY__") {
+            "true"
+        } else {
+            "declare -p TOKEN > vars.sh 2>/dev/null || true"
+        };
         let prelude = "set -euo pipefail; PATH=$PWD/target/release:$PATH; [ -f vars.sh ] && . ./vars.sh";
         if last.contains(" serve") {
             let port = if last.contains("--dev") { self.dev_port } else { self.production_port };
