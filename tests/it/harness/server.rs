@@ -296,7 +296,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// A port below the range from which the kernel takes those of outgoing connections.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let offset = u16::try_from(std::process::id() % 100).expect("below 100") * 100;
     loop {
