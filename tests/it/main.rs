@@ -6,5 +6,6 @@ mod basics;
 mod clients;
 mod harness;
 mod layers;
+mod operations;
 mod readme;
 mod security;

@@ -163,6 +163,11 @@ impl Server {
         guard::ended(child.id());
     }
 
+    /// The process that runs now.
+    pub fn pid(&self) -> u32 {
+        self.child().as_ref().expect("a running server").id()
+    }
+
     pub fn is_alive(&self) -> bool {
         self.child().as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
