@@ -18,10 +18,10 @@ mod user;
 
 use std::future::Future;
 
-pub use answer::{Answer, Redirect, http};
+pub use answer::{Answer, Redirect, http, query_of};
 pub use browser::Browser;
-pub use client::{Auth, Client, Spec};
-pub use database::Db;
+pub use client::{Auth, Client, Spec, basic};
+pub use database::{Database, Db};
 pub use expect::*;
 pub use form::Form;
 pub use jws::{EsKey, claims_of, header_of, unsigned};
