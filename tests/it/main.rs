@@ -6,4 +6,5 @@ mod basics;
 mod clients;
 mod harness;
 mod layers;
+mod migrations;
 mod security;
