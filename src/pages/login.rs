@@ -89,14 +89,21 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     Ok(Either::Right(answer.with_cookie(cookie)))
 }
 
-/// `POST /login/switch`: "not you?" on the consent page. The session goes on until somebody else has logged in.
+/// `POST /login/switch`: "not you?" on the consent page and where a person confirms who they are. The session goes on
+/// until somebody else has logged in.
 pub async fn switch(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Answer, Fault> {
     let info = request::info(&req)?;
     let form = request::page_form(&req, &body)?;
     let browser = forms::browser_cookie(&app, &req)?;
     let id = form.get("transaction").unwrap_or_default();
-    let cookie = request::cookie(&req, &app, app.cookies.session).unwrap_or_default();
-    forms::check(&app, &req, info, &form, &cookie, &flow::purpose("consent", id)).await?;
+    // Each page's forms share one token: that of the consent page is the session's, that of the login page the browser's.
+    let login = flow::purpose("login", id);
+    if csrf::is_valid(form.get("csrf"), &browser, &login) {
+        forms::check(&app, &req, info, &form, &browser, &login).await?;
+    } else {
+        let cookie = request::cookie(&req, &app, app.cookies.session).unwrap_or_default();
+        forms::check(&app, &req, info, &form, &cookie, &flow::purpose("consent", id)).await?;
+    }
     let transaction = flow::load(&app, id, Some(&browser)).await?;
     Ok(Answer::local(format!("/login?transaction={}&switch=1", transaction.row.id)))
 }

@@ -40,6 +40,7 @@ pub struct Server {
     env: BTreeMap<String, String>,
     serve: Vec<String>,
     port: u16,
+    metrics_port: u16,
     child: Mutex<Option<Child>>,
     log: Arc<Mutex<String>>,
 }
@@ -106,7 +107,8 @@ impl Server {
             env.insert(variable(key), (*value).to_owned());
         }
         env.insert("RUST_BACKTRACE".to_owned(), "1".to_owned());
-        Self { issuer, database, dir, env, serve, port, child: Mutex::default(), log: Arc::default() }
+        let (child, log) = (Mutex::default(), Arc::default());
+        Self { issuer, database, dir, env, serve, port, metrics_port: metrics, child, log }
     }
 
     /// Starts the process and waits until it is ready.
@@ -179,6 +181,11 @@ impl Server {
 
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.issuer)
+    }
+
+    /// Where Prometheus looks.
+    pub fn metrics_url(&self) -> String {
+        format!("http://127.0.0.1:{}/metrics", self.metrics_port)
     }
 
     pub fn address(&self) -> (&'static str, u16) {

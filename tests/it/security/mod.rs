@@ -7,6 +7,10 @@ mod s1_3_pkce;
 mod s1_4_parameters;
 mod s1_4_prompt;
 mod s1_4_response;
+mod s1_5_consent;
+mod s1_5_session;
+mod s1_6_code;
+mod s1_7_request_objects;
 
 use crate::harness::*;
 
