@@ -15,7 +15,7 @@ pub enum Db {
 }
 
 /// One database of one server.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Database {
     Sqlite { url: String, file: String },
     Postgres { url: String, name: String },

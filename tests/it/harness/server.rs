@@ -43,6 +43,8 @@ pub struct Server {
     metrics_port: u16,
     child: Mutex<Option<Child>>,
     log: Arc<Mutex<String>>,
+    /// The node whose database this one shares cleans up.
+    is_first: bool,
 }
 
 /// A command that ended with another status than 0.
@@ -108,7 +110,30 @@ impl Server {
         }
         env.insert("RUST_BACKTRACE".to_owned(), "1".to_owned());
         let (child, log) = (Mutex::default(), Arc::default());
-        Self { issuer, database, dir, env, serve, port, metrics_port: metrics, child, log }
+        Self { issuer, database, dir, env, serve, port, metrics_port: metrics, child, log, is_first: true }
+    }
+
+    /// Another node: a process of its own on the same database, with the same configuration and issuer. Its `issuer` is
+    /// where it listens, so that `Client::at` speaks to it.
+    pub fn another_node(&self) -> Self {
+        let (port, metrics) = (free_port(), free_port());
+        let mut env = self.env.clone();
+        env.insert(variable("server.listen"), format!("127.0.0.1:{port}"));
+        env.insert(variable("server.metrics_listen"), format!("127.0.0.1:{metrics}"));
+        let node = Self {
+            issuer: format!("http://127.0.0.1:{port}"),
+            database: self.database.clone(),
+            dir: self.dir.clone(),
+            env,
+            serve: self.serve.clone(),
+            port,
+            metrics_port: metrics,
+            child: Mutex::default(),
+            log: Arc::default(),
+            is_first: false,
+        };
+        node.spawn();
+        node
     }
 
     /// Starts the process and waits until it is ready.
@@ -251,6 +276,9 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
+        if !self.is_first {
+            return;
+        }
         if !std::thread::panicking() {
             self.database.drop_it();
         }
