@@ -56,9 +56,9 @@ pub async fn serve(
                 Ok(Err(error)) => {
                     let fault = error.as_error::<Fault>();
                     let other = from_status(error.as_response_error().status_code());
-                    return Err(without_request(&app, form, fault.unwrap_or(&other), info));
+                    return Err(without_request(&app, form, fault.unwrap_or(&other), info, cors));
                 }
-                Err(_) => return Err(without_request(&app, form, &Fault::Page(Problem::Timeout, None), info)),
+                Err(_) => return Err(without_request(&app, form, &Fault::Page(Problem::Timeout, None), info, cors)),
             }
         }
     };
@@ -69,9 +69,10 @@ pub async fn serve(
 }
 
 /// An answer where the request is gone: the router wants it to itself, so no copy was kept.
-fn without_request(app: &App, form: Form, fault: &Fault, info: RequestInfo) -> Error {
+fn without_request(app: &App, form: Form, fault: &Fault, info: RequestInfo, cors: cors::Verdict) -> Error {
     let mut response = render(app, form, fault, &info.id.to_string());
     add_headers(app, info, response.headers_mut());
+    cors.apply(response.headers_mut());
     InternalError::from_response("answered by the middleware", response).into()
 }
 

@@ -18,7 +18,13 @@ pub enum Db {
 #[derive(Debug, Clone)]
 pub enum Database {
     Sqlite { url: String, file: String },
+    /// `name` is empty where somebody else drops it.
     Postgres { url: String, name: String },
+}
+
+/// A lock that keeps the server from writing until it is dropped.
+pub struct Blocked {
+    _release: std::sync::mpsc::Sender<()>,
 }
 
 impl Database {
@@ -40,6 +46,45 @@ impl Database {
         }
     }
 
+    /// The same database, for another node.
+    pub fn borrowed(&self) -> Self {
+        match self {
+            Self::Sqlite { url, file } => Self::Sqlite { url: url.clone(), file: file.clone() },
+            Self::Postgres { url, .. } => Self::Postgres { url: url.clone(), name: String::new() },
+        }
+    }
+
+    /// Takes a lock that every write has to wait for.
+    pub fn block(&self) -> Blocked {
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let (taken, wait) = std::sync::mpsc::channel();
+        let this = self.borrowed();
+        std::thread::spawn(move || match this {
+            Self::Sqlite { file, .. } => {
+                let mut connection = SqliteConnection::establish(&file).expect("the server's SQLite file");
+                for pragma in ["PRAGMA busy_timeout = 5000", "BEGIN IMMEDIATE"] {
+                    sql_query(pragma).execute(&mut connection).expect(pragma);
+                }
+                taken.send(()).expect("somebody waits");
+                let _ = released.recv();
+            }
+            Self::Postgres { url, .. } => {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+                runtime.block_on(async {
+                    let (client, connection) = tokio_postgres::connect(&url, NoTls).await.expect("PostgreSQL answers");
+                    tokio::spawn(connection);
+                    let lock = "BEGIN; LOCK TABLE access_tokens, refresh_tokens, grants IN EXCLUSIVE MODE";
+                    client.batch_execute(lock).await.expect(lock);
+                    taken.send(()).expect("somebody waits");
+                    let _ = tokio::task::spawn_blocking(move || released.recv()).await;
+                    client.batch_execute("ROLLBACK").await.expect("a rollback");
+                });
+            }
+        });
+        wait.recv().expect("the lock is taken");
+        Blocked { _release: release }
+    }
+
     pub fn url(&self) -> &str {
         match self {
             Self::Sqlite { url, .. } | Self::Postgres { url, .. } => url,
@@ -47,7 +92,9 @@ impl Database {
     }
 
     pub fn drop_it(&self) {
-        if let Self::Postgres { name, .. } = self {
+        if let Self::Postgres { name, .. } = self
+            && !name.is_empty()
+        {
             postgres(&admin_url(), &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         }
     }

@@ -15,11 +15,14 @@ use serde_json::Value;
 use super::database::{Database, Db};
 use super::guard;
 
+/// What seals the signing keys of servers under test.
+pub const ENCRYPTION_KEY: &str = "bGF0Y2h3YXktdGVzdHMta2V5LW9mLTMyLWJ5dGVzISE";
+
 /// What differs from the defaults in tests: limits so high that tests cannot meet them by accident.
 const CONFIG: &[(&str, &str)] = &[
     ("database.migrate_on_start", "true"),
     ("database.pool_size", "4"),
-    ("keys.encryption_key", "bGF0Y2h3YXktdGVzdHMta2V5LW9mLTMyLWJ5dGVzISE"),
+    ("keys.encryption_key", ENCRYPTION_KEY),
     ("limits.authorize_per_address_per_minute", "1000000"),
     ("limits.client_auth_failures", "1000000"),
     ("limits.introspect_misses_per_minute", "1000000"),
@@ -77,6 +80,43 @@ impl Server {
         let server = Self::prepare(db, &[], &["--dev"]);
         server.spawn();
         server
+    }
+
+    /// A server that was not started yet.
+    pub fn prepared(db: Db, config: &[(&str, &str)]) -> Self {
+        Self::prepare(db, config, &[])
+    }
+
+    /// Another node of the same service: same issuer, same database, a port and a process of its own, not started yet.
+    /// It must not outlive the first.
+    pub fn node(&self, config: &[(&str, &str)]) -> Self {
+        let (port, metrics) = (free_port(), free_port());
+        let mut env = self.env.clone();
+        env.insert(variable("server.listen"), format!("127.0.0.1:{port}"));
+        env.insert(variable("server.metrics_listen"), format!("127.0.0.1:{metrics}"));
+        for (key, value) in config {
+            env.insert(variable(key), (*value).to_owned());
+        }
+        let dir = self.dir.join(format!("node-{port}"));
+        std::fs::create_dir(&dir).expect("a directory");
+        Self {
+            issuer: format!("http://127.0.0.1:{port}"),
+            database: self.database.borrowed(),
+            dir,
+            env,
+            serve: self.serve.clone(),
+            port,
+            child: Mutex::default(),
+            log: Arc::default(),
+        }
+    }
+
+    /// The most memory that the process ever had, in KiB.
+    pub fn peak_memory(&self) -> u64 {
+        let pid = self.child().as_ref().expect("a running server").id();
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("Linux tells");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
 
     fn prepare(db: Db, config: &[(&str, &str)], flags: &[&str]) -> Self {

@@ -1,5 +1,6 @@
 //! SECURITY.md, a file a section, a test a line, named after it.
 
+mod held;
 mod s1_1_order;
 mod s1_2_redirect;
 mod s1_2_redirect_native;
@@ -11,6 +12,12 @@ mod s1_5_consent;
 mod s1_5_session;
 mod s1_6_code;
 mod s1_7_request_objects;
+mod s3_forged;
+mod s3_issued;
+mod s3_rotation;
+mod s4_introspection;
+mod s4_revocation;
+mod s4_userinfo;
 
 use crate::harness::*;
 
