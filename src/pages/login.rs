@@ -183,8 +183,7 @@ async fn refuse(
         }
         LoginRefusal::Throttled { limit, seconds } => {
             let seconds = u64::try_from(seconds).unwrap_or(1);
-            let kind =
-                if limit == Limit::AddressJustNow { EventKind::CredStuffing } else { EventKind::LoginThrottled };
+            let kind = if limit == Limit::AddressJustNow { EventKind::CredStuffing } else { EventKind::LoginThrottled };
             let problem = LoginProblem::TooManyAttempts { seconds };
             (problem, StatusCode::TOO_MANY_REQUESTS, Some(seconds), Some(event(kind)))
         }

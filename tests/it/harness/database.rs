@@ -17,9 +17,15 @@ pub enum Db {
 /// One database of one server.
 #[derive(Debug, Clone)]
 pub enum Database {
-    Sqlite { url: String, file: String },
+    Sqlite {
+        url: String,
+        file: String,
+    },
     /// `name` is empty where somebody else drops it.
-    Postgres { url: String, name: String },
+    Postgres {
+        url: String,
+        name: String,
+    },
 }
 
 /// A lock that keeps the server from writing until it is dropped.

@@ -19,7 +19,8 @@ struct Verifier {
 
 impl Verifier {
     async fn new(server: &Server) -> Self {
-        let mut verifier = Self { server: server.issuer.clone(), keys: JwkSet { keys: Vec::new() }, until: Instant::now() };
+        let mut verifier =
+            Self { server: server.issuer.clone(), keys: JwkSet { keys: Vec::new() }, until: Instant::now() };
         verifier.fetch().await;
         verifier
     }
@@ -157,8 +158,10 @@ mod nodes {
         run(Db::Postgres, |db: Db| async move {
             let one = Server::prepared(db, &[]);
             let two = one.node(&[]);
-            std::thread::scope(|scope| [&one, &two].map(|node| scope.spawn(|| node.spawn())).map(|spawned| spawned.join()))
-                .map(|joined| joined.expect("both start"));
+            std::thread::scope(|scope| {
+                [&one, &two].map(|node| scope.spawn(|| node.spawn())).map(|spawned| spawned.join())
+            })
+            .map(|joined| joined.expect("both start"));
             let keys = one.cli(&["keys", "list"]);
             let mut algorithms: Vec<&str> =
                 keys.as_array().expect("a list").iter().map(|key| key["alg"].as_str().expect("alg")).collect();

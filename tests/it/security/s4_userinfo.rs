@@ -120,7 +120,9 @@ async fn d_022_no_api_by_token(server: Shared) {
 /// Lists are not offered; the parameters that pages take are no SQL and no paths.
 async fn d_023_parameters_are_not_sql(server: Shared) {
     let held = Held::new(server).await;
-    for query in ["removed=%27%20OR%201%3D1%20--", "removed=%3B%20DROP%20TABLE%20users", "done=%3Cscript%3E", "sort=%3Bdrop"] {
+    for query in
+        ["removed=%27%20OR%201%3D1%20--", "removed=%3B%20DROP%20TABLE%20users", "done=%3Cscript%3E", "sort=%3Bdrop"]
+    {
         let page = held.browser.get(&format!("/account?{query}")).await;
         assert_eq!(page.status, 200, "{page:?}");
         assert_own_page(&page);
@@ -153,7 +155,10 @@ async fn d_024_discovery(server: Shared) {
     }
     for (name, value) in plain.as_object().expect("an object") {
         if name.ends_with("_endpoint") || name == "jwks_uri" {
-            assert!(value.as_str().is_some_and(|url| url.starts_with(&format!("{}/", server.issuer))), "{name}: {value}");
+            assert!(
+                value.as_str().is_some_and(|url| url.starts_with(&format!("{}/", server.issuer))),
+                "{name}: {value}"
+            );
         }
     }
     // What is not built is not advertised, and answers as what it is.
@@ -199,7 +204,9 @@ async fn d_024_https_issuer(db: Db) {
 async fn d_025_nothing_internal_in_public(db: Db) {
     let server = Server::start(db, &[("database.timeout_seconds", "1")]);
     let browser = Browser::new(&server);
-    for path in ["/metrics", "/debug", "/debug/pprof", "/actuator", "/health/detail", "/status", "/.env", "/server-status"] {
+    for path in
+        ["/metrics", "/debug", "/debug/pprof", "/actuator", "/health/detail", "/status", "/.env", "/server-status"]
+    {
         assert_eq!(browser.get(path).await.status, 404, "{path}");
     }
     for path in ["/livez", "/readyz", "/", "/nothing-here", "/oauth2/nothing-here"] {
