@@ -90,21 +90,21 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     Ok(Either::Right(answer.with_cookie(cookie)))
 }
 
-/// `POST /login/switch`: "not you?" on the consent page and on the page that asks for the password again. The session goes on until somebody else has logged in.
+/// `POST /login/switch`: "not you?" on the consent page and where a person confirms who they are. The session goes on
+/// until somebody else has logged in.
 pub async fn switch(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Answer, Fault> {
     let info = request::info(&req)?;
     let form = request::page_form(&req, &body)?;
     let browser = forms::browser_cookie(&app, &req)?;
     let id = form.get("transaction").unwrap_or_default();
-    // The login page has this form too, where a person only has to confirm who they are.
-    let (cookie, purpose) = match flow::purpose("login", id) {
-        login if csrf::is_valid(form.get("csrf"), &browser, &login) => (browser.clone(), login),
-        _ => {
-            let session = request::cookie(&req, &app, app.cookies.session);
-            (session.unwrap_or_default(), flow::purpose("consent", id))
-        }
-    };
-    forms::check(&app, &req, info, &form, &cookie, &purpose).await?;
+    // Each page's forms share one token: that of the consent page is the session's, that of the login page the browser's.
+    let login = flow::purpose("login", id);
+    if csrf::is_valid(form.get("csrf"), &browser, &login) {
+        forms::check(&app, &req, info, &form, &browser, &login).await?;
+    } else {
+        let cookie = request::cookie(&req, &app, app.cookies.session).unwrap_or_default();
+        forms::check(&app, &req, info, &form, &cookie, &flow::purpose("consent", id)).await?;
+    }
     let transaction = flow::load(&app, id, Some(&browser)).await?;
     Ok(Answer::local(format!("/login?transaction={}&switch=1", transaction.row.id)))
 }
@@ -183,8 +183,7 @@ async fn refuse(
         }
         LoginRefusal::Throttled { limit, seconds } => {
             let seconds = u64::try_from(seconds).unwrap_or(1);
-            let kind =
-                if limit == Limit::AddressJustNow { EventKind::CredStuffing } else { EventKind::LoginThrottled };
+            let kind = if limit == Limit::AddressJustNow { EventKind::CredStuffing } else { EventKind::LoginThrottled };
             let problem = LoginProblem::TooManyAttempts { seconds };
             (problem, StatusCode::TOO_MANY_REQUESTS, Some(seconds), Some(event(kind)))
         }

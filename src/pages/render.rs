@@ -6,7 +6,7 @@ use askama::Template;
 use super::policy;
 use super::view::{ClientView, Layout, ScopeView};
 use crate::app::{App, Mode};
-use crate::domain::{Client, Scopes, User};
+use crate::domain::{Client, OFFLINE_ACCESS, OPENID, Scopes, User};
 use crate::fault::{Fault, Problem};
 use crate::storage::scopes::ScopeText;
 
@@ -49,5 +49,18 @@ pub fn scopes(scopes: &Scopes, texts: &[ScopeText]) -> Vec<ScopeView> {
             description: text.map(|text| text.description.clone()).unwrap_or_default(),
         }
     };
-    scopes.iter().map(view).collect()
+    let mut views: Vec<ScopeView> = scopes.iter().map(view).collect();
+    views.sort_by_key(|view| rank(&view.name));
+    views
+}
+
+/// Who one is comes first, what an app does in one's absence last.
+fn rank(scope: &str) -> u8 {
+    match scope {
+        OPENID => 0,
+        "profile" => 1,
+        "email" => 2,
+        OFFLINE_ACCESS => 4,
+        _ => 3,
+    }
 }

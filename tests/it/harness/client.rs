@@ -40,6 +40,8 @@ pub struct Client {
     pub redirect: String,
     pub scope: String,
     pub issuer: String,
+    /// Where it sends its requests: the issuer, or one of several nodes.
+    node: String,
 }
 
 impl Spec {
@@ -139,6 +141,7 @@ impl Spec {
             redirect: self.redirects.swap_remove(0),
             scope: self.scope,
             issuer: server.issuer.clone(),
+            node: server.issuer.clone(),
         })
     }
 }
@@ -156,6 +159,11 @@ impl Client {
         Spec::public().create(server)
     }
 
+    /// The same client, speaking to another node of the server.
+    pub fn at(&self, node: &Server) -> Self {
+        Self { node: node.issuer.clone(), ..self.clone() }
+    }
+
     /// A good authorization request with PKCE material of its own.
     pub fn request(&self) -> Request {
         Request::new(&self.issuer, &self.id, &self.redirect, &self.scope)
@@ -166,7 +174,7 @@ impl Client {
         let mut form: Vec<(&str, &str)> = params.to_vec();
         let secret = self.secret.clone().unwrap_or_default();
         let mut assertion = String::new();
-        let mut request = http().post(format!("{}{path}", self.issuer));
+        let mut request = http().post(format!("{}{path}", self.node));
         match self.auth {
             Auth::Basic => request = request.header("Authorization", basic(&self.id, &secret)),
             Auth::Post => form.extend([("client_id", self.id.as_str()), ("client_secret", &secret)]),
@@ -206,7 +214,7 @@ impl Client {
 
     /// Userinfo with a bearer token, which anybody may try.
     pub async fn userinfo(&self, access_token: &str) -> Answer {
-        let url = format!("{}/oauth2/userinfo", self.issuer);
+        let url = format!("{}/oauth2/userinfo", self.node);
         Answer::of(http().get(url).header("Authorization", format!("Bearer {access_token}"))).await
     }
 

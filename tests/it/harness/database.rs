@@ -15,11 +15,17 @@ pub enum Db {
 }
 
 /// One database of one server.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Database {
-    Sqlite { url: String, file: String },
+    Sqlite {
+        url: String,
+        file: String,
+    },
     /// `name` is empty where somebody else drops it.
-    Postgres { url: String, name: String },
+    Postgres {
+        url: String,
+        name: String,
+    },
 }
 
 /// A lock that keeps the server from writing until it is dropped.
@@ -99,6 +105,14 @@ impl Database {
         }
     }
 
+    /// Changes what the server would not.
+    pub fn execute(&self, statement: &str) {
+        match self {
+            Self::Sqlite { file, .. } => _ = sqlite(file, statement),
+            Self::Postgres { url, .. } => _ = postgres(url, statement),
+        }
+    }
+
     /// The rows of a table as JSON objects, for a condition in SQL such as `client_id = 'x'`.
     pub fn rows(&self, table: &str, condition: &str) -> Vec<Value> {
         let texts = match self {
@@ -108,6 +122,27 @@ impl Database {
             }
         };
         texts.iter().map(|text| serde_json::from_str(text).expect("a row in JSON")).collect()
+    }
+
+    /// All that makes up the schema, a line each: tables with their columns, constraints, indexes.
+    pub fn schema(&self) -> Vec<String> {
+        let mut lines = match self {
+            Self::Sqlite { file, .. } => {
+                sqlite(file, "SELECT type || ' ' || name || ' ' || coalesce(sql, '') AS text FROM sqlite_master")
+            }
+            Self::Postgres { url, .. } => [
+                "SELECT concat_ws(' ', table_name, ordinal_position, column_name, data_type, is_nullable, column_default)
+                 FROM information_schema.columns WHERE table_schema = 'public'",
+                "SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint
+                 WHERE connamespace = 'public'::regnamespace",
+                "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'",
+            ]
+            .iter()
+            .flat_map(|query| postgres(url, query))
+            .collect(),
+        };
+        lines.sort();
+        lines
     }
 
     /// The names of all tables.

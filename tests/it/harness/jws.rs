@@ -31,7 +31,8 @@ impl EsKey {
         let (kid, sealed) = (text("kid"), bytes(text("sealed_private_key").trim_start_matches("\\x")));
         let key = URL_SAFE_NO_PAD.decode(ENCRYPTION_KEY).expect("base64url");
         let key = LessSafeKey::new(UnboundKey::new(&AES_256_GCM, &key).expect("256 bits"));
-        let (nonce, mut body) = (Nonce::try_assume_unique_for_key(&sealed[..12]).expect("a nonce"), sealed[12..].to_vec());
+        let (nonce, mut body) =
+            (Nonce::try_assume_unique_for_key(&sealed[..12]).expect("a nonce"), sealed[12..].to_vec());
         let pkcs8 = key.open_in_place(nonce, Aad::from(kid.as_bytes()), &mut body).expect("it opens");
         let pair = EcdsaKeyPair::from_pkcs8(&ECDSA_P256_SHA256_FIXED_SIGNING, pkcs8).expect("a key");
         Self { kid, pair }

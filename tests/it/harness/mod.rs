@@ -18,9 +18,9 @@ mod user;
 
 use std::future::Future;
 
-pub use answer::{Answer, Redirect, http};
+pub use answer::{Answer, Redirect, http, query_of};
 pub use browser::Browser;
-pub use client::{Auth, Client, Spec};
+pub use client::{Auth, Client, Spec, basic};
 pub use database::{Database, Db};
 pub use expect::*;
 pub use form::Form;

@@ -43,8 +43,11 @@ pub struct Server {
     env: BTreeMap<String, String>,
     serve: Vec<String>,
     port: u16,
+    metrics_port: u16,
     child: Mutex<Option<Child>>,
     log: Arc<Mutex<String>>,
+    /// The node whose database this one shares cleans up.
+    is_first: bool,
 }
 
 /// A command that ended with another status than 0.
@@ -146,7 +149,31 @@ impl Server {
             env.insert(variable(key), (*value).to_owned());
         }
         env.insert("RUST_BACKTRACE".to_owned(), "1".to_owned());
-        Self { issuer, database, dir, env, serve, port, child: Mutex::default(), log: Arc::default() }
+        let (child, log) = (Mutex::default(), Arc::default());
+        Self { issuer, database, dir, env, serve, port, metrics_port: metrics, child, log, is_first: true }
+    }
+
+    /// Another node: a process of its own on the same database, with the same configuration and issuer. Its `issuer` is
+    /// where it listens, so that `Client::at` speaks to it.
+    pub fn another_node(&self) -> Self {
+        let (port, metrics) = (free_port(), free_port());
+        let mut env = self.env.clone();
+        env.insert(variable("server.listen"), format!("127.0.0.1:{port}"));
+        env.insert(variable("server.metrics_listen"), format!("127.0.0.1:{metrics}"));
+        let node = Self {
+            issuer: format!("http://127.0.0.1:{port}"),
+            database: self.database.clone(),
+            dir: self.dir.clone(),
+            env,
+            serve: self.serve.clone(),
+            port,
+            metrics_port: metrics,
+            child: Mutex::default(),
+            log: Arc::default(),
+            is_first: false,
+        };
+        node.spawn();
+        node
     }
 
     /// Starts the process and waits until it is ready.
@@ -203,6 +230,11 @@ impl Server {
         guard::ended(child.id());
     }
 
+    /// The process that runs now.
+    pub fn pid(&self) -> u32 {
+        self.child().as_ref().expect("a running server").id()
+    }
+
     pub fn is_alive(&self) -> bool {
         self.child().as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
@@ -214,6 +246,11 @@ impl Server {
 
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.issuer)
+    }
+
+    /// Where Prometheus looks.
+    pub fn metrics_url(&self) -> String {
+        format!("http://127.0.0.1:{}/metrics", self.metrics_port)
     }
 
     pub fn address(&self) -> (&'static str, u16) {
@@ -279,6 +316,9 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
+        if !self.is_first {
+            return;
+        }
         if !std::thread::panicking() {
             self.database.drop_it();
         }

@@ -137,9 +137,13 @@ async fn c_006_no_kid(server: Shared) {
 async fn c_007_critical_extensions(server: Shared) {
     let held = Held::new(server).await;
     let (key, claims) = (EsKey::stolen(server), claims_of(&held.access));
-    for (name, value) in
-        [("crit", json!(["b64"])), ("crit", json!(["foo"])), ("crit", json!([])), ("b64", json!(false)), ("zip", json!("DEF"))]
-    {
+    for (name, value) in [
+        ("crit", json!(["b64"])),
+        ("crit", json!(["foo"])),
+        ("crit", json!([])),
+        ("b64", json!(false)),
+        ("zip", json!("DEF")),
+    ] {
         let mut header = json!({"typ": "at+jwt", "alg": "ES256", "kid": key.kid});
         header[name] = value;
         held.refused(&key.sign_with(&header, &claims)).await;
@@ -151,7 +155,8 @@ async fn c_008_one_kind_for_another(server: Shared) {
     held.refused(&held.id).await;
     let key = EsKey::stolen(server);
     for typ in ["JWT", "jwt", "logout+jwt", "dpop+jwt", "secevent+jwt", "AT+JWT", "application/at+jwt", ""] {
-        held.refused(&key.sign_with(&json!({"typ": typ, "alg": "ES256", "kid": key.kid}), &claims_of(&held.access))).await;
+        held.refused(&key.sign_with(&json!({"typ": typ, "alg": "ES256", "kid": key.kid}), &claims_of(&held.access)))
+            .await;
     }
     held.refused(&key.sign(&claims_of(&held.access))).await;
     // An access token is no hint, no refresh token and no code; an ID token is a hint, and nothing else.

@@ -90,7 +90,8 @@ async fn d_003_all_that_is_dead_looks_the_same(db: Db) {
     }
     // A wrong hint still finds a living one.
     let live = held.client.refresh(&refreshed.text("refresh_token")).await;
-    for (token, hint) in [("access_token", "refresh_token"), ("refresh_token", "access_token"), ("access_token", "foo")] {
+    for (token, hint) in [("access_token", "refresh_token"), ("refresh_token", "access_token"), ("access_token", "foo")]
+    {
         let form = [("token", live.text(token)), ("token_type_hint", hint.to_owned())];
         let form: Vec<_> = form.iter().map(|(name, value)| (*name, value.as_str())).collect();
         assert_eq!(held.client.post("/oauth2/introspect", &form).await.json()["active"], true, "{token} as {hint}");
@@ -100,7 +101,8 @@ async fn d_003_all_that_is_dead_looks_the_same(db: Db) {
 async fn d_004_of_somebody_or_something_that_is_gone(server: Shared) {
     let api = Spec::confidential().audience("https://d004.example").create(server);
     let spec = || Spec::confidential().audience("https://d004.example");
-    let (disabled, deleted) = (Held::by(server, spec().create(server)).await, Held::by(server, spec().create(server)).await);
+    let (disabled, deleted) =
+        (Held::by(server, spec().create(server)).await, Held::by(server, spec().create(server)).await);
     let user = Held::by(server, spec().create(server)).await;
     let password = Held::by(server, spec().create(server)).await;
     let session = Held::by(server, spec().scope("openid profile").create(server)).await;
@@ -177,8 +179,20 @@ async fn d_007_told_no_more_than_needed(server: Shared) {
     assert_eq!(told["sub"], held.user.id.as_str());
     assert_eq!(told["client_id"], held.client.id.as_str());
     assert_eq!(told["iss"], server.issuer.as_str());
-    let known =
-        ["active", "scope", "client_id", "username", "token_type", "exp", "iat", "sub", "aud", "iss", "jti", "auth_time"];
+    let known = [
+        "active",
+        "scope",
+        "client_id",
+        "username",
+        "token_type",
+        "exp",
+        "iat",
+        "sub",
+        "aud",
+        "iss",
+        "jti",
+        "auth_time",
+    ];
     for (name, value) in told.as_object().expect("an object") {
         assert!(known.contains(&name.as_str()), "{name}: {value}");
     }

@@ -54,7 +54,8 @@ async fn d_020_for_another_api_or_no_person(server: Shared) {
     assert_j(&answer, 403, "insufficient_scope");
     assert!(answer.header_or_empty("www-authenticate").contains("scope=\"openid\""), "{answer:?}");
     // A program's token stands for nobody.
-    let token = plain.token(&[("grant_type", "client_credentials"), ("scope", "reports:read")]).await.text("access_token");
+    let token =
+        plain.token(&[("grant_type", "client_credentials"), ("scope", "reports:read")]).await.text("access_token");
     let answer = plain.userinfo(&token).await;
     assert!([401, 403].contains(&answer.status), "{answer:?}");
     assert!(answer.json().get("sub").is_none(), "{answer:?}");
@@ -125,7 +126,9 @@ async fn d_022_no_api_by_token(server: Shared) {
 /// Lists are not offered; the parameters that pages take are no SQL and no paths.
 async fn d_023_parameters_are_not_sql(server: Shared) {
     let held = Held::new(server).await;
-    for query in ["removed=%27%20OR%201%3D1%20--", "removed=%3B%20DROP%20TABLE%20users", "done=%3Cscript%3E", "sort=%3Bdrop"] {
+    for query in
+        ["removed=%27%20OR%201%3D1%20--", "removed=%3B%20DROP%20TABLE%20users", "done=%3Cscript%3E", "sort=%3Bdrop"]
+    {
         let page = held.browser.get(&format!("/account?{query}")).await;
         assert_eq!(page.status, 200, "{page:?}");
         assert_own_page(&page);
@@ -158,7 +161,10 @@ async fn d_024_discovery(server: Shared) {
     }
     for (name, value) in plain.as_object().expect("an object") {
         if name.ends_with("_endpoint") || name == "jwks_uri" {
-            assert!(value.as_str().is_some_and(|url| url.starts_with(&format!("{}/", server.issuer))), "{name}: {value}");
+            assert!(
+                value.as_str().is_some_and(|url| url.starts_with(&format!("{}/", server.issuer))),
+                "{name}: {value}"
+            );
         }
     }
     // What is not built is not advertised, and answers as what it is.
@@ -204,7 +210,9 @@ async fn d_024_https_issuer(db: Db) {
 async fn d_025_nothing_internal_in_public(db: Db) {
     let server = Server::start(db, &[("database.timeout_seconds", "1")]);
     let browser = Browser::new(&server);
-    for path in ["/metrics", "/debug", "/debug/pprof", "/actuator", "/health/detail", "/status", "/.env", "/server-status"] {
+    for path in
+        ["/metrics", "/debug", "/debug/pprof", "/actuator", "/health/detail", "/status", "/.env", "/server-status"]
+    {
         assert_eq!(browser.get(path).await.status, 404, "{path}");
     }
     for path in ["/livez", "/readyz", "/", "/nothing-here", "/oauth2/nothing-here"] {
