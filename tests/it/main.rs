@@ -7,4 +7,6 @@ mod clients;
 mod harness;
 mod layers;
 mod migrations;
+mod operations;
+mod readme;
 mod security;

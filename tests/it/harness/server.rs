@@ -165,6 +165,11 @@ impl Server {
         guard::ended(child.id());
     }
 
+    /// The process that runs now.
+    pub fn pid(&self) -> u32 {
+        self.child().as_ref().expect("a running server").id()
+    }
+
     pub fn is_alive(&self) -> bool {
         self.child().as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
@@ -263,7 +268,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// A port below the range from which the kernel takes those of outgoing connections.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let offset = u16::try_from(std::process::id() % 100).expect("below 100") * 100;
     loop {
