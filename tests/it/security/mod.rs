@@ -18,6 +18,13 @@ mod s3_rotation;
 mod s4_introspection;
 mod s4_revocation;
 mod s4_userinfo;
+mod s6_login;
+mod s6_sessions;
+mod s6_setup;
+mod s6_storm;
+mod s7_fuzz;
+mod s7_http;
+mod s7_wire;
 
 use crate::harness::*;
 

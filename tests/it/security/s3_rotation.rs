@@ -19,8 +19,7 @@ struct Verifier {
 
 impl Verifier {
     async fn new(server: &Server) -> Self {
-        let mut verifier =
-            Self { server: server.issuer.clone(), keys: JwkSet { keys: Vec::new() }, until: Instant::now() };
+        let mut verifier = Self { server: server.issuer.clone(), keys: JwkSet { keys: Vec::new() }, until: Instant::now() };
         verifier.fetch().await;
         verifier
     }
@@ -48,8 +47,13 @@ impl Verifier {
     }
 }
 
+/// A client that may also act for itself.
+fn program(server: &Server) -> Client {
+    Spec::confidential().scope("openid profile email offline_access reports:read").create(server)
+}
+
 async fn access_token(client: &Client) -> String {
-    let answer = client.token(&[("grant_type", "client_credentials"), ("scope", "profile")]).await;
+    let answer = client.token(&[("grant_type", "client_credentials"), ("scope", "reports:read")]).await;
     assert_tokens(&answer);
     answer.text("access_token")
 }
@@ -82,7 +86,7 @@ async fn c_018_rotation_without_a_failure(db: Db) {
         ("tokens.clock_skew_seconds", "0"),
     ];
     let server = Server::start(db, &config);
-    let client = Client::confidential(&server);
+    let client = program(&server);
     let mut verifier = Verifier::new(&server).await;
     let first = access_token(&client).await;
     let old = verifier.verify(&first).await;
@@ -113,7 +117,7 @@ async fn c_018_rotation_without_a_failure(db: Db) {
 
 async fn c_018_rotation_at_once(db: Db) {
     let server = Server::start(db, &[]);
-    let held = Held::new(&server).await;
+    let held = Held::by(&server, program(&server)).await;
     let old = header_of(&held.access)["kid"].clone();
     let new = server.cli(&["keys", "rotate", "--now"])["kid"].clone();
     assert_ne!(old, new);
@@ -126,7 +130,7 @@ async fn c_018_rotation_at_once(db: Db) {
 
 async fn c_018_emergency(db: Db) {
     let server = Server::start(db, &[]);
-    let held = Held::new(&server).await;
+    let held = Held::by(&server, program(&server)).await;
     let stolen = EsKey::stolen(&server);
     let old = stolen.kid.clone();
     // Seen and remembered as verified, and still refused afterwards.
@@ -159,9 +163,9 @@ mod nodes {
             let one = Server::prepared(db, &[]);
             let two = one.node(&[]);
             std::thread::scope(|scope| {
-                [&one, &two].map(|node| scope.spawn(|| node.spawn())).map(|spawned| spawned.join())
-            })
-            .map(|joined| joined.expect("both start"));
+                let starting = [&one, &two].map(|node| scope.spawn(|| node.spawn()));
+                starting.into_iter().for_each(|node| node.join().expect("both start"));
+            });
             let keys = one.cli(&["keys", "list"]);
             let mut algorithms: Vec<&str> =
                 keys.as_array().expect("a list").iter().map(|key| key["alg"].as_str().expect("alg")).collect();
@@ -169,7 +173,7 @@ mod nodes {
             assert_eq!(algorithms, ["ES256", "EdDSA", "PS256", "RS256"], "one key an algorithm");
             assert_eq!(kids(&one).await, kids(&two).await);
             // A token of one counts at the other.
-            let client = Client::confidential(&one);
+            let client = program(&one);
             let at_two = Client { issuer: two.issuer.clone(), ..client.clone() };
             let token = access_token(&client).await;
             assert_eq!(at_two.introspect(&token).await.json()["active"], true);
