@@ -19,7 +19,8 @@ struct Verifier {
 
 impl Verifier {
     async fn new(server: &Server) -> Self {
-        let mut verifier = Self { server: server.issuer.clone(), keys: JwkSet { keys: Vec::new() }, until: Instant::now() };
+        let mut verifier =
+            Self { server: server.issuer.clone(), keys: JwkSet { keys: Vec::new() }, until: Instant::now() };
         verifier.fetch().await;
         verifier
     }

@@ -54,7 +54,8 @@ async fn d_020_for_another_api_or_no_person(server: Shared) {
     assert_j(&answer, 403, "insufficient_scope");
     assert!(answer.header_or_empty("www-authenticate").contains("scope=\"openid\""), "{answer:?}");
     // A program's token stands for nobody.
-    let token = plain.token(&[("grant_type", "client_credentials"), ("scope", "reports:read")]).await.text("access_token");
+    let token =
+        plain.token(&[("grant_type", "client_credentials"), ("scope", "reports:read")]).await.text("access_token");
     let answer = plain.userinfo(&token).await;
     assert!([401, 403].contains(&answer.status), "{answer:?}");
     assert!(answer.json().get("sub").is_none(), "{answer:?}");

@@ -97,8 +97,19 @@ async fn f_001_no_faster_for_nobody(db: Db) {
 async fn f_002_f_003_f_030_what_is_not_offered(server: Shared) {
     let browser = Browser::new(server);
     for path in [
-        "/register", "/signup", "/forgot-password", "/password/reset", "/reset", "/verify", "/login/magic",
-        "/login/passkey", "/login/otp", "/account/mfa", "/account/passkeys", "/invitation", "/account/email",
+        "/register",
+        "/signup",
+        "/forgot-password",
+        "/password/reset",
+        "/reset",
+        "/verify",
+        "/login/magic",
+        "/login/passkey",
+        "/login/otp",
+        "/account/mfa",
+        "/account/passkeys",
+        "/invitation",
+        "/account/email",
     ] {
         assert_eq!(browser.get(path).await.status, 404, "{path}");
         let form = http().post(server.url(path)).form(&[("username", "a"), ("email", "a@b@people.example")]);
@@ -227,11 +238,15 @@ async fn f_010_taking_anothers_name(server: Shared) {
 async fn f_011_strange_passwords(server: Shared) {
     let browser = Browser::new(server);
     let page = browser.get("/login").await;
-    let post = async |username: &str, password: &str| Answer::of(login(&browser, &page, (username, password), None)).await;
+    let post =
+        async |username: &str, password: &str| Answer::of(login(&browser, &page, (username, password), None)).await;
     let long = "x1y2".repeat(256);
-    for password in [long.as_str(), "😀🎉 four bytes each 🦀", " blanks around ", "caf\u{e9} au lait", "\u{212b}ngstrom unit"] {
+    for password in
+        [long.as_str(), "😀🎉 four bytes each 🦀", " blanks around ", "caf\u{e9} au lait", "\u{212b}ngstrom unit"]
+    {
         let name = format!("pw{}", random(8).to_lowercase().replace(['-', '_'], "x"));
-        let args = ["user", "create", "--username", &name, "--email", &format!("{name}@people.example"), "--password-stdin"];
+        let args =
+            ["user", "create", "--username", &name, "--email", &format!("{name}@people.example"), "--password-stdin"];
         server.try_cli(&args, password).expect(password);
         assert_in(&post(&name, password).await);
         assert_wrong(&post(&name, &format!("{}x", &password.chars().skip(1).collect::<String>())).await);

@@ -24,7 +24,10 @@ async fn f_015_cookies(db: Db) {
         let mut parts = set[0].split("; ");
         let (key, value) = parts.next().and_then(|pair| pair.split_once('=')).expect("a cookie");
         assert_eq!(key, name);
-        assert!(value.len() >= 43 && value.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)), "opaque: {value}");
+        assert!(
+            value.len() >= 43 && value.chars().all(|c| c.is_ascii_alphanumeric() || "-_".contains(c)),
+            "opaque: {value}"
+        );
         let mut attributes: Vec<&str> = parts.collect();
         attributes.sort_unstable();
         assert_eq!(attributes, ["HttpOnly", "Path=/", "SameSite=Lax", "Secure"], "and no Domain");
@@ -88,7 +91,8 @@ async fn f_017_forms_from_elsewhere(server: Shared) {
     let held = Held::new(server).await;
     let (user, browser) = (&held.user, &held.browser);
     let fresh = Browser::new(server);
-    let login = fresh.get("/login").await.form("/login").with("username", &user.username).with("password", &user.password);
+    let login =
+        fresh.get("/login").await.form("/login").with("username", &user.username).with("password", &user.password);
     let account = browser.get("/account").await;
     let consent = browser.open(&held.client.request().set("prompt", "consent").url()).await;
     let waiting = browser.open(&held.client.request().set("prompt", "consent").url()).await;
@@ -136,7 +140,10 @@ async fn f_017_forms_from_elsewhere(server: Shared) {
             assert!([400, 403, 415].contains(&answer.status), "{} as {kind}: {answer:?}", form.action);
         }
         // Nor by GET.
-        let answer = Answer::of(browser.request(Method::GET, &format!("{}?{}", form.action, form.encoded()).parse().expect("a URL"))).await;
+        let answer = Answer::of(
+            browser.request(Method::GET, &format!("{}?{}", form.action, form.encoded()).parse().expect("a URL")),
+        )
+        .await;
         assert!(!answer.headers.contains_key("set-cookie") || answer.status == 200, "{}: {answer:?}", form.action);
     }
     assert!(held.is_active(&held.access).await, "nothing was revoked by any of them");

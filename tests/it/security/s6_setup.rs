@@ -23,7 +23,8 @@ async fn f_024_foreign_hosts(server: Shared) {
         format!("Host: {host}:{port}\r\nX-Forwarded-Host: evil.example\r\nForwarded: host=evil.example\r\n"),
         format!("Host: {host}:{port}\r\nX-Forwarded-Proto: javascript\r\n"),
     ] {
-        for path in ["/", "/login", "/account", "/oauth2/authorize", "/logged-out", "/.well-known/openid-configuration"] {
+        for path in ["/", "/login", "/account", "/oauth2/authorize", "/logged-out", "/.well-known/openid-configuration"]
+        {
             let answer = server.raw(format!("GET {path} HTTP/1.1\r\n{header}Connection: close\r\n\r\n").as_bytes());
             assert!([200, 303, 400].contains(&answer.status), "{path}: {}", answer.text);
             assert!(!answer.text.contains("evil.example") && !answer.text.contains("javascript:"), "{}", answer.text);
@@ -68,7 +69,10 @@ async fn f_026_looking_does_not_use_it_up(db: Db) {
         assert_eq!(page.status, 200, "{page:?}");
         assert_own_page(&page);
         assert_no_store(&page);
-        assert!(page.select("script, iframe, img[src^=http], link[href^=http]").is_empty(), "nothing foreign: {page:?}");
+        assert!(
+            page.select("script, iframe, img[src^=http], link[href^=http]").is_empty(),
+            "nothing foreign: {page:?}"
+        );
     }
     let browser = Browser::new(&server);
     let page = browser.get(&link).await;
@@ -151,7 +155,8 @@ async fn f_029_closed_by_the_command_line(db: Db) {
     let browser = Browser::new(&server);
     let page = browser.get(&second).await;
     assert_eq!(page.status, 200);
-    let args = ["user", "create", "--username", "boss", "--email", "boss@people.example", "--password-stdin", "--admin"];
+    let args =
+        ["user", "create", "--username", "boss", "--email", "boss@people.example", "--password-stdin", "--admin"];
     server.try_cli(&args, "correct horse battery").expect("an administrator");
     assert!((400..500).contains(&browser.post(&filled(&page, "root")).await.status));
     assert_eq!(server.cli(&["user", "list"]).as_array().expect("a list").len(), 1);
@@ -161,7 +166,8 @@ async fn f_029_closed_by_the_command_line(db: Db) {
 async fn f_029_none_in_production(server: Shared) {
     assert!(!server.log().contains("/setup?token="), "{}", server.log());
     for (name, password) in [("admin", "admin"), ("admin", "password"), ("root", "root"), ("latchway", "latchway")] {
-        let user = User { username: name.to_owned(), password: password.to_owned(), id: String::new(), email: String::new() };
+        let user =
+            User { username: name.to_owned(), password: password.to_owned(), id: String::new(), email: String::new() };
         let browser = Browser::new(server);
         let page = browser.get("/login").await;
         assert_eq!(browser.login(&page, &user).await.status, 422);

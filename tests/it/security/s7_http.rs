@@ -70,9 +70,9 @@ async fn g_007_forged_proxy_headers(db: Db) {
     let wrong = page.form("/login").with("username", &user.username).with("password", "wrong");
     let attempt = |address: &str| {
         let request = browser.request(Method::POST, &wrong.action).header("Sec-Fetch-Site", "same-origin");
-        let request = FORGED.iter().fold(request, |request, (name, value)| {
-            request.header(*name, value.replace("198.51.100.77", address))
-        });
+        let request = FORGED
+            .iter()
+            .fold(request, |request, (name, value)| request.header(*name, value.replace("198.51.100.77", address)));
         request.header("Content-Type", "application/x-www-form-urlencoded").body(wrong.encoded())
     };
     for n in 0..6 {
@@ -119,9 +119,22 @@ async fn g_008_a_chain_of_proxies(db: Db) {
 /// Another spelling of a path is not there, or is that very path with all that guards it.
 async fn g_009_spellings_of_paths(server: Shared) {
     for path in [
-        "//oauth2/token", "/oauth2//token", "/oauth2/token/", "/./oauth2/token", "/oauth2/./token", "/x/../oauth2/token",
-        "/oauth2/token;x=1", "/OAUTH2/TOKEN", "/oauth2/Token", "/oauth2%2ftoken", "/admin/..;/oauth2/token",
-        "/oauth2/token%00", "/oauth2/token%20", "/oauth2/token.json", "/oauth2\\token", "/oauth2/%2e/token",
+        "//oauth2/token",
+        "/oauth2//token",
+        "/oauth2/token/",
+        "/./oauth2/token",
+        "/oauth2/./token",
+        "/x/../oauth2/token",
+        "/oauth2/token;x=1",
+        "/OAUTH2/TOKEN",
+        "/oauth2/Token",
+        "/oauth2%2ftoken",
+        "/admin/..;/oauth2/token",
+        "/oauth2/token%00",
+        "/oauth2/token%20",
+        "/oauth2/token.json",
+        "/oauth2\\token",
+        "/oauth2/%2e/token",
     ] {
         let head = format!("POST {path} HTTP/1.1\r\nHost: a\r\nConnection: close\r\nContent-Length: 0\r\n\r\n");
         let answer = server.raw(head.as_bytes());
@@ -159,9 +172,19 @@ async fn g_010_origins(server: Shared) {
         assert!(answer.header_or_empty("vary").contains("Origin"), "{path}: {answer:?}");
         assert!(answer.header_or_empty("access-control-allow-methods").contains("POST"), "{path}: {answer:?}");
         for origin in [
-            "null", "https://evil.example", "https://spa-g010.example.evil", "https://xspa-g010.example", "http://spa-g010.example",
-            "https://spa-g010.example:8443", "https://SPA-g010.example", "https://spa-g010.example/", "*", "file://",
-            "https://disabled-g010.example", "https://server-g010.example", &server.issuer,
+            "null",
+            "https://evil.example",
+            "https://spa-g010.example.evil",
+            "https://xspa-g010.example",
+            "http://spa-g010.example",
+            "https://spa-g010.example:8443",
+            "https://SPA-g010.example",
+            "https://spa-g010.example/",
+            "*",
+            "file://",
+            "https://disabled-g010.example",
+            "https://server-g010.example",
+            &server.issuer,
         ] {
             let answer = preflight(server, path, origin).await;
             assert_eq!(answer.header("access-control-allow-origin"), None, "{path} for {origin}: {answer:?}");
@@ -169,7 +192,9 @@ async fn g_010_origins(server: Shared) {
             assert!(answer.header_or_empty("vary").contains("Origin"), "{path}: {answer:?}");
         }
     }
-    for path in ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/.well-known/jwks.json"] {
+    for path in
+        ["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/.well-known/jwks.json"]
+    {
         for origin in [spa, "https://evil.example", "null"] {
             let answer = send(server, "GET", path, &[("Origin", origin)]).await;
             assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{path}: {answer:?}");
@@ -313,7 +338,10 @@ async fn g_019_too_many(db: Db) {
     }
     for refused in [wrong.refresh("garbage").await, client.refresh("garbage").await, wrong.introspect("x").await] {
         assert_j(&refused, 429, "slow_down");
-        assert!(refused.header_or_empty("retry-after").parse::<u64>().is_ok_and(|s| (1..=60).contains(&s)), "{refused:?}");
+        assert!(
+            refused.header_or_empty("retry-after").parse::<u64>().is_ok_and(|s| (1..=60).contains(&s)),
+            "{refused:?}"
+        );
     }
     // By no header is it somebody else, and no other client is kept out.
     let forged = http().post(server.url("/oauth2/token")).basic_auth(&client.id, Some("wrong"));

@@ -87,7 +87,8 @@ async fn g_001_one_meaning_one_answer(server: Shared) {
     for (what, bytes) in [
         ("LF only", "GET /livez HTTP/1.1\nHost: a\nConnection: close\n\n".to_owned()),
         ("chunk extension", {
-            let head = format!("POST /oauth2/token HTTP/1.1\r\n{close}\r\n{FORM}\r\nTransfer-Encoding: chunked\r\n\r\n");
+            let head =
+                format!("POST /oauth2/token HTTP/1.1\r\n{close}\r\n{FORM}\r\nTransfer-Encoding: chunked\r\n\r\n");
             format!("{head}5;ext=\"1\"\r\na=b&c\r\n0\r\n\r\n")
         }),
         ("equal CL", format!("POST /oauth2/token HTTP/1.1\r\n{close}\r\n{FORM}\r\nContent-Length: 05\r\n\r\na=b&c")),
@@ -108,7 +109,11 @@ async fn g_002_large_heads(server: Shared) {
         ("a block of 200 KiB", get("/livez", &large(200_000)), &[400, 431, 0]),
         ("a URL of 20 KiB", get(&format!("/oauth2/authorize?state={}", "a".repeat(20_000)), ""), &[414]),
         ("a URL of 64 KiB", get(&format!("/{}", "a".repeat(65_536)), ""), &[414, 400, 431]),
-        ("a method of 1 KiB", format!("{} / HTTP/1.1\r\n{close}\r\n", "A".repeat(1_024)).into_bytes(), &[400, 404, 405]),
+        (
+            "a method of 1 KiB",
+            format!("{} / HTTP/1.1\r\n{close}\r\n", "A".repeat(1_024)).into_bytes(),
+            &[400, 404, 405],
+        ),
     ] {
         let begin = Instant::now();
         let answer = server.raw(&bytes);
@@ -180,8 +185,7 @@ async fn g_004_a_slow_body(db: Db) {
 /// Connections that say nothing cost nobody anything, and none stays for long.
 async fn g_004_idle_connections(db: Db) {
     let server = Server::start(db, &[]);
-    let idle: Vec<TcpStream> =
-        (0..200).map(|_| TcpStream::connect(server.address()).expect("connected")).collect();
+    let idle: Vec<TcpStream> = (0..200).map(|_| TcpStream::connect(server.address()).expect("connected")).collect();
     let begin = Instant::now();
     assert_eq!(server.raw_get(b"/livez").status, 200);
     assert!(begin.elapsed() < Duration::from_secs(2), "health took {:?}", begin.elapsed());
