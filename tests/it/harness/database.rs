@@ -17,15 +17,8 @@ pub enum Db {
 /// One database of one server.
 #[derive(Debug, Clone)]
 pub enum Database {
-    Sqlite {
-        url: String,
-        file: String,
-    },
-    /// `name` is empty where somebody else drops it.
-    Postgres {
-        url: String,
-        name: String,
-    },
+    Sqlite { url: String, file: String },
+    Postgres { url: String, name: String },
 }
 
 /// A lock that keeps the server from writing until it is dropped.
@@ -52,19 +45,11 @@ impl Database {
         }
     }
 
-    /// The same database, for another node.
-    pub fn borrowed(&self) -> Self {
-        match self {
-            Self::Sqlite { url, file } => Self::Sqlite { url: url.clone(), file: file.clone() },
-            Self::Postgres { url, .. } => Self::Postgres { url: url.clone(), name: String::new() },
-        }
-    }
-
     /// Takes a lock that every write has to wait for.
     pub fn block(&self) -> Blocked {
         let (release, released) = std::sync::mpsc::channel::<()>();
         let (taken, wait) = std::sync::mpsc::channel();
-        let this = self.borrowed();
+        let this = self.clone();
         std::thread::spawn(move || match this {
             Self::Sqlite { file, .. } => {
                 let mut connection = SqliteConnection::establish(&file).expect("the server's SQLite file");
@@ -98,9 +83,7 @@ impl Database {
     }
 
     pub fn drop_it(&self) {
-        if let Self::Postgres { name, .. } = self
-            && !name.is_empty()
-        {
+        if let Self::Postgres { name, .. } = self {
             postgres(&admin_url(), &format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"));
         }
     }

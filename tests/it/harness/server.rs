@@ -87,34 +87,9 @@ impl Server {
         Self::prepare(db, config, &[])
     }
 
-    /// Another node of the same service: same issuer, same database, a port and a process of its own, not started yet.
-    /// It must not outlive the first.
-    pub fn node(&self, config: &[(&str, &str)]) -> Self {
-        let (port, metrics) = (free_port(), free_port());
-        let mut env = self.env.clone();
-        env.insert(variable("server.listen"), format!("127.0.0.1:{port}"));
-        env.insert(variable("server.metrics_listen"), format!("127.0.0.1:{metrics}"));
-        for (key, value) in config {
-            env.insert(variable(key), (*value).to_owned());
-        }
-        let dir = self.dir.join(format!("node-{port}"));
-        std::fs::create_dir(&dir).expect("a directory");
-        Self {
-            issuer: format!("http://127.0.0.1:{port}"),
-            database: self.database.borrowed(),
-            dir,
-            env,
-            serve: self.serve.clone(),
-            port,
-            child: Mutex::default(),
-            log: Arc::default(),
-        }
-    }
-
     /// The most memory that the process ever had, in KiB.
     pub fn peak_memory(&self) -> u64 {
-        let pid = self.child().as_ref().expect("a running server").id();
-        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).expect("Linux tells");
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("Linux tells");
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
         line.trim().trim_end_matches(" kB").parse().expect("a number")
     }
@@ -156,11 +131,19 @@ impl Server {
     /// Another node: a process of its own on the same database, with the same configuration and issuer. Its `issuer` is
     /// where it listens, so that `Client::at` speaks to it.
     pub fn another_node(&self) -> Self {
+        let node = self.node(&[]);
+        node.spawn();
+        node
+    }
+
+    /// Another node that was not started yet, with configuration of its own.
+    pub fn node(&self, config: &[(&str, &str)]) -> Self {
         let (port, metrics) = (free_port(), free_port());
         let mut env = self.env.clone();
         env.insert(variable("server.listen"), format!("127.0.0.1:{port}"));
         env.insert(variable("server.metrics_listen"), format!("127.0.0.1:{metrics}"));
-        let node = Self {
+        env.extend(config.iter().map(|(key, value)| (variable(key), (*value).to_owned())));
+        Self {
             issuer: format!("http://127.0.0.1:{port}"),
             database: self.database.clone(),
             dir: self.dir.clone(),
@@ -171,9 +154,7 @@ impl Server {
             child: Mutex::default(),
             log: Arc::default(),
             is_first: false,
-        };
-        node.spawn();
-        node
+        }
     }
 
     /// Starts the process and waits until it is ready.

@@ -175,7 +175,7 @@ mod nodes {
             assert_eq!(kids(&one).await, kids(&two).await);
             // A token of one counts at the other.
             let client = program(&one);
-            let at_two = Client { issuer: two.issuer.clone(), ..client.clone() };
+            let at_two = client.at(&two);
             let token = access_token(&client).await;
             assert_eq!(at_two.introspect(&token).await.json()["active"], true);
         });

@@ -332,7 +332,8 @@ async fn g_019_too_many(db: Db) {
     ];
     let server = Server::start(db, &config);
     let client = Client::confidential(&server);
-    let wrong = Client { secret: Some("wrong".to_owned()), ..client.clone() };
+    let mut wrong = client.clone();
+    wrong.secret = Some("wrong".to_owned());
     for _ in 0..5 {
         assert_ic(&wrong.refresh("garbage").await);
     }

@@ -193,9 +193,9 @@ async fn g_004_idle_connections(db: Db) {
     let mut kept = TcpStream::connect(server.address()).expect("connected");
     kept.write_all(b"GET /livez HTTP/1.1\r\nHost: a\r\n\r\n").expect("sent");
     let begin = Instant::now();
-    for stream in [&mut kept, &mut &idle[0].try_clone().expect("a handle")] {
+    for mut stream in [kept, idle[0].try_clone().expect("a handle")] {
         stream.set_read_timeout(Some(Duration::from_secs(25))).expect("a timeout");
-        let (text, closed) = read_to_end(stream);
+        let (text, closed) = read_to_end(&mut stream);
         assert!(closed, "still open after {:?}: {text}", begin.elapsed());
         assert!(answers(&text) <= 1, "{text}");
     }
