@@ -20,7 +20,7 @@ use std::future::Future;
 
 pub use answer::{Answer, Redirect, http};
 pub use browser::Browser;
-pub use client::{Auth, Client, Spec};
+pub use client::{Auth, Client, Spec, basic};
 pub use database::Db;
 pub use expect::*;
 pub use form::Form;

@@ -1,5 +1,9 @@
 //! SECURITY.md, a file a section, a test a line, named after it.
 
+mod family;
+mod lock;
+mod s10_machines;
+mod s10_process;
 mod s1_1_order;
 mod s1_2_redirect;
 mod s1_2_redirect_native;
@@ -7,6 +11,15 @@ mod s1_3_pkce;
 mod s1_4_parameters;
 mod s1_4_prompt;
 mod s1_4_response;
+mod s2_1_client_auth;
+mod s2_1_clients;
+mod s2_1_transport;
+mod s2_2_assertions;
+mod s2_2_replay;
+mod s2_3_matrix;
+mod s2_3_refresh;
+mod s2_3_rotation;
+mod s2_5_responses;
 
 use crate::harness::*;
 
