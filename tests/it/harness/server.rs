@@ -220,11 +220,6 @@ impl Server {
         self.child().as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
 
-    /// The process that runs.
-    pub fn pid(&self) -> u32 {
-        self.child().as_ref().expect("a running server").id()
-    }
-
     /// All that the process wrote to stdout and stderr until now.
     pub fn log(&self) -> String {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
