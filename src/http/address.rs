@@ -7,7 +7,7 @@ use ipnet::IpNet;
 /// Who really asks: the peer or, where trusted proxies stand before us, the last hop that none of them is. What an
 /// untrusted peer writes into headers is not looked at.
 pub fn client_address(req: &ServiceRequest, trusted: &[IpNet]) -> IpAddr {
-    let peer = req.peer_addr().map_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |peer| canonical(peer.ip()));
+    let peer = req.peer_addr().map_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
     let forwarded = req.headers().get_all("x-forwarded-for").map(HeaderValue::as_bytes);
     last_untrusted(peer, forwarded, trusted)
 }
@@ -15,7 +15,7 @@ pub fn client_address(req: &ServiceRequest, trusted: &[IpNet]) -> IpAddr {
 fn last_untrusted<'a>(peer: IpAddr, forwarded: impl Iterator<Item = &'a [u8]>, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
     let hops: Vec<&[u8]> = forwarded.flat_map(|value| value.split(|&b| b == b',')).collect();
-    let mut current = peer;
+    let mut current = canonical(peer);
     for hop in hops.iter().rev() {
         if !is_trusted(current) {
             break;

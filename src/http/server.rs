@@ -14,6 +14,8 @@ use super::{middleware, routes};
 use crate::app::App;
 use crate::jobs;
 
+const METRICS_UPKEEP: Duration = Duration::from_secs(1);
+
 /// Serves until it is told to stop.
 pub async fn run(
     app: App,
@@ -69,6 +71,14 @@ async fn stop_on_signal(app: App, server: ServerHandle) -> std::io::Result<()> {
 
 /// `/metrics` has a listener of its own, so that no proxy ever publishes it by accident.
 fn serve_metrics(listener: TcpListener, handle: PrometheusHandle) -> std::io::Result<()> {
+    let recorded = handle.clone();
+    actix_web::rt::spawn(async move {
+        // Every observation is kept as it is until it is counted into its bucket; nobody need ever ask for the page.
+        loop {
+            tokio::time::sleep(METRICS_UPKEEP).await;
+            recorded.run_upkeep();
+        }
+    });
     let server = HttpServer::new(move || {
         let handle = handle.clone();
         let page = move || {

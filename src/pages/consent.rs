@@ -84,8 +84,15 @@ async fn show(
     let request = &transaction.request;
     let id = transaction.row.id.to_string();
     let wanted = request.scopes();
-    let each_time =
-        client.can_be_impersonated() || wanted.contains(OFFLINE_ACCESS) || request.has_prompt(Prompt::Consent);
+    let memory = if client.can_be_impersonated() {
+        ConsentMemory::AskedEachTime
+    } else if wanted.contains(OFFLINE_ACCESS) {
+        ConsentMemory::AskedToStay
+    } else if request.has_prompt(Prompt::Consent) {
+        ConsentMemory::AskedByApp
+    } else {
+        ConsentMemory::Remembered
+    };
     let page = ConsentPage {
         layout: render::layout(app, None),
         csrf: csrf::token(cookie, &flow::purpose("consent", &id)),
@@ -95,7 +102,7 @@ async fn show(
         user: Name::from(session.user.display_name()),
         scopes: render::scopes(&wanted, &texts),
         resources: request.resources.clone(),
-        memory: if each_time { ConsentMemory::AskedEachTime } else { ConsentMemory::Remembered },
+        memory,
         policy_uri: client.policy_uri.clone(),
         terms_uri: client.tos_uri.clone(),
     };

@@ -40,6 +40,7 @@ pub fn client(client: &Client) -> ClientView {
 }
 
 /// Scopes in words; one without words is shown by its name.
+/// Who one is comes first, staying connected last.
 pub fn scopes(scopes: &Scopes, texts: &[ScopeText]) -> Vec<ScopeView> {
     let view = |name: &str| {
         let text = texts.iter().find(|text| text.name == name);
@@ -49,18 +50,13 @@ pub fn scopes(scopes: &Scopes, texts: &[ScopeText]) -> Vec<ScopeView> {
             description: text.map(|text| text.description.clone()).unwrap_or_default(),
         }
     };
-    let mut views: Vec<ScopeView> = scopes.iter().map(view).collect();
-    views.sort_by_key(|view| rank(&view.name));
-    views
-}
-
-/// Who one is comes first, what an app does in one's absence last.
-fn rank(scope: &str) -> u8 {
-    match scope {
+    let mut names: Vec<&str> = scopes.iter().collect();
+    names.sort_by_key(|name| match *name {
         OPENID => 0,
         "profile" => 1,
         "email" => 2,
         OFFLINE_ACCESS => 4,
         _ => 3,
-    }
+    });
+    names.into_iter().map(view).collect()
 }

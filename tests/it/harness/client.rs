@@ -41,7 +41,7 @@ pub struct Client {
     pub scope: String,
     pub issuer: String,
     /// Where it sends its requests: the issuer, or one of several nodes.
-    node: String,
+    pub node: String,
 }
 
 impl Spec {

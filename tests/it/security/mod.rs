@@ -1,6 +1,10 @@
 //! SECURITY.md, a file a section, a test a line, named after it.
 
+mod family;
 mod held;
+mod lock;
+mod s10_machines;
+mod s10_process;
 mod s1_1_order;
 mod s1_2_redirect;
 mod s1_2_redirect_native;
@@ -12,6 +16,15 @@ mod s1_5_consent;
 mod s1_5_session;
 mod s1_6_code;
 mod s1_7_request_objects;
+mod s2_1_client_auth;
+mod s2_1_clients;
+mod s2_1_transport;
+mod s2_2_assertions;
+mod s2_2_replay;
+mod s2_3_matrix;
+mod s2_3_refresh;
+mod s2_3_rotation;
+mod s2_5_responses;
 mod s3_forged;
 mod s3_issued;
 mod s3_rotation;
