@@ -68,7 +68,8 @@ pub async fn serve(
         }
     };
     if let Some(unread) = unread {
-        unread.leave_with(&mut response.response_mut().extensions_mut());
+        let (request, answer) = response.into_parts();
+        response = ServiceResponse::new(request, unread.leave_with(answer));
     }
     add_headers(&app, info, response.headers_mut());
     cors.apply(response.headers_mut());
@@ -87,7 +88,7 @@ fn without_request(
 ) -> Error {
     let mut response = render(app, form, fault, &info.id.to_string());
     if let Some(unread) = unread {
-        unread.leave_with(&mut response.extensions_mut());
+        response = unread.leave_with(response);
     }
     add_headers(app, info, response.headers_mut());
     cors.apply(response.headers_mut());

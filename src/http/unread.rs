@@ -6,11 +6,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use actix_web::HttpMessage;
-use actix_web::dev::{Extensions, Payload, ServiceRequest};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::error::PayloadError;
 use actix_web::http::header::TRANSFER_ENCODING;
 use actix_web::web::Bytes;
+use actix_web::{HttpMessage, HttpResponse};
 use futures_core::Stream;
 
 /// One body in two hands: the handler's, which reads it, and the answer's.
@@ -27,9 +28,27 @@ impl Kept {
         })
     }
 
-    /// Gives it to the answer, which is dropped when it has been sent.
-    pub fn leave_with(self, answer: &mut Extensions) {
-        answer.insert(self);
+    /// Gives it to the answer: to its head, and to its body, which is dropped when it has been sent.
+    pub fn leave_with(self, mut answer: HttpResponse) -> HttpResponse {
+        answer.extensions_mut().insert(self.clone());
+        answer.map_body(|_, body| BoxBody::new(WithUnread { body, _unread: self }))
+    }
+}
+
+struct WithUnread {
+    body: BoxBody,
+    _unread: Kept,
+}
+
+impl MessageBody for WithUnread {
+    type Error = <BoxBody as MessageBody>::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        Pin::new(&mut self.body).poll_next(context)
     }
 }
 
