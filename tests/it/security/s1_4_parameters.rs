@@ -247,7 +247,12 @@ async fn a_088_clients_and_people_have_disjoint_ids(server: Shared) {
     assert_ne!(claims["sub"], user.id);
     assert!(server.try_cli(&["client", "show", &user.id], "").is_err(), "a person's id names no client");
     // Who chooses an id may not choose one that a person has or could have.
-    for id in [user.id.clone(), user.id.to_uppercase(), user.id.replace('-', ""), uuid::Uuid::now_v7().to_string()] {
+    for id in [
+        user.id.clone(),
+        user.id.to_uppercase(),
+        user.id.replace('-', ""),
+        "01997f3e-4e9c-7c2a-9d3b-5f0e6a7b8c9d".to_owned(),
+    ] {
         let chosen = Spec::confidential().flags(&["--id", &id]).try_create(server);
         assert!(chosen.is_err_and(|failure| failure.output.contains("no UUID")), "a client with the id {id}");
     }
