@@ -49,7 +49,8 @@ impl From<PasswordError> for LoginRefusal {
     }
 }
 
-/// The counters of one login attempt. A stranger who guesses uses up the account's attempts from their own address, and
+/// The counters of one login attempt, always written in the same order, address first, so that no two logins wait for
+/// each other. A stranger who guesses uses up the account's attempts from their own address, and
 /// keeps nobody out who comes from elsewhere.
 #[derive(Debug, Clone)]
 pub struct Throttle {
@@ -142,16 +143,16 @@ async fn reserve(db: &Db, throttle: &Throttle, limits: &config::Limits, now: Sec
 
 async fn give_back(db: &Db, throttle: Throttle) -> Result<(), StorageError> {
     db.write("login.give_back", move |tx| -> Result<_, Refusal<StorageError>> {
-        throttles::give_back(tx, &throttle.pair)?;
-        Ok(throttles::give_back(tx, &throttle.address)?)
+        throttles::give_back(tx, &throttle.address)?;
+        Ok(throttles::give_back(tx, &throttle.pair)?)
     })
     .await
 }
 
 async fn succeed(db: &Db, throttle: Throttle) -> Result<(), StorageError> {
     db.write("login.succeed", move |tx| -> Result<_, Refusal<StorageError>> {
-        throttles::clear(tx, &throttle.pair)?;
-        Ok(throttles::give_back(tx, &throttle.address)?)
+        throttles::give_back(tx, &throttle.address)?;
+        Ok(throttles::clear(tx, &throttle.pair)?)
     })
     .await
 }
