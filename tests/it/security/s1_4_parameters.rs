@@ -251,7 +251,7 @@ async fn a_088_clients_and_people_have_disjoint_ids(server: Shared) {
         user.id.clone(),
         user.id.to_uppercase(),
         user.id.replace('-', ""),
-        "01997f3e-4e9c-7c2a-9d3b-5f0e6a7b8c9d".to_owned(),
+        "01a20269-8dec-72a1-b93b-7aaa5bdc1fb9".to_owned(),
     ] {
         let chosen = Spec::confidential().flags(&["--id", &id]).try_create(server);
         assert!(chosen.is_err_and(|failure| failure.output.contains("no UUID")), "a client with the id {id}");
