@@ -1,5 +1,6 @@
 use diesel::prelude::*;
 
+use super::cached::Cache;
 use super::conn::on;
 use super::row::Place;
 use super::schema::{access_tokens, clients, grants, refresh_tokens, users};
@@ -66,7 +67,7 @@ pub fn state(conn: &mut Conn, jti: Id, now: Seconds) -> Result<Option<TokenState
             (clients::status, clients::grant_types, clients::scope, clients::audiences),
             (grants::revoked_at, grants::user_id, grants::auth_time, grants::scope).nullable(),
         ))
-        .first::<(Row, ClientPart, Option<GrantPart>)>(c)
+        .get_result::<(Row, ClientPart, Option<GrantPart>)>(c)
         .optional())?;
     let Some((row, client, grant)) = found else { return Ok(None) };
     let revoked = row.revoked_at.is_some();
@@ -146,7 +147,7 @@ fn judge_grant(
     let user = on!(conn, c => users::table
         .find(&user_id)
         .select((users::username, users::status))
-        .first::<(String, String)>(c)
+        .get_result::<(String, String)>(c)
         .optional())?;
     let place = Place { table: "grants", key: state.token.jti };
     state.user_id = Some(place.id(user_id)?);
@@ -214,6 +215,7 @@ pub fn revoke(tx: &mut Tx<'_>, jti: Id, now: Seconds) -> Result<bool, StorageErr
     let revoked = on!(tx.writer()?, c => diesel::update(
         access_tokens::table.find(jti.as_bytes().as_slice()).filter(access_tokens::revoked_at.is_null()))
         .set(access_tokens::revoked_at.eq(now))
+        .cached()
         .execute(c))?;
     Ok(revoked == 1)
 }
@@ -223,5 +225,5 @@ pub fn last_issued(conn: &mut Conn, grant_id: Id) -> Result<Option<Seconds>, Sto
     Ok(on!(conn, c => access_tokens::table
         .filter(access_tokens::grant_id.eq(grant_id.as_bytes().as_slice()))
         .select(diesel::dsl::max(access_tokens::issued_at))
-        .first::<Option<i64>>(c))?)
+        .get_result::<Option<i64>>(c))?)
 }

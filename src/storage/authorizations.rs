@@ -1,5 +1,6 @@
 use diesel::prelude::*;
 
+use super::cached::Cache;
 use super::conn::on;
 use super::row::Place;
 use super::schema::authorizations;
@@ -54,7 +55,7 @@ impl TryFrom<Row> for Authorization {
 }
 
 pub fn find(conn: &mut Conn, id: Id) -> Result<Option<Authorization>, StorageError> {
-    let row = on!(conn, c => authorizations::table.find(id.as_bytes().as_slice()).first::<Row>(c).optional())?;
+    let row = on!(conn, c => authorizations::table.find(id.as_bytes().as_slice()).get_result::<Row>(c).optional())?;
     Ok(row.map(Authorization::try_from).transpose()?)
 }
 
@@ -83,6 +84,7 @@ pub fn set_session(tx: &mut Tx<'_>, id: Id, session_id: Option<Id>) -> Result<()
     on!(tx.writer()?, c => diesel::update(
         authorizations::table.find(id.as_bytes().as_slice()).filter(authorizations::completed_at.is_null()))
         .set(authorizations::session_id.eq(session_id))
+        .cached()
         .execute(c))?;
     Ok(())
 }
@@ -95,6 +97,7 @@ pub fn complete(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<bool, StorageEr
             .filter(authorizations::completed_at.is_null())
             .filter(authorizations::expires_at.gt(now)))
         .set(authorizations::completed_at.eq(now))
+        .cached()
         .execute(c))?;
     Ok(completed == 1)
 }

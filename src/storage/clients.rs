@@ -1,5 +1,6 @@
 use diesel::prelude::*;
 
+use super::cached::Cache;
 use super::conn::on;
 use super::row::Place;
 use super::schema::{client_logos, clients};
@@ -109,7 +110,7 @@ pub fn find(conn: &mut Conn, client_id: &str) -> Result<Option<Client>, StorageE
     if cannot_be_stored(client_id) {
         return Ok(None);
     }
-    let row = on!(conn, c => clients::table.find(client_id).first::<Row>(c).optional())?;
+    let row = on!(conn, c => clients::table.find(client_id).get_result::<Row>(c).optional())?;
     let client = row.map(Client::try_from).transpose()?;
     Ok(client.filter(|client| client.status != ClientStatus::Deleted))
 }
@@ -129,7 +130,7 @@ pub fn active_version(conn: &mut Conn, client_id: &str) -> Result<Option<i64>, S
         .find(client_id)
         .filter(clients::status.eq(ClientStatus::Active.as_str()))
         .select(clients::version)
-        .first::<i64>(c)
+        .get_result::<i64>(c)
         .optional())?)
 }
 
@@ -153,6 +154,7 @@ pub fn update(tx: &mut Tx<'_>, client: &Client, now: Seconds) -> Result<bool, St
     let written = on!(tx.writer()?, c => diesel::update(
         clients::table.find(&client.client_id).filter(clients::version.eq(client.version)))
         .set(values!(changed))
+        .cached()
         .execute(c))?;
     tx.forget_client(&client.client_id);
     Ok(written == 1)
@@ -166,7 +168,7 @@ pub fn logo(conn: &mut Conn, client_id: &str) -> Result<Option<(String, Vec<u8>)
     Ok(on!(conn, c => client_logos::table
         .find(client_id)
         .select((client_logos::content_type, client_logos::image))
-        .first(c)
+        .get_result(c)
         .optional())?)
 }
 

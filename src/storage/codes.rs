@@ -1,5 +1,6 @@
 use diesel::prelude::*;
 
+use super::cached::Cache;
 use super::conn::on;
 use super::row::Place;
 use super::schema::{codes, grants};
@@ -44,7 +45,7 @@ pub fn find(conn: &mut Conn, id: Id) -> Result<Option<(Code, Grant)>, StorageErr
     let found = on!(conn, c => codes::table
         .inner_join(grants::table)
         .filter(codes::id.eq(id.as_bytes().as_slice()))
-        .first::<(Row, grant_rows::Row)>(c)
+        .get_result::<(Row, grant_rows::Row)>(c)
         .optional())?;
     let Some((code, grant)) = found else { return Ok(None) };
     Ok(Some((code.try_into()?, grant.try_into()?)))
@@ -71,6 +72,7 @@ pub fn consume(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<bool, StorageErr
     let consumed = on!(tx.writer()?, c => diesel::update(
         codes::table.find(id.as_bytes().as_slice()).filter(codes::consumed_at.is_null()))
         .set(codes::consumed_at.eq(now))
+        .cached()
         .execute(c))?;
     Ok(consumed == 1)
 }
@@ -79,6 +81,7 @@ pub fn consume(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<bool, StorageErr
 pub fn count_failure(tx: &mut Tx<'_>, id: Id) -> Result<(), StorageError> {
     on!(tx.writer()?, c => diesel::update(codes::table.find(id.as_bytes().as_slice()))
         .set(codes::failures.eq(codes::failures + 1))
+        .cached()
         .execute(c))?;
     Ok(())
 }

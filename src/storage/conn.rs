@@ -1,10 +1,12 @@
 use std::future::Future;
 
 use diesel::connection::SimpleConnection;
-use diesel::{QueryResult, SqliteConnection};
+use diesel::{QueryResult, RunQueryDsl, SqliteConnection};
 use diesel_async::AsyncPgConnection;
 use diesel_async::async_connection_wrapper::{AsyncConnectionWrapper, BlockOn};
 use tokio::runtime::Runtime;
+
+use super::cached::Fixed;
 
 /// A connection to either database.
 pub enum Conn {
@@ -35,6 +37,11 @@ pub(super) use on;
 impl Conn {
     pub(super) fn batch(&mut self, sql: &str) -> QueryResult<()> {
         on!(self, c => c.batch_execute(sql))
+    }
+
+    /// One statement without parameters, kept prepared.
+    pub(super) fn fixed(&mut self, sql: &'static str) -> QueryResult<()> {
+        on!(self, c => Fixed(sql).execute(c)).map(|_| ())
     }
 
     /// The cheapest question that a database can answer; for `/readyz`.

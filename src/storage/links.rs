@@ -1,5 +1,6 @@
 use diesel::prelude::*;
 
+use super::cached::Cache;
 use super::conn::on;
 use super::schema::one_time_links;
 use super::{Conn, StorageError, Tx};
@@ -27,7 +28,7 @@ pub fn is_valid(conn: &mut Conn, handle: &Handle, purpose: &str, now: Seconds) -
         .filter(one_time_links::consumed_at.is_null())
         .filter(one_time_links::expires_at.gt(now))
         .select(one_time_links::secret_hash)
-        .first::<Vec<u8>>(c)
+        .get_result::<Vec<u8>>(c)
         .optional())?;
     Ok(stored.is_some_and(|hash| handle.matches(&hash)))
 }
@@ -40,6 +41,7 @@ pub fn consume(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<bool, StorageErr
             .filter(one_time_links::consumed_at.is_null())
             .filter(one_time_links::expires_at.gt(now)))
         .set(one_time_links::consumed_at.eq(now))
+        .cached()
         .execute(c))?;
     Ok(consumed == 1)
 }
@@ -49,6 +51,7 @@ pub fn expire_all(tx: &mut Tx<'_>, purpose: &str, now: Seconds) -> Result<(), St
     on!(tx.writer()?, c => diesel::update(
         one_time_links::table.filter(one_time_links::purpose.eq(purpose)).filter(one_time_links::consumed_at.is_null()))
         .set(one_time_links::consumed_at.eq(now))
+        .cached()
         .execute(c))?;
     Ok(())
 }

@@ -1,5 +1,6 @@
 use diesel::prelude::*;
 
+use super::cached::Cache;
 use super::conn::on;
 use super::row::Place;
 use super::schema::{grants, refresh_tokens};
@@ -44,7 +45,7 @@ pub fn find(conn: &mut Conn, id: Id) -> Result<Option<(RefreshToken, Grant)>, St
     let found = on!(conn, c => refresh_tokens::table
         .inner_join(grants::table)
         .filter(refresh_tokens::id.eq(id.as_bytes().as_slice()))
-        .first::<(Row, grant_rows::Row)>(c)
+        .get_result::<(Row, grant_rows::Row)>(c)
         .optional())?;
     let Some((token, grant)) = found else { return Ok(None) };
     Ok(Some((token.try_into()?, grant.try_into()?)))
@@ -68,6 +69,7 @@ pub fn rotate(tx: &mut Tx<'_>, id: Id, sealed_successor: &[u8], now: Seconds) ->
     let rotated = on!(tx.writer()?, c => diesel::update(
         refresh_tokens::table.find(id.as_bytes().as_slice()).filter(refresh_tokens::consumed_at.is_null()))
         .set((refresh_tokens::consumed_at.eq(now), refresh_tokens::successor.eq(sealed_successor)))
+        .cached()
         .execute(c))?;
     Ok(rotated == 1)
 }
@@ -80,6 +82,7 @@ pub fn close_retry(tx: &mut Tx<'_>, id: Id) -> Result<(), StorageError> {
             .filter(refresh_tokens::consumed_at.is_not_null())
             .filter(refresh_tokens::successor.is_not_null()))
         .set(refresh_tokens::successor.eq(None::<Vec<u8>>))
+        .cached()
         .execute(c))?;
     Ok(())
 }

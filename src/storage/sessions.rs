@@ -1,5 +1,6 @@
 use diesel::prelude::*;
 
+use super::cached::Cache;
 use super::conn::on;
 use super::row::Place;
 use super::schema::sessions;
@@ -42,7 +43,7 @@ impl TryFrom<Row> for Session {
 }
 
 pub fn find(conn: &mut Conn, id: Id) -> Result<Option<Session>, StorageError> {
-    let row = on!(conn, c => sessions::table.find(id.as_bytes().as_slice()).first::<Row>(c).optional())?;
+    let row = on!(conn, c => sessions::table.find(id.as_bytes().as_slice()).get_result::<Row>(c).optional())?;
     Ok(row.map(Session::try_from).transpose()?)
 }
 
@@ -87,6 +88,7 @@ pub fn end(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<bool, StorageError> 
     let ended = on!(tx.writer()?, c => diesel::update(
         sessions::table.find(id.as_bytes().as_slice()).filter(sessions::ended_at.is_null()))
         .set(sessions::ended_at.eq(now))
+        .cached()
         .execute(c))?;
     Ok(ended == 1)
 }
@@ -100,6 +102,7 @@ pub fn end_all(tx: &mut Tx<'_>, user_id: Id, except: Option<Id>, now: Seconds) -
             .filter(sessions::id.ne(kept))
             .filter(sessions::ended_at.is_null()))
         .set(sessions::ended_at.eq(now))
+        .cached()
         .execute(c))?)
 }
 
@@ -108,6 +111,7 @@ pub fn touch(tx: &mut Tx<'_>, id: Id, now: Seconds, expires_at: Seconds) -> Resu
     on!(tx.writer()?, c => diesel::update(
         sessions::table.find(id.as_bytes().as_slice()).filter(sessions::ended_at.is_null()))
         .set((sessions::last_seen_at.eq(now), sessions::expires_at.eq(expires_at)))
+        .cached()
         .execute(c))?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use super::schema::settings;
 use super::{Conn, StorageError, Tx};
 
 pub fn get(conn: &mut Conn, name: &str) -> Result<Option<String>, StorageError> {
-    Ok(on!(conn, c => settings::table.find(name).select(settings::value).first(c).optional())?)
+    Ok(on!(conn, c => settings::table.find(name).select(settings::value).get_result(c).optional())?)
 }
 
 /// Sets what was never set. `false`: it was.

@@ -144,9 +144,9 @@ impl Writer {
             work.finish(Some(StorageError::Timeout));
         }
         let mut outcomes = Vec::new();
-        let committed = self.conn.batch("BEGIN IMMEDIATE").map_err(StorageError::from).and_then(|()| {
+        let committed = self.conn.fixed("BEGIN IMMEDIATE").map_err(StorageError::from).and_then(|()| {
             self.run_all(&mut works, &issues, &mut outcomes)?;
-            self.conn.batch("COMMIT").map_err(StorageError::from)
+            self.conn.fixed("COMMIT").map_err(StorageError::from)
         });
         let failure = committed.err();
         if let Some(error) = &failure {

@@ -46,7 +46,7 @@ impl<'a> Tx<'a> {
     /// For writing: from here on the work can be undone on its own.
     pub(super) fn writer(&mut self) -> Result<&mut Conn, StorageError> {
         if self.shared == Shared::Yes && self.savepoint == Savepoint::Unset {
-            self.conn.batch("SAVEPOINT work")?;
+            self.conn.fixed("SAVEPOINT work")?;
             self.savepoint = Savepoint::Set;
         }
         Ok(self.conn)
@@ -55,7 +55,7 @@ impl<'a> Tx<'a> {
     /// Ends this piece of work: what it wrote stays.
     pub(super) fn keep(self) -> Result<(), StorageError> {
         if self.savepoint == Savepoint::Set {
-            self.conn.batch("RELEASE work")?;
+            self.conn.fixed("RELEASE work")?;
         }
         Ok(())
     }

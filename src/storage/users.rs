@@ -1,5 +1,6 @@
 use diesel::prelude::*;
 
+use super::cached::Cache;
 use super::conn::on;
 use super::row::Place;
 use super::schema::users;
@@ -44,16 +45,16 @@ impl TryFrom<Row> for User {
 }
 
 pub fn find(conn: &mut Conn, id: Id) -> Result<Option<User>, StorageError> {
-    let row = on!(conn, c => users::table.find(id.as_bytes().as_slice()).first::<Row>(c).optional())?;
+    let row = on!(conn, c => users::table.find(id.as_bytes().as_slice()).get_result::<Row>(c).optional())?;
     Ok(row.map(User::try_from).transpose()?)
 }
 
 /// By user name or by e-mail address, in whatever spelling a person typed it.
 pub fn find_by_login(conn: &mut Conn, login: &str) -> Result<Option<User>, StorageError> {
     let row = if let Some(username) = normalize_username(login) {
-        on!(conn, c => users::table.filter(users::username.eq(&username)).first::<Row>(c).optional())?
+        on!(conn, c => users::table.filter(users::username.eq(&username)).get_result::<Row>(c).optional())?
     } else if let Some(email) = normalize_email(login) {
-        on!(conn, c => users::table.filter(users::email.eq(&email)).first::<Row>(c).optional())?
+        on!(conn, c => users::table.filter(users::email.eq(&email)).get_result::<Row>(c).optional())?
     } else {
         None
     };
@@ -88,6 +89,7 @@ pub fn insert(tx: &mut Tx<'_>, user: &User) -> Result<(), StorageError> {
 pub fn set_status(tx: &mut Tx<'_>, id: Id, status: UserStatus, now: Seconds) -> Result<(), StorageError> {
     on!(tx.writer()?, c => diesel::update(users::table.find(id.as_bytes().as_slice()))
         .set((users::status.eq(status.as_str()), users::updated_at.eq(now)))
+        .cached()
         .execute(c))?;
     Ok(())
 }
@@ -96,6 +98,7 @@ pub fn set_status(tx: &mut Tx<'_>, id: Id, status: UserStatus, now: Seconds) -> 
 pub fn set_password(tx: &mut Tx<'_>, id: Id, hash: &str, now: Seconds) -> Result<(), StorageError> {
     on!(tx.writer()?, c => diesel::update(users::table.find(id.as_bytes().as_slice()))
         .set((users::password_hash.eq(hash), users::password_changed_at.eq(now), users::updated_at.eq(now)))
+        .cached()
         .execute(c))?;
     Ok(())
 }
@@ -105,6 +108,7 @@ pub fn rehash(tx: &mut Tx<'_>, id: Id, old: &str, new: &str) -> Result<(), Stora
     on!(tx.writer()?, c => diesel::update(
         users::table.find(id.as_bytes().as_slice()).filter(users::password_hash.eq(old)))
         .set(users::password_hash.eq(new))
+        .cached()
         .execute(c))?;
     Ok(())
 }

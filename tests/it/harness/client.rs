@@ -68,7 +68,7 @@ impl Spec {
         self
     }
 
-    /// Adds a redirect URI. Without any it is `https://app.example/cb`.
+    /// Adds a redirect URI. Without any it is `https://app.example/cb`, if there is something to redirect.
     pub fn redirect(mut self, uri: &str) -> Self {
         self.redirects.push(uri.to_owned());
         self
@@ -109,7 +109,7 @@ impl Spec {
 
     /// `client create`, which may refuse.
     pub fn try_create(mut self, server: &Server) -> Result<Client, CliFailure> {
-        if self.redirects.is_empty() {
+        if self.redirects.is_empty() && self.grants.iter().any(|grant| grant == "authorization_code") {
             self.redirects.push("https://app.example/cb".to_owned());
         }
         let key = (self.auth == Auth::PrivateKeyJwt).then(|| Arc::new(EsKey::new()));
@@ -138,7 +138,7 @@ impl Spec {
             secret: member("client_secret"),
             auth: self.auth,
             key,
-            redirect: self.redirects.swap_remove(0),
+            redirect: self.redirects.into_iter().next().unwrap_or_default(),
             scope: self.scope,
             issuer: server.issuer.clone(),
             node: server.issuer.clone(),

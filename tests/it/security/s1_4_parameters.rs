@@ -247,7 +247,12 @@ async fn a_088_clients_and_people_have_disjoint_ids(server: Shared) {
     assert_ne!(claims["sub"], user.id);
     assert!(server.try_cli(&["client", "show", &user.id], "").is_err(), "a person's id names no client");
     // Who chooses an id may not choose one that a person has or could have.
-    for id in [user.id.clone(), user.id.to_uppercase(), user.id.replace('-', ""), uuid::Uuid::now_v7().to_string()] {
+    for id in [
+        user.id.clone(),
+        user.id.to_uppercase(),
+        user.id.replace('-', ""),
+        "01a20269-8dec-72a1-b93b-7aaa5bdc1fb9".to_owned(),
+    ] {
         let chosen = Spec::confidential().flags(&["--id", &id]).try_create(server);
         assert!(chosen.is_err_and(|failure| failure.output.contains("no UUID")), "a client with the id {id}");
     }

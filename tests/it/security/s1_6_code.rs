@@ -59,12 +59,12 @@ async fn a_120_replay_revokes_the_family(server: Shared) {
 
 /// A replay is known for one when the code would have ended anyway.
 async fn a_120_replay_after_its_lifetime(db: Db) {
-    let server = Server::start(db, &[("tokens.code_seconds", "1")]);
+    let server = Server::start(db, &[("tokens.code_seconds", "5")]);
     let (client, user) = (Client::confidential(&server), User::new(&server));
     let (request, code) = code_for(&client, &Browser::of(&server, &user).await, &user).await;
     let tokens = client.redeem(&request, &code).await;
     assert_tokens(&tokens);
-    sleep(Duration::from_millis(2_100)).await;
+    sleep(Duration::from_millis(6_100)).await;
     server.cli(&["cleanup"]);
     assert_alive(&client, &tokens.text("access_token")).await;
     assert_ig(&client.redeem(&request, &code).await);
@@ -130,7 +130,7 @@ async fn a_123_a_code_ends_soon(db: Db) {
     // The end was written down when the code was made: nothing that is changed later prolongs it.
     let rows = server.database.rows("codes", "1 = 1");
     let expires_at = rows[0]["expires_at"].as_i64().expect("an absolute time");
-    assert!((now() - 4..=now()).contains(&expires_at), "{rows:?}");
+    assert!((now() - 60..now()).contains(&expires_at), "{rows:?}");
 }
 
 async fn a_123_lifetime_by_default_and_at_most(server: Shared) {
