@@ -1,6 +1,5 @@
 use diesel::prelude::*;
 
-use super::cached::Cache;
 use super::conn::on;
 use super::schema::signing_keys;
 use super::{Conn, StorageError, Tx};
@@ -44,7 +43,6 @@ pub fn insert(tx: &mut Tx<'_>, key: &StoredKey) -> Result<(), StorageError> {
 pub fn retire(tx: &mut Tx<'_>, kid: &str, retired_at: Seconds, removed_at: Seconds) -> Result<bool, StorageError> {
     let retired = on!(tx.writer()?, c => diesel::update(signing_keys::table.find(kid))
         .set((signing_keys::retired_at.eq(retired_at), signing_keys::removed_at.eq(removed_at)))
-        .cached()
         .execute(c))?;
     Ok(retired == 1)
 }
