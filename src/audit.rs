@@ -31,6 +31,7 @@ words! {
         LoginSucceeded = "login_succeeded",
         LoginFailed = "login_failed",
         LoginThrottled = "login_throttled",
+        CredStuffing = "cred_stuffing",
         LoggedOut = "logged_out",
         SessionRevoked = "session_revoked",
         ConsentGiven = "consent_given",

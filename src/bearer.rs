@@ -1,5 +1,8 @@
 //! An access token of ours, presented to us (RFC 6750 §2).
 
+use std::borrow::Cow;
+use std::sync::Arc;
+
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use serde::Deserialize;
 
@@ -38,10 +41,28 @@ impl BearerToken {
     }
 }
 
+/// Of our own claims (RFC 9068 §2.2) those that decide anything, in their exact types: one that is there and malformed
+/// is not absent, and serde takes none twice.
 #[derive(Deserialize)]
-struct Claims {
+struct Claims<'a> {
+    #[serde(borrow)]
+    iss: Cow<'a, str>,
+    aud: Vec<String>,
+    #[serde(default, rename = "scope")]
+    _scope: String,
     jti: Id,
     exp: Seconds,
+    #[serde(default)]
+    nbf: Seconds,
+}
+
+impl Claims<'_> {
+    /// Reads the claims of a token of this issuer that is not for later.
+    fn read(json: &[u8], issuer: &str, now: Seconds) -> Option<(Id, Seconds)> {
+        let claims: Claims<'_> = serde_json::from_slice(json).ok()?;
+        let ours = claims.iss == issuer && !claims.aud.is_empty() && claims.nbf <= now;
+        ours.then_some((claims.jti, claims.exp))
+    }
 }
 
 /// The id of an access token whose signature is ours. A signature once verified is not verified again while it is
@@ -52,10 +73,15 @@ pub fn verified_id(app: &App, token: &str) -> Option<Id> {
     let (jti, exp) = match app.verified.get(&hash) {
         Some(known) => known,
         None => {
-            let claims = app.keys.snapshot().verify(token, Jwt::AccessToken, now)?;
-            let claims: Claims = serde_json::from_slice(&claims).ok()?;
-            app.verified.insert(hash, (claims.jti, claims.exp));
-            (claims.jti, claims.exp)
+            let ring = app.keys.snapshot();
+            let claims = ring.verify(token, Jwt::AccessToken, now)?;
+            let (jti, exp) = Claims::read(&claims, app.issuer(), now)?;
+            app.verified.insert(hash, (jti, exp));
+            if !Arc::ptr_eq(&ring, &app.keys.snapshot()) {
+                // The keys changed meanwhile: what this one verified must not outlive it in memory.
+                app.verified.invalidate(&hash);
+            }
+            (jti, exp)
         }
     };
     (exp > now).then_some(jti)

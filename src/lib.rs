@@ -7,7 +7,8 @@
 //! cli                          one file a subcommand
 //! http                         routes, server, middleware, errors as answers
 //! jobs                         what happens by itself
-//! pages  oauth  oidc           what is served
+//! pages  oauth                 what is served
+//! oidc                         ID tokens for what oauth grants, and who a token speaks of
 //! flow  bearer  request        what they share: a request under way, a presented token, reading requests
 //! app                          all that a handler needs
 //! identity  keys  defense  audit

@@ -1,6 +1,6 @@
 //! Reading requests: what every handler does first.
 
-use actix_web::http::header::{CONTENT_TYPE, COOKIE, HeaderMap, USER_AGENT};
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, USER_AGENT};
 use actix_web::{HttpMessage, HttpRequest};
 
 use crate::app::{App, RequestInfo};
@@ -32,7 +32,9 @@ pub fn form(headers: &HeaderMap, body: &[u8]) -> Result<Params, OAuthError> {
     let utf8 = parts.filter_map(|part| part.split_once('=')).all(|(name, value)| {
         !name.eq_ignore_ascii_case("charset") || value.trim_matches('"').eq_ignore_ascii_case("utf-8")
     });
-    if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") || !utf8 {
+    // RFC 9110 §8.4: what is compressed is not unpacked here, whatever a few bytes would grow to.
+    let encoded = headers.contains_key(CONTENT_ENCODING);
+    if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") || !utf8 || encoded {
         return Err(unsupported());
     }
     Params::parse(body).map_err(|e| OAuthError::invalid_request(e.to_string()))
@@ -63,7 +65,7 @@ pub fn page_query(req: &HttpRequest) -> Result<Params, Fault> {
 
 /// A cookie of ours; `None` if it is absent or came twice.
 pub fn cookie(req: &HttpRequest, app: &App, name: &str) -> Option<String> {
-    let headers = req.headers().get_all(COOKIE).filter_map(|value| value.to_str().ok());
+    let headers = req.headers().get_all(COOKIE).map(HeaderValue::as_bytes);
     app.cookies.read(headers, name).map(str::to_owned)
 }
 

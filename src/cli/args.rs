@@ -62,6 +62,10 @@ impl ClientArgs {
                 self.grants.iter().map(|g| g.parse().map_err(|e| word("grant", e))).collect::<Result<_, _>>()?;
             grants.sort_unstable();
             grants.dedup();
+            if !grants.contains(&GrantType::AuthorizationCode) && self.redirect_uris.is_empty() {
+                // They go with the one grant that they are of use to, or that grant could never be taken away.
+                client.redirect_uris.clear();
+            }
             client.grant_types = grants;
         }
         if let Some(scope) = &self.scope {

@@ -1,4 +1,8 @@
-use anyhow::bail;
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context as _, bail};
 use clap::Subcommand;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
@@ -7,7 +11,7 @@ use super::args::{ClientArgs, auth_method};
 use super::context::{Context, Tool, usage};
 use super::output;
 use crate::audit::{Event, EventKind};
-use crate::domain::{ApplicationType, AuthMethod, Client, ClientStatus, GrantType, PkcePolicy, Scopes};
+use crate::domain::{AuthMethod, Client, ClientStatus, GrantType};
 use crate::storage::{Refusal, StorageError, clients};
 use crate::support::{Seconds, random_token, sha256};
 
@@ -39,8 +43,11 @@ pub enum Command {
         /// client_secret_basic, client_secret_post, private_key_jwt or none
         #[arg(long)]
         auth_method: Option<String>,
+        /// Write the secret into this new file, readable by you alone, instead of printing it
+        #[arg(long, value_name = "FILE")]
+        secret_file: Option<PathBuf>,
         #[command(flatten)]
-        client: ClientArgs,
+        client: Box<ClientArgs>,
     },
     /// List all clients
     List,
@@ -55,7 +62,7 @@ pub enum Command {
         #[arg(long)]
         enable: bool,
         #[command(flatten)]
-        client: ClientArgs,
+        client: Box<ClientArgs>,
     },
     /// Make a new secret and print it, once
     RotateSecret {
@@ -73,9 +80,10 @@ pub enum Command {
 pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
     let tool = context.open_tool()?;
     match command {
-        Command::Create { name, id, public, auth_method: method, client } => {
+        Command::Create { name, id, public, auth_method: method, secret_file, client } => {
             let method = auth_method(*public, method.as_deref())?;
-            create(context, &tool, name, id.as_deref(), method, client)
+            let (client, secret) = create(&tool, name, id.as_deref(), method, client)?;
+            hand_over(context, &client, secret, secret_file.as_deref())
         }
         Command::List => list(context, &tool),
         Command::Show { client_id } => {
@@ -108,13 +116,12 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
 }
 
 fn create(
-    context: &Context,
     tool: &Tool,
     name: &str,
     id: Option<&str>,
     method: AuthMethod,
     args: &ClientArgs,
-) -> anyhow::Result<()> {
+) -> anyhow::Result<(Client, Option<SecretString>)> {
     let now = tool.clock.now();
     let secret =
         matches!(method, AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost).then(|| random_token(&tool.rng));
@@ -123,32 +130,13 @@ fn create(
     } else {
         vec![GrantType::AuthorizationCode, GrantType::RefreshToken]
     };
-    let mut client = Client {
-        client_id: match id {
-            Some(id) => chosen_id(id)?,
-            None => made_id(tool),
-        },
-        name: name.to_owned(),
-        auth_method: method,
-        secret_hash: secret.as_ref().map(hash),
-        previous_secret: None,
-        redirect_uris: Vec::new(),
-        grant_types: grants,
-        scope: Scopes::default(),
-        audiences: Vec::new(),
-        jwks: None,
-        application_type: ApplicationType::Web,
-        pkce: PkcePolicy::Required,
-        id_token_alg: None,
-        client_uri: None,
-        policy_uri: None,
-        tos_uri: None,
-        logo_type: None,
-        status: ClientStatus::Active,
-        version: 1,
-        created_at: now,
-        updated_at: now,
+    let client_id = match id {
+        Some(id) => chosen_id(id)?,
+        None => made_id(tool),
     };
+    let mut client = Client::new(client_id, name.to_owned(), method, now);
+    client.secret_hash = secret.as_ref().map(hash);
+    client.grant_types = grants;
     let logo = args.logo()?;
     client.logo_type = logo.as_ref().map(|(media, _)| (*media).to_owned());
     args.apply(&mut client)?;
@@ -164,17 +152,38 @@ fn create(
         Err(StorageError::Conflict(_)) => bail!("the client id {} is or was in use", client.client_id),
         other => other?,
     }
-    let mut json = as_json(&client);
-    if let Some(secret) = &secret {
+    Ok((client, secret))
+}
+
+/// Shows the new client, and its secret this once: on the terminal, or in a file of its own.
+fn hand_over(
+    context: &Context,
+    client: &Client,
+    secret: Option<SecretString>,
+    file: Option<&Path>,
+) -> anyhow::Result<()> {
+    if let (Some(path), Some(secret)) = (file, &secret) {
+        write_secret(path, secret)?;
+    }
+    let shown = secret.filter(|_| file.is_none());
+    let mut json = as_json(client);
+    if let Some(secret) = &shown {
         json["client_secret"] = Value::from(secret.expose_secret());
     }
     output::show(context, &json, || {
         println!("client_id      {}", client.client_id);
-        if let Some(secret) = &secret {
+        if let Some(secret) = &shown {
             println!("client_secret  {}", secret.expose_secret());
             println!("\nThe secret is shown this once. Keep it where only the app can read it.");
         }
     })
+}
+
+fn write_secret(path: &Path, secret: &SecretString) -> anyhow::Result<()> {
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
+    let mut file =
+        file.with_context(|| format!("cannot make {}; the client exists, so rotate its secret", path.display()))?;
+    Ok(file.write_all(secret.expose_secret().as_bytes())?)
 }
 
 fn hash(secret: &SecretString) -> Vec<u8> {

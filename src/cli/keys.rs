@@ -23,6 +23,8 @@ pub enum Command {
     },
     /// Take a key out of service at once
     Retire {
+        /// As `keys list` shows it; one in 64 begins with a dash
+        #[arg(allow_hyphen_values = true)]
         kid: String,
         /// Refuse also what it has signed already: for when it has leaked
         #[arg(long)]
@@ -97,8 +99,14 @@ fn rotate(context: &Context, tool: &Tool, alg: Option<&str>, at_once: bool) -> a
 
 fn retire(context: &Context, tool: &Tool, kid: &str, compromised: bool) -> anyhow::Result<()> {
     let grace = if compromised { 0 } else { grace(tool) };
-    tool.runtime.block_on(keys::retire(&tool.db, kid, grace, tool.clock.now()))?;
+    let sealer = dev::sealer(context, &tool.config, dev::IfMissing::Fail)?;
+    let now = tool.clock.now();
+    tool.runtime.block_on(async {
+        keys::retire(&tool.db, kid, grace, now).await?;
+        // Whoever retires the last key of an algorithm does not mean that nothing is signed any more.
+        keys::ensure(&tool.db, &sealer, &tool.rng, Algorithm::ALL, now).await
+    })?;
     output::show(context, &json!({"kid": kid, "verifies_for_seconds": grace}), || {
-        println!("Retired {kid}. A running server makes a new key if that was the last one of its algorithm.");
+        println!("Retired {kid}. If it was the last of its algorithm, a new key signs in its place.");
     })
 }

@@ -43,6 +43,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
         config.server.shutdown_delay_seconds = 0;
     }
     start_logging(&config)?;
+    count_panics();
     let mode = if args.dev { Mode::Dev } else { Mode::Production };
     // Both sockets are taken first: that an address is in use shows before anything else happens.
     let listener =
@@ -126,6 +127,16 @@ fn start_logging(config: &Config) -> anyhow::Result<()> {
         LogFormat::Text => builder.with_ansi(false).init(),
     }
     Ok(())
+}
+
+/// A panic ends one request and not the process. It must be seen all the same, in the log and in the metrics, and the
+/// log gets where it was and not what was in the request.
+fn count_panics() {
+    std::panic::set_hook(Box::new(|panic| {
+        metrics::counter!("latchway_panics_total").increment(1);
+        let place = panic.location().map(ToString::to_string).unwrap_or_default();
+        tracing::error!(place, backtrace = %std::backtrace::Backtrace::capture(), "a panic");
+    }));
 }
 
 fn recorder() -> anyhow::Result<PrometheusHandle> {

@@ -44,8 +44,9 @@ fn check_spelling(issuer: &str, url: &Url) -> Result<(), String> {
     if issuer.ends_with('/') {
         return Err(format!("must not end with a slash; write {bare}"));
     }
-    if url.path().contains("//") {
-        return Err("must not hold an empty path segment; write one slash where there are two".to_owned());
+    if url.path() != "/" {
+        let origin = url.origin().ascii_serialization();
+        return Err(format!("must have no path, since Latchway serves the root of its host; write {origin}"));
     }
     if issuer != bare {
         return Err(format!("must be written as {bare}"));
@@ -77,8 +78,7 @@ mod tests {
     fn good_ones_pass() {
         for issuer in [
             "https://id.example",
-            "https://id.example:8443/tenant",
-            "https://id.example/a/b",
+            "https://id.example:8443",
             "http://localhost:8080",
             "http://127.0.0.1:8080",
             "http://127.9.9.9",
@@ -97,14 +97,14 @@ mod tests {
             ("http://0.0.0.0:8080", "https://"),
             ("ftp://id.example", "https://"),
             ("https://id.example/", "write https://id.example"),
-            ("https://id.example/tenant/", "write https://id.example/tenant"),
+            ("https://id.example/tenant", "must have no path"),
             ("https://id.example?x", "query"),
             ("https://id.example#x", "fragment"),
             ("https://me:pw@id.example", "user name"),
             ("https://ID.example", "https://id.example"),
             ("https://id.example:443", "https://id.example"),
-            ("https://id.example/a/../b", "https://id.example/b"),
-            ("https://id.example//b", "one slash"),
+            ("https://id.example/a/../b", "must have no path"),
+            ("https://id.example//b", "must have no path"),
             (" https://id.example", "https://id.example"),
             ("https:id.example", "https://id.example"),
         ] {

@@ -75,7 +75,7 @@ impl Limiter {
 }
 
 /// An IPv6 subscriber has a whole /64: it counts as one.
-fn network(address: IpAddr) -> IpAddr {
+pub fn network(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(v6) => match v6.to_ipv4_mapped() {

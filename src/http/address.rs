@@ -1,31 +1,39 @@
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use actix_web::dev::ServiceRequest;
+use actix_web::http::header::HeaderValue;
 use ipnet::IpNet;
 
 /// Who really asks: the peer or, where trusted proxies stand before us, the last hop that none of them is. What an
 /// untrusted peer writes into headers is not looked at.
 pub fn client_address(req: &ServiceRequest, trusted: &[IpNet]) -> IpAddr {
-    let peer = req.peer_addr().map_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |peer| canonical(peer.ip()));
-    let forwarded = req.headers().get_all("x-forwarded-for").filter_map(|value| value.to_str().ok());
-    let hops: Vec<&str> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();
-    last_untrusted(peer, &hops, trusted)
+    let peer = req.peer_addr().map_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
+    let forwarded = req.headers().get_all("x-forwarded-for").map(HeaderValue::as_bytes);
+    last_untrusted(peer, forwarded, trusted)
 }
 
-fn last_untrusted(peer: IpAddr, hops: &[&str], trusted: &[IpNet]) -> IpAddr {
+fn last_untrusted<'a>(peer: IpAddr, forwarded: impl Iterator<Item = &'a [u8]>, trusted: &[IpNet]) -> IpAddr {
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
-    let mut current = peer;
+    let hops: Vec<&[u8]> = forwarded.flat_map(|value| value.split(|&b| b == b',')).collect();
+    let mut current = canonical(peer);
     for hop in hops.iter().rev() {
         if !is_trusted(current) {
             break;
         }
-        match hop.parse() {
-            Ok(address) => current = canonical(address),
+        match parse(hop) {
+            Some(address) => current = canonical(address),
             // Nonsense from a trusted proxy: what stands behind it cannot be believed.
-            Err(_) => break,
+            None => break,
         }
     }
     current
+}
+
+/// An address as proxies write it, some with the port. Hop by hop: rubbish that a stranger sent to the proxy must not make
+/// what the proxy added unreadable.
+fn parse(hop: &[u8]) -> Option<IpAddr> {
+    let text = std::str::from_utf8(hop).ok()?.trim();
+    text.parse().ok().or_else(|| text.parse::<SocketAddr>().ok().map(|with_port| with_port.ip()))
 }
 
 fn canonical(address: IpAddr) -> IpAddr {
@@ -34,19 +42,41 @@ fn canonical(address: IpAddr) -> IpAddr {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
-    fn find(peer: &str, hops: &[&str]) -> String {
+    fn find(peer: &str, headers: &[&str]) -> String {
         let trusted = ["10.0.0.0/8".parse().expect("a network")];
-        last_untrusted(peer.parse().expect("an address"), hops, &trusted).to_string()
+        let peer = peer.parse().expect("an address");
+        last_untrusted(peer, headers.iter().map(|header| header.as_bytes()), &trusted).to_string()
     }
 
     #[test]
     fn only_trusted_proxies_are_believed() {
         assert_eq!(find("203.0.113.9", &["198.51.100.1"]), "203.0.113.9");
         assert_eq!(find("10.0.0.1", &["198.51.100.1"]), "198.51.100.1");
-        assert_eq!(find("10.0.0.1", &["1.2.3.4", "198.51.100.1", "10.0.0.2"]), "198.51.100.1");
+        assert_eq!(find("10.0.0.1", &["1.2.3.4", "198.51.100.1, 10.0.0.2"]), "198.51.100.1");
+        assert_eq!(find("10.0.0.1", &["1.2.3.4, \u{fc}\u{0}, 198.51.100.1"]), "198.51.100.1");
+        assert_eq!(find("10.0.0.1", &["198.51.100.1:4711"]), "198.51.100.1");
+        assert_eq!(find("10.0.0.1", &["[2001:db8::1]:4711"]), "2001:db8::1");
+        assert_eq!(find("::ffff:10.0.0.1", &["::ffff:198.51.100.1"]), "198.51.100.1");
         assert_eq!(find("10.0.0.1", &["198.51.100.1", "rubbish"]), "10.0.0.1");
         assert_eq!(find("10.0.0.1", &[]), "10.0.0.1");
+    }
+
+    proptest! {
+        #[test]
+        fn what_a_stranger_writes_before_a_proxy_decides_nothing(
+            sent in proptest::collection::vec(any::<u8>(), 0..80),
+            last in any::<[u8; 4]>().prop_filter("no proxy", |octets| octets[0] != 10),
+        ) {
+            let trusted = ["10.0.0.0/8".parse().expect("a network")];
+            let (peer, last) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from(last));
+            let header = [&sent[..], b",", last.to_string().as_bytes()].concat();
+            prop_assert_eq!(last_untrusted(peer, [&header[..]].into_iter(), &trusted), last);
+            // And one that is no proxy writes whatever it likes.
+            prop_assert_eq!(last_untrusted(last, [&sent[..]].into_iter(), &trusted), last);
+        }
     }
 }

@@ -15,6 +15,7 @@ use actix_web::http::header::{
 use url::Url;
 
 use crate::app::App;
+use crate::domain::{Client, ClientStatus};
 use crate::storage::clients;
 
 /// For everybody.
@@ -95,7 +96,8 @@ async fn origins(app: &App) -> Option<Arc<HashSet<String>>> {
         return Some(known);
     }
     let clients = app.db.read("cors.clients", clients::list).await.ok()?;
-    let uris = clients.iter().filter(|client| client.is_public()).flat_map(|client| &client.redirect_uris);
+    let live = |client: &&Client| client.is_public() && client.status == ClientStatus::Active;
+    let uris = clients.iter().filter(live).flat_map(|client| &client.redirect_uris);
     let known: HashSet<String> = uris
         .filter_map(|uri| Url::parse(uri.as_str()).ok())
         .map(|url| url.origin())

@@ -15,6 +15,7 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 
 use super::error::{Form, from_status, render};
+use super::unread::Kept;
 use super::{address, cors};
 use crate::app::{App, Mode, RequestInfo};
 use crate::fault::{Fault, Problem};
@@ -32,7 +33,7 @@ static OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-
 /// The one middleware.
 pub async fn serve(
     app: web::Data<App>,
-    req: ServiceRequest,
+    mut req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let started = Instant::now();
@@ -43,6 +44,7 @@ pub async fn serve(
     req.extensions_mut().insert(info);
     let (method, form, route) = (req.method().clone(), Form::of(req.path()), label(req.path()));
     let cors = cors::Verdict::of(&app, &req).await;
+    let unread = Kept::of(&mut req);
     let mut response = match refuse_early(&app, &req) {
         Some(status) => {
             let response = render_status(&app, form, status, info);
@@ -56,12 +58,19 @@ pub async fn serve(
                 Ok(Err(error)) => {
                     let fault = error.as_error::<Fault>();
                     let other = from_status(error.as_response_error().status_code());
-                    return Err(without_request(&app, form, fault.unwrap_or(&other), info));
+                    return Err(without_request(&app, form, fault.unwrap_or(&other), info, cors, unread));
                 }
-                Err(_) => return Err(without_request(&app, form, &Fault::Page(Problem::Timeout, None), info)),
+                Err(_) => {
+                    let fault = Fault::Page(Problem::Timeout, None);
+                    return Err(without_request(&app, form, &fault, info, cors, unread));
+                }
             }
         }
     };
+    if let Some(unread) = unread {
+        let (request, answer) = response.into_parts();
+        response = ServiceResponse::new(request, unread.leave_with(answer));
+    }
     add_headers(&app, info, response.headers_mut());
     cors.apply(response.headers_mut());
     observe(&method, route, &response, info, started);
@@ -69,9 +78,20 @@ pub async fn serve(
 }
 
 /// An answer where the request is gone: the router wants it to itself, so no copy was kept.
-fn without_request(app: &App, form: Form, fault: &Fault, info: RequestInfo) -> Error {
+fn without_request(
+    app: &App,
+    form: Form,
+    fault: &Fault,
+    info: RequestInfo,
+    cors: cors::Verdict,
+    unread: Option<Kept>,
+) -> Error {
     let mut response = render(app, form, fault, &info.id.to_string());
+    if let Some(unread) = unread {
+        response = unread.leave_with(response);
+    }
     add_headers(app, info, response.headers_mut());
+    cors.apply(response.headers_mut());
     InternalError::from_response("answered by the middleware", response).into()
 }
 

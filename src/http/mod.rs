@@ -8,3 +8,4 @@ mod middleware;
 mod respond;
 pub mod routes;
 pub mod server;
+mod unread;

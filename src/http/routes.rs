@@ -1,6 +1,6 @@
 //! The index of the whole server: where is X served?
 
-use actix_web::web::{self, ServiceConfig, get, post, resource};
+use actix_web::web::{self, ServiceConfig, get, head, post, resource};
 
 use super::health;
 use crate::app::{App, Mode};
@@ -45,9 +45,17 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + use<> {
         routes
             .app_data(web::PayloadConfig::new(MAX_BODY))
             // RFC 8414, OpenID Connect Discovery
-            .service(resource("/.well-known/oauth-authorization-server").route(get().to(metadata::get)))
-            .service(resource("/.well-known/openid-configuration").route(get().to(metadata::get)))
-            .service(resource("/.well-known/jwks.json").route(get().to(jwks::get)))
+            .service(
+                resource("/.well-known/oauth-authorization-server")
+                    .route(get().to(metadata::get))
+                    .route(head().to(metadata::get)),
+            )
+            .service(
+                resource("/.well-known/openid-configuration")
+                    .route(get().to(metadata::get))
+                    .route(head().to(metadata::get)),
+            )
+            .service(resource("/.well-known/jwks.json").route(get().to(jwks::get)).route(head().to(jwks::get)))
             // OAuth 2.0 and OpenID Connect
             .service(
                 resource("/oauth2/authorize").route(get().to(authorize::handle)).route(post().to(authorize::handle)),
@@ -72,8 +80,8 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + use<> {
             .service(resource("/favicon.ico").route(get().to(assets_route::favicon)))
             .service(resource("/client-logo/{client_id}").route(get().to(assets_route::client_logo)))
             // For whoever runs it
-            .service(resource("/livez").route(get().to(health::livez)))
-            .service(resource("/readyz").route(get().to(health::readyz)));
+            .service(resource("/livez").route(get().to(health::livez)).route(head().to(health::livez)))
+            .service(resource("/readyz").route(get().to(health::readyz)).route(head().to(health::readyz)));
         if dev {
             routes
                 .service(resource("/playground").route(get().to(playground::get)))

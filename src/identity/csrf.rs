@@ -11,9 +11,11 @@ pub fn token(cookie: &str, purpose: &str) -> String {
     URL_SAFE_NO_PAD.encode(sha256(format!("latchway csrf v1\n{}:{cookie}\n{purpose}", cookie.len()).as_bytes()))
 }
 
-/// Whether a submitted value is the one that we put into that form.
+/// Whether a submitted value is the one that we put into that form. Without a cookie it never is: anybody could make the
+/// proof of an empty one.
 pub fn is_valid(submitted: Option<&str>, cookie: &str, purpose: &str) -> bool {
-    submitted.is_some_and(|submitted| constant_time_eq(submitted.as_bytes(), token(cookie, purpose).as_bytes()))
+    !cookie.is_empty()
+        && submitted.is_some_and(|submitted| constant_time_eq(submitted.as_bytes(), token(cookie, purpose).as_bytes()))
 }
 
 #[cfg(test)]
@@ -28,5 +30,6 @@ mod tests {
         assert!(!is_valid(Some(&ours), "cookie", "consent"));
         assert!(!is_valid(Some(""), "cookie", "login"));
         assert!(!is_valid(None, "cookie", "login"));
+        assert!(!is_valid(Some(&token("", "login")), "", "login"));
     }
 }

@@ -14,11 +14,23 @@ pub enum LoginRefusal {
         known: Option<crate::support::Id>,
     },
     /// Too many failures; seconds to wait.
-    Throttled(Seconds),
+    Throttled {
+        limit: Limit,
+        seconds: Seconds,
+    },
     Busy,
     TooLong,
     Storage(StorageError),
     Failed(String),
+}
+
+/// Which limit it was.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Limit {
+    Account,
+    Address,
+    /// The first attempt beyond it: the moment to tell the operator that somebody tries many accounts.
+    AddressJustNow,
 }
 
 impl From<StorageError> for LoginRefusal {
@@ -37,7 +49,8 @@ impl From<PasswordError> for LoginRefusal {
     }
 }
 
-/// The counters of one login attempt. A stranger who guesses uses up the account's attempts from their own address, and
+/// The counters of one login attempt, always written in the same order, address first, so that no two logins wait for
+/// each other. A stranger who guesses uses up the account's attempts from their own address, and
 /// keeps nobody out who comes from elsewhere.
 #[derive(Debug, Clone)]
 pub struct Throttle {
@@ -94,7 +107,8 @@ pub async fn log_in(
     };
     succeed(db, throttle).await?;
     if let Some(old) = stored.filter(|stored| passwords.is_outdated(stored)) {
-        let new = passwords.hash(password).await?;
+        // Whoever proved who they are is not turned away because the new hash has to wait for the next time.
+        let Ok(new) = passwords.hash(password).await else { return Ok(user) };
         let id = user.id;
         db.write("login.rehash", move |tx| -> Result<_, Refusal<StorageError>> {
             Ok(users::rehash(tx, id, &old, &new)?)
@@ -107,32 +121,38 @@ pub async fn log_in(
 async fn reserve(db: &Db, throttle: &Throttle, limits: &config::Limits, now: Seconds) -> Result<(), LoginRefusal> {
     let window = Seconds::from(limits.login_window_seconds);
     let names = throttle.clone();
-    let (pair, address) = db
+    let (for_account, for_address) =
+        (i64::from(limits.login_failures_per_account), i64::from(limits.login_failures_per_address));
+    let over = db
         .write("login.reserve", move |tx| -> Result<_, Refusal<StorageError>> {
-            Ok((throttles::count(tx, &names.pair, window, now)?, throttles::count(tx, &names.address, window, now)?))
+            let (attempts, until) = throttles::count(tx, &names.address, window, now)?;
+            if attempts > for_address {
+                // Names that this address goes on to make up leave no rows.
+                let limit = if attempts == for_address + 1 { Limit::AddressJustNow } else { Limit::Address };
+                return Ok(Some((limit, until)));
+            }
+            let (attempts, until) = throttles::count(tx, &names.pair, window, now)?;
+            Ok((attempts > for_account).then_some((Limit::Account, until)))
         })
         .await?;
-    let over = [(pair, limits.login_failures_per_account), (address, limits.login_failures_per_address)]
-        .into_iter()
-        .find(|((attempts, _), limit)| *attempts > i64::from(*limit));
     match over {
-        Some(((_, until), _)) => Err(LoginRefusal::Throttled((until - now).max(1))),
+        Some((limit, until)) => Err(LoginRefusal::Throttled { limit, seconds: (until - now).max(1) }),
         None => Ok(()),
     }
 }
 
 async fn give_back(db: &Db, throttle: Throttle) -> Result<(), StorageError> {
     db.write("login.give_back", move |tx| -> Result<_, Refusal<StorageError>> {
-        throttles::give_back(tx, &throttle.pair)?;
-        Ok(throttles::give_back(tx, &throttle.address)?)
+        throttles::give_back(tx, &throttle.address)?;
+        Ok(throttles::give_back(tx, &throttle.pair)?)
     })
     .await
 }
 
 async fn succeed(db: &Db, throttle: Throttle) -> Result<(), StorageError> {
     db.write("login.succeed", move |tx| -> Result<_, Refusal<StorageError>> {
-        throttles::clear(tx, &throttle.pair)?;
-        Ok(throttles::give_back(tx, &throttle.address)?)
+        throttles::give_back(tx, &throttle.address)?;
+        Ok(throttles::clear(tx, &throttle.pair)?)
     })
     .await
 }

@@ -5,6 +5,6 @@ mod login;
 mod password;
 mod session;
 
-pub use login::{LoginRefusal, Throttle, log_in};
-pub use password::{PasswordError, Passwords, acceptable};
+pub use login::{Limit, LoginRefusal, Throttle, log_in};
+pub use password::{MAX_BYTES as MAX_PASSWORD_BYTES, PasswordError, Passwords, acceptable};
 pub use session::{Browser, CurrentSession, SessionCookies, current, end, end_others, start};

@@ -13,8 +13,9 @@ use crate::support::Rng;
 
 /// Longer passwords are refused before anything is computed from them, in bytes.
 pub const MAX_BYTES: usize = 1024;
-/// A stored hash that asks for more memory than this is not computed, in KiB.
-const MAX_STORED_MEMORY: u32 = 256 * 1024;
+/// A stored hash that asks for more than this, and for more than the configuration does, is not computed: memory in KiB
+/// and passes.
+const MAX_STORED_COST: (u32, u32) = (256 * 1024, 50);
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PasswordError {
@@ -123,7 +124,9 @@ impl Hasher {
         let failed = |e: &dyn std::fmt::Display| PasswordError::Failed(e.to_string());
         let hash = PasswordHash::new(stored).map_err(|e| failed(&e))?;
         let params = Params::try_from(&hash).map_err(|e| failed(&e))?;
-        if params.m_cost() > MAX_STORED_MEMORY || params.t_cost() > 50 {
+        let (memory, passes) = MAX_STORED_COST;
+        let ours = self.argon2.params();
+        if params.m_cost() > memory.max(ours.m_cost()) || params.t_cost() > passes.max(ours.t_cost()) {
             return Err(PasswordError::Failed("a stored hash asks for too much memory or time".to_owned()));
         }
         Ok(self.argon2.verify_password(&normalized(password), &hash).is_ok())

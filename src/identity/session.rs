@@ -41,16 +41,20 @@ impl SessionCookies {
 
     /// The value of a cookie in a `Cookie` header. One that stands there twice was tossed in by another host of the
     /// domain, and counts as absent.
-    pub fn read<'a>(&self, headers: impl Iterator<Item = &'a str>, name: &str) -> Option<&'a str> {
+    ///
+    /// A header that is no text hides what stands in it, so then there is no cookie at all.
+    pub fn read<'a>(&self, headers: impl Iterator<Item = &'a [u8]>, name: &str) -> Option<&'a str> {
         let mut found = None;
-        for pair in headers.flat_map(|header| header.split(';')) {
-            if let Some((key, value)) = pair.trim().split_once('=')
-                && key == name
-            {
-                if found.is_some() {
-                    return None;
+        for header in headers {
+            for pair in std::str::from_utf8(header).ok()?.split(';') {
+                if let Some((key, value)) = pair.trim().split_once('=')
+                    && key == name
+                {
+                    if found.is_some() {
+                        return None;
+                    }
+                    found = Some(value);
                 }
-                found = Some(value);
             }
         }
         found
@@ -140,6 +144,8 @@ pub fn end_others(tx: &mut Tx<'_>, session: &Session, now: Seconds) -> Result<us
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -154,9 +160,27 @@ mod tests {
     #[test]
     fn a_cookie_that_comes_twice_counts_as_absent() {
         let cookies = SessionCookies::for_issuer("http://127.0.0.1");
-        let read = |header: &'static str| cookies.read([header].into_iter(), "a");
-        assert_eq!(read("b=2; a=1"), Some("1"));
-        assert_eq!(read("a=1; a=2"), None);
-        assert_eq!(read("aa=1; =; ;a"), None);
+        let read = |headers: &[&'static [u8]]| cookies.read(headers.iter().copied(), "a");
+        assert_eq!(read(&[b"b=2; a=1"]), Some("1"));
+        assert_eq!(read(&[b"a=1; a=2"]), None);
+        assert_eq!(read(&[b"a=1", b"a=2"]), None);
+        assert_eq!(read(&[b"aa=1; =; ;a"]), None);
+        assert_eq!(read(&[b"a=1", b"\xff=1; a=2"]), None);
+    }
+
+    proptest! {
+        #[test]
+        fn a_cookie_is_read_once_or_not_at_all(before in "[^\\p{Cc};=]{0,20}", value in "[!-:<-~]{0,20}", after in "\\PC{0,20}") {
+            let cookies = SessionCookies::for_issuer("http://127.0.0.1");
+            let one = format!("x{before}=1; a={value}; x{}", after.replace(';', ""));
+            prop_assert_eq!(cookies.read([one.as_bytes()].into_iter(), "a"), Some(value.trim()));
+            let two = format!("{one}; a=tossed");
+            prop_assert_eq!(cookies.read([two.as_bytes()].into_iter(), "a"), None);
+        }
+
+        #[test]
+        fn no_header_makes_it_panic(header in proptest::collection::vec(any::<u8>(), 0..100)) {
+            SessionCookies::for_issuer("https://id.example").read([header.as_slice()].into_iter(), "a");
+        }
     }
 }

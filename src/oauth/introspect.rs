@@ -4,7 +4,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::app::App;
 use crate::bearer::{note_use, verified_id};
-use crate::domain::{Client, GrantStage, RefreshStage};
+use crate::domain::{Client, GrantStage, GrantType, RefreshStage, UserStatus};
 use crate::fault::Fault;
 use crate::oauth::client_auth::{self, Freshness};
 use crate::oauth::token::REFRESH_PREFIX;
@@ -66,7 +66,7 @@ async fn access_token(app: &App, caller: &Client, token: &str) -> Result<Introsp
     if version != Some(caller.version) {
         return Err(Fault::ClientChanged);
     }
-    match state.filter(|state| state.dead.is_none() && is_for(caller, state)) {
+    match state.filter(|state| state.dead.is_none() && is_for(caller, state, app.issuer())) {
         Some(state) => {
             note_use(app, &state).await?;
             Ok(describe(app, state))
@@ -75,10 +75,12 @@ async fn access_token(app: &App, caller: &Client, token: &str) -> Result<Introsp
     }
 }
 
-/// Whether a token is the caller's business: it was issued to them or is meant for an API of theirs.
-fn is_for(caller: &Client, state: &TokenState) -> bool {
+/// Whether a token is the caller's business: it was issued to them or is meant for an API of theirs, for which its
+/// client may still ask tokens.
+fn is_for(caller: &Client, state: &TokenState, issuer: &str) -> bool {
+    let still_may = |audience: &String| audience == issuer || state.client_audiences.contains(audience);
     state.token.client_id == caller.client_id
-        || state.token.audience.iter().any(|audience| caller.audiences.contains(audience))
+        || state.token.audience.iter().any(|audience| caller.audiences.contains(audience) && still_may(audience))
 }
 
 fn describe(app: &App, state: TokenState) -> Introspection {
@@ -123,7 +125,10 @@ async fn refresh_token(app: &App, caller: &Client, handle: &str) -> Result<Intro
             && grant.stage == GrantStage::Live
             && grant.expires_at > now
             && grant.client_id == caller.client_id
-            && user.status == crate::domain::UserStatus::Active
+            && grant.scope.is_subset(&caller.scope)
+            && caller.may_use(GrantType::RefreshToken)
+            && user.status == UserStatus::Active
+            && grant.auth_time >= user.password_changed_at
     });
     Ok(live.map_or_else(Introspection::default, |(token, grant, user)| Introspection {
         active: true,

@@ -7,7 +7,8 @@ use url::{Host, Url};
 use super::login::{client_of, proceed};
 use super::view::{ConsentMemory, ConsentPage, Name, ReturnTo};
 use super::{forms, policy, render};
-use crate::app::App;
+use crate::app::{App, RequestInfo};
+use crate::audit::{Event, EventKind};
 use crate::domain::{Client, OFFLINE_ACCESS};
 use crate::fault::{Fault, Problem};
 use crate::flow::{self, Answer, Approval, Prompt, Step, Transaction};
@@ -35,26 +36,39 @@ pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<Either<HttpRes
 /// `POST /consent`
 pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Answer, Fault> {
     let info = request::info(&req)?;
-    let form = request::page_form(&req, &body)?;
-    let browser = forms::browser_cookie(&app, &req)?;
+    let outcome = answer(&app, &req, info, &body).await;
+    if let Err(Fault::Page(Problem::Answered, _)) = outcome {
+        // A form that comes twice is as suspicious as one that is not ours.
+        Event::failure(EventKind::CsrfRejected)
+            .request(info.address, info.id)
+            .detail(serde_json::json!({"form": "consent", "replayed": true}))
+            .record_alone(&app.db, &app.clock, &app.rng)
+            .await;
+    }
+    outcome
+}
+
+async fn answer(app: &App, req: &HttpRequest, info: RequestInfo, body: &[u8]) -> Result<Answer, Fault> {
+    let form = request::page_form(req, body)?;
+    let browser = forms::browser_cookie(app, req)?;
     let id = form.get("transaction").unwrap_or_default();
-    let cookie = request::cookie(&req, &app, app.cookies.session).unwrap_or_default();
-    forms::check(&app, &req, info, &form, &cookie, &flow::purpose("consent", id)).await?;
-    let transaction = flow::load(&app, id, Some(&browser)).await?;
+    let cookie = request::cookie(req, app, app.cookies.session).unwrap_or_default();
+    forms::check(app, req, info, &form, &cookie, &flow::purpose("consent", id)).await?;
+    let transaction = flow::load(app, id, Some(&browser)).await?;
     let to_login = || Answer::local(format!("/login?transaction={}", transaction.row.id));
-    let Some(session) = request::session(&req, &app).await? else { return Ok(to_login()) };
+    let Some(session) = request::session(req, app).await? else { return Ok(to_login()) };
     if flow::login_needed(&transaction.request, &session, transaction.row.session_id, app.now()) {
         return Ok(to_login());
     }
-    let client = client_of(&app, &transaction).await?;
+    let client = client_of(app, &transaction).await?;
     let decision = form.get("decision").filter(|_| !form.is_repeated("decision"));
     match decision {
         Some("approve") => {
             // What was asked for is what the server stored, whatever else the form says.
             let approval = Approval::given(transaction.request.scopes(), transaction.row.id);
-            flow::approve(&app, info, &client, &transaction.request, &session, approval).await
+            flow::approve(app, info, &client, &transaction.request, &session, approval).await
         }
-        Some("deny") => flow::deny(&app, info, &transaction.request, &session, transaction.row.id).await,
+        Some("deny") => flow::deny(app, info, &transaction.request, &session, transaction.row.id).await,
         _ => Err(Fault::page(Problem::MalformedRequest, "decision must be approve or deny")),
     }
 }
@@ -70,8 +84,15 @@ async fn show(
     let request = &transaction.request;
     let id = transaction.row.id.to_string();
     let wanted = request.scopes();
-    let each_time =
-        client.can_be_impersonated() || wanted.contains(OFFLINE_ACCESS) || request.has_prompt(Prompt::Consent);
+    let memory = if client.can_be_impersonated() {
+        ConsentMemory::AskedEachTime
+    } else if wanted.contains(OFFLINE_ACCESS) {
+        ConsentMemory::AskedToStay
+    } else if request.has_prompt(Prompt::Consent) {
+        ConsentMemory::AskedByApp
+    } else {
+        ConsentMemory::Remembered
+    };
     let page = ConsentPage {
         layout: render::layout(app, None),
         csrf: csrf::token(cookie, &flow::purpose("consent", &id)),
@@ -81,7 +102,7 @@ async fn show(
         user: Name::from(session.user.display_name()),
         scopes: render::scopes(&wanted, &texts),
         resources: request.resources.clone(),
-        memory: if each_time { ConsentMemory::AskedEachTime } else { ConsentMemory::Remembered },
+        memory,
         policy_uri: client.policy_uri.clone(),
         terms_uri: client.tos_uri.clone(),
     };

@@ -9,9 +9,10 @@ use super::view::{LoginMode, LoginPage, LoginProblem};
 use super::{forms, policy, render};
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
+use crate::defense;
 use crate::fault::{Fault, Problem};
 use crate::flow::{self, Answer, Approval, Step, Transaction};
-use crate::identity::{self, CurrentSession, LoginRefusal, csrf};
+use crate::identity::{self, CurrentSession, Limit, LoginRefusal, csrf};
 use crate::protocol::OAuthError;
 use crate::request;
 use crate::storage::{Refusal, authorizations, clients};
@@ -67,7 +68,7 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     }
     let username = form.get("username").unwrap_or_default();
     let password = SecretString::from(form.get("password").unwrap_or_default());
-    let (address, now) = (info.address.to_string(), app.now());
+    let (address, now) = (defense::network(info.address).to_string(), app.now());
     let outcome =
         identity::log_in(&app.db, &app.passwords, &app.config.limits, (username, password), &address, now).await;
     let user = match outcome {
@@ -89,14 +90,21 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     Ok(Either::Right(answer.with_cookie(cookie)))
 }
 
-/// `POST /login/switch`: "not you?" on the consent page. The session goes on until somebody else has logged in.
+/// `POST /login/switch`: "not you?" on the consent page and where a person confirms who they are. The session goes on
+/// until somebody else has logged in.
 pub async fn switch(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Answer, Fault> {
     let info = request::info(&req)?;
     let form = request::page_form(&req, &body)?;
     let browser = forms::browser_cookie(&app, &req)?;
     let id = form.get("transaction").unwrap_or_default();
-    let cookie = request::cookie(&req, &app, app.cookies.session).unwrap_or_default();
-    forms::check(&app, &req, info, &form, &cookie, &flow::purpose("consent", id)).await?;
+    // Each page's forms share one token: that of the consent page is the session's, that of the login page the browser's.
+    let login = flow::purpose("login", id);
+    if csrf::is_valid(form.get("csrf"), &browser, &login) {
+        forms::check(&app, &req, info, &form, &browser, &login).await?;
+    } else {
+        let cookie = request::cookie(&req, &app, app.cookies.session).unwrap_or_default();
+        forms::check(&app, &req, info, &form, &cookie, &flow::purpose("consent", id)).await?;
+    }
     let transaction = flow::load(&app, id, Some(&browser)).await?;
     Ok(Answer::local(format!("/login?transaction={}&switch=1", transaction.row.id)))
 }
@@ -173,10 +181,11 @@ async fn refuse(
             let event = known.into_iter().fold(event, Event::subject);
             (LoginProblem::WrongCredentials, StatusCode::UNPROCESSABLE_ENTITY, None, Some(event))
         }
-        LoginRefusal::Throttled(seconds) => {
+        LoginRefusal::Throttled { limit, seconds } => {
             let seconds = u64::try_from(seconds).unwrap_or(1);
+            let kind = if limit == Limit::AddressJustNow { EventKind::CredStuffing } else { EventKind::LoginThrottled };
             let problem = LoginProblem::TooManyAttempts { seconds };
-            (problem, StatusCode::TOO_MANY_REQUESTS, Some(seconds), Some(event(EventKind::LoginThrottled)))
+            (problem, StatusCode::TOO_MANY_REQUESTS, Some(seconds), Some(event(kind)))
         }
         LoginRefusal::Busy => (LoginProblem::Busy, StatusCode::SERVICE_UNAVAILABLE, Some(2), None),
         LoginRefusal::TooLong => return Err(Fault::page(Problem::MalformedRequest, "the password is too long")),

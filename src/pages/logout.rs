@@ -15,7 +15,9 @@ use crate::storage::{Refusal, StorageError};
 pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Answer, Fault> {
     let info = request::info(&req)?;
     let form = request::page_form(&req, &body)?;
-    let gone = Answer::local("/logged-out").with_cookie(app.cookies.remove(app.cookies.session));
+    let gone = Answer::local("/logged-out");
+    // A cross-site form comes without the cookie, by SameSite: taking the cookie away here would log out whoever was led
+    // to send it.
     let Some((current, cookie)) = forms::logged_in(&app, &req).await? else { return Ok(gone) };
     forms::check(&app, &req, info, &form, &cookie, "account").await?;
     let (writer, now) = (app.clone(), app.now());
@@ -26,7 +28,7 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
             Ok(event.record(tx, &writer.clock, &writer.rng)?)
         })
         .await?;
-    Ok(gone)
+    Ok(gone.with_cookie(app.cookies.remove(app.cookies.session)))
 }
 
 /// `GET /logged-out`

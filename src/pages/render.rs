@@ -6,7 +6,7 @@ use askama::Template;
 use super::policy;
 use super::view::{ClientView, Layout, ScopeView};
 use crate::app::{App, Mode};
-use crate::domain::{Client, Scopes, User};
+use crate::domain::{Client, OFFLINE_ACCESS, OPENID, Scopes, User};
 use crate::fault::{Fault, Problem};
 use crate::storage::scopes::ScopeText;
 
@@ -40,6 +40,7 @@ pub fn client(client: &Client) -> ClientView {
 }
 
 /// Scopes in words; one without words is shown by its name.
+/// Who one is comes first, staying connected last.
 pub fn scopes(scopes: &Scopes, texts: &[ScopeText]) -> Vec<ScopeView> {
     let view = |name: &str| {
         let text = texts.iter().find(|text| text.name == name);
@@ -49,5 +50,13 @@ pub fn scopes(scopes: &Scopes, texts: &[ScopeText]) -> Vec<ScopeView> {
             description: text.map(|text| text.description.clone()).unwrap_or_default(),
         }
     };
-    scopes.iter().map(view).collect()
+    let mut names: Vec<&str> = scopes.iter().collect();
+    names.sort_by_key(|name| match *name {
+        OPENID => 0,
+        "profile" => 1,
+        "email" => 2,
+        OFFLINE_ACCESS => 4,
+        _ => 3,
+    });
+    names.into_iter().map(view).collect()
 }

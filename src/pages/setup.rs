@@ -49,6 +49,9 @@ pub async fn post(
     let token = form.get("token").unwrap_or_default();
     forms::check(&app, &req, info, &form, &browser, &flow::purpose("setup", token)).await?;
     let handle = check_link(&app, token).await?;
+    if form.get("password").unwrap_or_default().len() > identity::MAX_PASSWORD_BYTES {
+        return Err(Fault::page(Problem::MalformedRequest, "the password is too long"));
+    }
     let (username, email, errors) = read(&app, &form);
     let (Some(username), Some(email), false) = (username, email, errors.any()) else {
         let mut response = show(&app, &browser, token, &form, errors)?;

@@ -193,6 +193,10 @@ pub enum ConsentMemory {
     Remembered,
     /// Asked each time, since anyone could pose as this app.
     AskedEachTime,
+    /// Asked each time, since the app wants to stay connected.
+    AskedToStay,
+    /// Asked because the app wanted it so.
+    AskedByApp,
 }
 
 /// Any refusal that is a page. [`super::errors::Fault`] has the texts.

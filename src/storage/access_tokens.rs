@@ -4,7 +4,7 @@ use super::conn::on;
 use super::row::Place;
 use super::schema::{access_tokens, clients, grants, refresh_tokens, users};
 use super::{Conn, StorageError, Tx};
-use crate::domain::{AccessToken, ClientStatus, InvalidRow, UserStatus};
+use crate::domain::{AccessToken, ClientStatus, GrantType, InvalidRow, Scopes, UserStatus};
 use crate::support::{Id, Seconds};
 
 /// Everything that decides whether an issued access token still counts.
@@ -18,6 +18,8 @@ pub struct TokenState {
     pub auth_time: Option<Seconds>,
     /// The refresh token that it came from could still be retried.
     pub retry_open: Option<Id>,
+    /// The APIs that its client may still ask tokens for.
+    pub client_audiences: Vec<String>,
 }
 
 #[derive(Queryable)]
@@ -61,21 +63,28 @@ pub fn state(conn: &mut Conn, jti: Id, now: Seconds) -> Result<Option<TokenState
         .filter(access_tokens::jti.eq(jti.as_bytes().as_slice()))
         .select((
             access_tokens::all_columns,
-            clients::status,
-            (grants::revoked_at, grants::user_id, grants::auth_time).nullable(),
+            (clients::status, clients::grant_types, clients::scope, clients::audiences),
+            (grants::revoked_at, grants::user_id, grants::auth_time, grants::scope).nullable(),
         ))
-        .get_result::<(Row, String, Option<GrantPart>)>(c)
+        .get_result::<(Row, ClientPart, Option<GrantPart>)>(c)
         .optional())?;
-    let Some((row, client_status, grant)) = found else { return Ok(None) };
+    let Some((row, client, grant)) = found else { return Ok(None) };
     let revoked = row.revoked_at.is_some();
-    let token = AccessToken::try_from(row)?;
-    let mut state = TokenState { token, dead: None, username: None, user_id: None, auth_time: None, retry_open: None };
+    let mut state = TokenState {
+        token: AccessToken::try_from(row)?,
+        dead: None,
+        username: None,
+        user_id: None,
+        auth_time: None,
+        retry_open: None,
+        client_audiences: Place::<String>::list(&client.3),
+    };
     if revoked {
         state.dead = Some("revoked");
-    } else if client_status != ClientStatus::Active.as_str() {
-        state.dead = Some("its client is not active");
     } else if state.token.expires_at <= now {
         state.dead = Some("expired");
+    } else {
+        state.dead = judge_client(conn, &state.token, &client, grant.as_ref())?;
     }
     if let Some(grant) = grant {
         judge_grant(conn, &mut state, grant)?;
@@ -83,13 +92,56 @@ pub fn state(conn: &mut Conn, jti: Id, now: Seconds) -> Result<Option<TokenState
     Ok(Some(state))
 }
 
-/// When it was revoked, whose it is, when that person logged in.
-type GrantPart = (Option<i64>, Vec<u8>, i64);
+/// Its status, its grants, its scope, its APIs.
+type ClientPart = (String, String, String, String);
+
+/// When it was revoked, whose it is, when that person logged in, what they allowed.
+type GrantPart = (Option<i64>, Vec<u8>, i64, String);
+
+/// Asked at every use rather than written down when a client is changed: a token that is being issued at that very
+/// moment must not slip through.
+fn judge_client(
+    conn: &mut Conn,
+    token: &AccessToken,
+    (status, grant_types, scope, _): &ClientPart,
+    grant: Option<&GrantPart>,
+) -> Result<Option<&'static str>, StorageError> {
+    let place = Place { table: "clients", key: &token.client_id };
+    let may_use = |grant: GrantType| grant_types.split_whitespace().any(|name| name == grant.as_str());
+    if *status != ClientStatus::Active.as_str() {
+        return Ok(Some("its client is not active"));
+    }
+    let allowed = match grant {
+        Some((.., scope)) => &place.scopes(scope)?,
+        None => &token.scope,
+    };
+    if !is_within(allowed, scope) {
+        return Ok(Some("its client may ask for less since"));
+    }
+    let came_by = if grant.is_some() { GrantType::AuthorizationCode } else { GrantType::ClientCredentials };
+    if !may_use(came_by) || !may_use(GrantType::RefreshToken) && can_be_refreshed(conn, token.grant_id)? {
+        return Ok(Some("its client may not use that grant any more"));
+    }
+    Ok(None)
+}
+
+fn is_within(scope: &Scopes, allowed: &str) -> bool {
+    scope.iter().all(|scope| allowed.split(' ').any(|name| name == scope))
+}
+
+fn can_be_refreshed(conn: &mut Conn, grant_id: Option<Id>) -> Result<bool, StorageError> {
+    let Some(id) = grant_id else { return Ok(false) };
+    let tokens = on!(conn, c => refresh_tokens::table
+        .filter(refresh_tokens::grant_id.eq(id.as_bytes().as_slice()))
+        .count()
+        .get_result::<i64>(c))?;
+    Ok(tokens > 0)
+}
 
 fn judge_grant(
     conn: &mut Conn,
     state: &mut TokenState,
-    (revoked_at, user_id, auth_time): GrantPart,
+    (revoked_at, user_id, auth_time, _): GrantPart,
 ) -> Result<(), StorageError> {
     let user = on!(conn, c => users::table
         .find(&user_id)

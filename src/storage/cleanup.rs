@@ -44,7 +44,8 @@ macro_rules! delete_some {
             if keys.is_empty() {
                 0
             } else {
-                diesel::delete($table::table.filter($table::$key.eq_any(&keys))).execute(c)?
+                // The condition again: of a key in two columns this is only one.
+                diesel::delete($table::table.filter($table::$key.eq_any(&keys)).filter($filter)).execute(c)?
             }
         })
     };

@@ -99,8 +99,16 @@ macro_rules! values {
     };
 }
 
+/// PostgreSQL refuses a whole query over a NUL in a text, and strangers choose this one.
+fn cannot_be_stored(client_id: &str) -> bool {
+    client_id.contains('\0')
+}
+
 /// The client of that id, whatever its status; a deleted one is as good as none.
 pub fn find(conn: &mut Conn, client_id: &str) -> Result<Option<Client>, StorageError> {
+    if cannot_be_stored(client_id) {
+        return Ok(None);
+    }
     let row = on!(conn, c => clients::table.find(client_id).get_result::<Row>(c).optional())?;
     let client = row.map(Client::try_from).transpose()?;
     Ok(client.filter(|client| client.status != ClientStatus::Deleted))
@@ -152,6 +160,9 @@ pub fn update(tx: &mut Tx<'_>, client: &Client, now: Seconds) -> Result<bool, St
 
 /// The logo of a client: content type and image.
 pub fn logo(conn: &mut Conn, client_id: &str) -> Result<Option<(String, Vec<u8>)>, StorageError> {
+    if cannot_be_stored(client_id) {
+        return Ok(None);
+    }
     Ok(on!(conn, c => client_logos::table
         .find(client_id)
         .select((client_logos::content_type, client_logos::image))

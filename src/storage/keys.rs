@@ -39,9 +39,12 @@ pub fn insert(tx: &mut Tx<'_>, key: &StoredKey) -> Result<(), StorageError> {
 }
 
 /// Takes a key out of service for signing; until `removed_at` it still verifies. `false`: there is no such key in
-/// service.
+/// service. A key that is to be removed sooner stays so: nothing brings a compromised one back.
 pub fn retire(tx: &mut Tx<'_>, kid: &str, retired_at: Seconds, removed_at: Seconds) -> Result<bool, StorageError> {
-    let retired = on!(tx.writer()?, c => diesel::update(signing_keys::table.find(kid))
+    let retired = on!(tx.writer()?, c => diesel::update(
+        signing_keys::table
+            .find(kid)
+            .filter(signing_keys::removed_at.is_null().or(signing_keys::removed_at.ge(removed_at))))
         .set((signing_keys::retired_at.eq(retired_at), signing_keys::removed_at.eq(removed_at)))
         .execute(c))?;
     Ok(retired == 1)

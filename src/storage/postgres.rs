@@ -17,10 +17,13 @@ use crate::support::Clock;
 const ATTEMPTS: u32 = 4;
 const ISSUE_BATCH: usize = 256;
 
+/// A piece of work in the queue.
+type Waiting = (Box<dyn Work>, Mode);
+
 /// PostgreSQL: a pool of threads with a connection each, and one thread that writes issued tokens in groups.
 pub(super) struct Postgres {
     connector: Connector,
-    queue: Option<SyncSender<(Box<dyn Work>, Mode)>>,
+    queue: Option<SyncSender<Waiting>>,
     issues: Option<SyncSender<IssueJob>>,
     threads: Vec<JoinHandle<()>>,
 }
@@ -168,7 +171,7 @@ impl Link {
 }
 
 struct Worker {
-    works: Arc<Mutex<Receiver<(Box<dyn Work>, Mode)>>>,
+    works: Arc<Mutex<Receiver<Waiting>>>,
     link: Link,
     timeout: Duration,
 }

@@ -6,4 +6,7 @@ mod basics;
 mod clients;
 mod harness;
 mod layers;
+mod migrations;
+mod operations;
+mod readme;
 mod security;

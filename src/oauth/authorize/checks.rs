@@ -219,8 +219,8 @@ fn resources_are_allowed(it: &Candidate<'_>) -> Result<(), Refused> {
 fn max_age(params: &Params) -> Result<Option<i64>, Refused> {
     match params.get("max_age") {
         None => Ok(None),
-        Some(text) => match text.parse::<u32>() {
-            Ok(seconds) if text.bytes().all(|b| b.is_ascii_digit()) => Ok(Some(i64::from(seconds))),
+        Some(text) => match text.parse::<i64>() {
+            Ok(seconds) if text.bytes().all(|b| b.is_ascii_digit()) => Ok(Some(seconds)),
             _ => Err(OAuthError::invalid_request("max_age must be a whole number of seconds").into()),
         },
     }

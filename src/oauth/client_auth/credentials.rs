@@ -29,10 +29,17 @@ impl Credentials {
         let basic = basic(headers)?;
         let secret = params.get("client_secret");
         let assertion = params.get("client_assertion");
+        let challenge = basic.is_some().then_some("Basic");
         if params.has("client_secret") && secret.is_none() {
-            return Err(OAuthError::invalid_client("an empty client_secret"));
+            let error = OAuthError::invalid_client("an empty client_secret");
+            return Err(OAuthError { challenge, ..error });
         }
-        if usize::from(basic.is_some()) + usize::from(secret.is_some()) + usize::from(assertion.is_some()) > 1 {
+        if assertion.is_some() && (basic.is_some() || secret.is_some()) {
+            // Whoever adds a secret to an assertion hopes that one of the two is not looked at.
+            let error = OAuthError::invalid_client("an assertion and a secret at once");
+            return Err(OAuthError { challenge, ..error });
+        }
+        if basic.is_some() && secret.is_some() {
             return Err(OAuthError::invalid_request("more than one way of client authentication was used"));
         }
         let credentials = match (basic, secret, assertion) {

@@ -47,10 +47,6 @@ fn redeem(ctx: &Ctx, tx: &mut Tx<'_>) -> Result<Draft, Refusal<Fault>> {
         Err(Fault::OAuth(_)) => return revoke_family(ctx, tx, &grant, EventKind::TokenRefused),
         Err(fault) => return Err(fault.into()),
     };
-    if !grant.scope.is_subset(&ctx.client.scope) {
-        // The client was allowed less since; what it was allowed before ends.
-        return revoke_family(ctx, tx, &grant, EventKind::TokenRefused);
-    }
     let scope = requested_scope(ctx, presented, &grant)?;
     let audience = ctx.audience(&ctx.granted_resources(&grant), &scope).map_err(Fault::from)?;
     let access = AccessToken { refreshed_from: Some(token.id), ..ctx.family_token(&grant, scope, audience) };

@@ -48,6 +48,9 @@ impl Ctx {
             return Err(OAuthError::new(ErrorCode::InvalidTarget, "resource names an API that was not granted"));
         }
         let mut audience = if asked.is_empty() { granted.to_vec() } else { asked };
+        if audience.iter().any(|resource| !self.client.audiences.contains(resource)) {
+            return Err(OAuthError::new(ErrorCode::InvalidTarget, "the client may not use that API any more"));
+        }
         audience.dedup();
         // Our own userinfo endpoint is an API too.
         if audience.is_empty() || scope.contains(OPENID) {
@@ -117,6 +120,10 @@ pub fn living_person(tx: &mut Tx<'_>, ctx: &Ctx, grant: &Grant) -> Result<User, 
     }
     if grant.expires_at <= ctx.now {
         return Err(dead("the family has expired"));
+    }
+    if !grant.scope.is_subset(&ctx.client.scope) {
+        // The client was allowed less since; what it was allowed before ends.
+        return Err(dead("the client may ask for less since"));
     }
     let user = users::find(tx.reader(), grant.user_id)?;
     let user = user.filter(|user| user.status == UserStatus::Active).ok_or_else(|| dead("its person is not active"))?;

@@ -23,16 +23,23 @@ context.setDefaultTimeout(15_000)
 const page = await context.newPage()
 
 const problems = []
+const refusals = []
+const referers = []
 const origins = new Set([new URL(ISSUER).origin])
 page.on('pageerror', (error) => problems.push(`script: ${error}`))
 page.on('console', (message) => {
-  // Chromium reports a 4xx page as an error too; those pages are looked at by the walks themselves.
-  const refusal = /the server responded with a status of 4\d\d/.test(message.text()) && message.location().url === page.url()
-  if (['error', 'warning'].includes(message.type()) && !refusal) problems.push(`console: ${message.text()}`)
+  if (!['error', 'warning'].includes(message.type())) return
+  // Chromium reports a 4xx as an error too: pages are looked at by the walks, and other refusals announced by them.
+  const { url } = message.location()
+  const refusal = /the server responded with a status of (4\d\d)/.exec(message.text())?.[1]
+  const announced = refusals.indexOf(`${refusal} ${new URL(url || 'about:blank').pathname}`)
+  if (announced >= 0) refusals.splice(announced, 1)
+  else if (!refusal || url !== page.url()) problems.push(`console: ${message.text()} at ${url}`)
 })
 context.on('request', (request) => {
   const url = new URL(request.url())
   if (/^https?:/.test(url.protocol) && !origins.has(url.origin)) problems.push(`request to ${url.origin}`)
+  referers.push(request.allHeaders().then(({ referer }) => referer, () => undefined))
 })
 await context.addInitScript(() => {
   document.addEventListener('securitypolicyviolation', (event) =>
@@ -56,8 +63,12 @@ async function picture(name) {
 }
 
 try {
-  await { newcomer, person }[SCENARIO]({ page, context, origins, picture, env: process.env })
+  await { newcomer, person }[SCENARIO]({ page, context, origins, refusals, picture, env: process.env })
   assert.deepEqual(problems, [])
+  assert.deepEqual(refusals, [], 'refusals that were announced and did not come')
+  // Our pages send none at all, so no query of ours stands in anybody's log.
+  const told = (await Promise.all(referers)).filter((referer) => referer?.startsWith(ISSUER))
+  assert.deepEqual(told, [])
 } catch (error) {
   console.error(`at ${page.url()}\n${await page.content()}\n${problems.join('\n')}`)
   throw error

@@ -2,7 +2,7 @@
 
 import assert from 'node:assert/strict'
 
-export async function newcomer({ page, picture, env }) {
+export async function newcomer({ page, refusals, picture, env }) {
   const { ISSUER, SETUP } = env
   const [username, password] = ['ada', 'a lighthouse in the fog']
   const text = () => page.innerText('main')
@@ -11,7 +11,7 @@ export async function newcomer({ page, picture, env }) {
     await page.fill('[name=email]', 'ada@people.example')
     await page.fill('[name=password]', password)
     await page.fill('[name=password_again]', again)
-    await page.click('form[action$="/setup"] [type=submit]')
+    await page.click('#setup [type=submit]')
   }
 
   // Two different passwords are told, and what was typed otherwise is still there.
@@ -22,8 +22,9 @@ export async function newcomer({ page, picture, env }) {
   assert.equal(await page.inputValue('[name=password]'), '')
   await picture('setup-errors')
   await setUp(password)
-  await page.waitForLoadState()
-  assert.equal(await page.locator('[name=password_again]').count(), 0, `the account was made: ${await text()}`)
+  await page.waitForURL(`${ISSUER}/account**`)
+  assert.match(await page.innerText('#flash'), /Welcome/)
+  await picture('account-welcome')
 
   // The link died with its use.
   await page.goto(SETUP)
@@ -31,25 +32,62 @@ export async function newcomer({ page, picture, env }) {
   await picture('setup-used')
 
   // The playground, step by step, as a third-party app.
+  const done = (step) => page.waitForSelector(`#step-${step}[data-state=done]`)
+  const ready = () => page.waitForSelector('main[data-ready="true"]')
+  const act = async (step) => {
+    await page.click(`#${step}`)
+    await done(step)
+  }
   await page.goto(`${ISSUER}/playground`)
+  await ready()
   await picture('playground')
   await page.click('#start')
-  if (await page.isVisible('[name=password]')) {
-    await page.fill('[name=username]', username)
-    await page.fill('[name=password]', password)
-    await page.click('form[action$="/login"] [type=submit]')
-  }
+  await page.waitForSelector('#consent')
+  await picture('playground-consent')
   await page.click('[name=decision][value=approve]')
-  await page.waitForURL(`${ISSUER}/playground**`)
-  for (const step of ['exchange', 'introspect', 'userinfo', 'refresh']) {
-    const button = page.locator(`#${step}`)
-    if ((await button.count()) === 0) continue
-    await button.click()
-    await page.waitForSelector(`#${step}-answer`)
-  }
+  await page.waitForURL(`${ISSUER}/playground/callback`)
+  await ready()
+  for (const step of ['prepare', 'authorize', 'callback']) await done(step)
+  await act('exchange')
+  await done('tokens')
+
+  // What was got survives a reload, as a browser's "back" and "reload" do it.
+  await page.reload()
+  await ready()
+  for (const step of ['callback', 'exchange', 'tokens']) await done(step)
+  for (const step of ['userinfo', 'introspect', 'refresh']) await act(step)
+  assert.equal(await page.locator('#introspection .response').filter({ hasText: '"active": true' }).count(), 1)
+
+  // The thief and then the app are refused by the token endpoint, which Chromium tells in its console.
+  refusals.push('400 /oauth2/token', '400 /oauth2/token')
+  await act('replay')
+  await act('revoke')
+  const steps = await page.$$eval('.step', (all) => all.map(({ id, dataset }) => [id, dataset.state]))
+  assert.equal(steps.length, 10)
+  for (const [id, state] of steps) assert.equal(state, 'done', id)
+  assert.equal(await page.locator('[data-ok=false]').count(), 0, 'no check failed')
+  assert.ok(await page.isHidden('#problem'), await page.innerText('#problem'))
   const story = await text()
-  for (const telling of ['code_challenge', 'at+jwt', 'active', 'refresh_token']) {
+  for (const telling of ['code_challenge', 'at+jwt', '"active": false', 'lwrt_', 'invalid_grant']) {
     assert.ok(story.includes(telling), `the playground shows ${telling}: ${story}`)
   }
   await picture('playground-done')
+
+  // Once more from the start, and this time a no.
+  await page.click('#restart')
+  await ready()
+  assert.equal(await page.locator('#step-callback[data-state=done]').count(), 0, 'forgotten')
+  await page.click('#start')
+  await page.click('[name=decision][value=deny]')
+  await page.waitForURL(`${ISSUER}/playground/callback`)
+  await page.waitForSelector('#step-callback[data-state=failed]')
+  assert.match(await text(), /access_denied/)
+  assert.ok(await page.isDisabled('#exchange'))
+  await picture('playground-denied')
+
+  // The first page of the server leads to all of this.
+  await page.goto(ISSUER)
+  await picture('home')
+  await page.click('a[href="/account"]')
+  await page.waitForSelector('.panel[data-client-id=playground]')
 }

@@ -8,9 +8,14 @@ import { createServer } from 'node:http'
 async function app() {
   const received = []
   const server = createServer((request, response) => {
-    if (request.url.startsWith('/cb')) received.push(new URL(request.url, 'http://app').searchParams)
-    response.setHeader('content-type', 'text/html')
-    response.end('<!doctype html><link rel="icon" href="data:,"><title>The app</title><h1>The app</h1>')
+    let body = ''
+    request.on('data', (data) => (body += data))
+    request.on('end', () => {
+      const params = request.method === 'POST' ? new URLSearchParams(body) : new URL(request.url, 'http://app').searchParams
+      if (request.url.startsWith('/cb')) received.push(params)
+      response.setHeader('content-type', 'text/html')
+      response.end('<!doctype html><link rel="icon" href="data:,"><title>The app</title><h1>The app</h1>')
+    })
   })
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
   return { received, origin: `http://127.0.0.1:${server.address().port}`, close: () => server.close() }
@@ -39,7 +44,7 @@ export async function person({ page, context, origins, picture, env }) {
   const login = async (username, password) => {
     await page.fill('[name=username]', username)
     await page.fill('[name=password]', password)
-    await page.click('form[action$="/login"] [type=submit]')
+    await page.click('#login [type=submit]')
   }
   const decide = (decision) => page.click(`[name=decision][value=${decision}]`)
   const text = () => page.innerText('main')
@@ -64,6 +69,8 @@ export async function person({ page, context, origins, picture, env }) {
   assert.equal(allow.height, deny.height, 'buttons of equal height')
   assert.ok(Math.abs(allow.width - deny.width) <= 1, 'buttons of equal width')
   await picture('consent')
+  await start({ resource: 'https://api.notes.example' })
+  await picture('consent-for-an-api')
 
   // Deny: the app is told, by a redirect that the page's own policy lets through.
   await decide('deny')
@@ -73,29 +80,61 @@ export async function person({ page, context, origins, picture, env }) {
 
   // Not you? Somebody else logs in and is asked for themself.
   await start()
-  await page.click('form[action$="/login/switch"] [type=submit]')
+  await page.click('#switch')
+  await picture('login-somebody-else')
   await login(OTHER_LOGIN, OTHER_PASSWORD)
   assert.ok((await text()).includes(OTHER_LOGIN), 'the other person is logged in')
   await decide('approve')
   await page.waitForURL(`${notes.origin}/cb?**`)
   assert.ok(notes.received.at(-1).get('code'))
 
-  // The account lists the app, and takes its access back.
+  // The answer comes by a form that posts itself, if the app wants that.
+  await start({ response_mode: 'form_post' })
+  await decide('approve')
+  await page.waitForURL(`${notes.origin}/cb`)
+  assert.ok(notes.received.at(-1).get('code'))
+
+  // An app may ask who it is once more; and it may be somebody else then, too.
+  await start({ prompt: 'login' })
+  assert.equal(await page.inputValue('[name=username]'), OTHER_LOGIN)
+  await picture('login-again')
+  await page.click('form[action="/login/switch"] [type=submit]')
+  assert.equal(await page.inputValue('[name=username]'), '', 'anybody')
+  await login(OTHER_LOGIN, OTHER_PASSWORD)
+  await decide('approve')
+  await page.waitForURL(`${notes.origin}/cb?**`)
+
+  // The account lists the app and the browsers, ends the other ones, and takes the app's access back.
+  const elsewhere = await context.browser().newContext()
+  const other = await elsewhere.newPage()
+  await other.goto(`${ISSUER}/login`)
+  await other.fill('[name=username]', OTHER_LOGIN)
+  await other.fill('[name=password]', OTHER_PASSWORD)
+  await other.click('#login [type=submit]')
+  await other.waitForURL(`${ISSUER}/account`)
   await page.goto(`${ISSUER}/account`)
   assert.ok((await text()).includes('Demo Notes'))
   await picture('account')
+  await page.click('#revoke-others')
+  await page.waitForSelector('#flash')
+  await picture('account-others-ended')
+  await other.reload()
+  assert.equal(new URL(other.url()).pathname, '/login', 'the other browser is out')
+  await elsewhere.close()
   await page.click(`[data-client-id="${CLIENT_ID}"] form [type=submit]`)
   await page.waitForURL(`${ISSUER}/account**`)
   assert.equal(await page.locator(`[data-client-id="${CLIENT_ID}"]`).count(), 0, 'the app is gone')
   await picture('account-empty')
 
-  // So the app has to ask again; and an allowed app is not asked about twice.
+  // So the app has to ask again.
   await start()
   assert.ok(await page.isVisible('[name=decision][value=approve]'), 'asks again after the revocation')
 
   // Unknown app, expired page, missing cookie: pages that say what to do.
   await page.goto(`${ISSUER}/oauth2/authorize?client_id=nobody`)
   await picture('error-unknown-client')
+  await page.goto(`${ISSUER}/nowhere`)
+  await picture('error-not-found')
   await start()
   await context.clearCookies()
   await decide('approve')
@@ -105,9 +144,9 @@ export async function person({ page, context, origins, picture, env }) {
   // Logged out.
   await page.goto(`${ISSUER}/login`)
   await login(LOGIN, PASSWORD)
-  await page.goto(`${ISSUER}/account`)
-  await page.click('form[action$="/logout"] [type=submit]')
-  await page.waitForLoadState()
+  await page.waitForURL(`${ISSUER}/account`)
+  await page.click('#logout')
+  await page.waitForURL(`${ISSUER}/logged-out`)
   assert.match(await text(), /logged out/i)
   await picture('logged-out')
   await page.goto(`${ISSUER}/account`)

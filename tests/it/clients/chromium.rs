@@ -29,6 +29,8 @@ async fn newcomer(db: Db) {
 async fn person(db: Db) {
     let server = Server::shared(db);
     let spec = Spec::confidential().name("Demo Notes").redirect("http://127.0.0.1/cb");
+    let links = ["--policy-uri", "https://notes.example/privacy", "--tos-uri", "https://notes.example/terms"];
+    let spec = spec.flags(&links).audience("https://api.notes.example");
     let (client, user, other) = (spec.create(server), User::new(server), User::new(server));
     let mut environment = environment(server, &client, &user);
     environment.push(("OTHER_LOGIN", other.username));

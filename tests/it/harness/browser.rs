@@ -76,14 +76,17 @@ impl Browser {
     pub async fn post(&self, form: &Form) -> Answer {
         // Fetch standard, "append a request Origin header": a page with no-referrer posts with `Origin: null`.
         let origin = if form.no_referrer { "null".to_owned() } else { form.action.origin().ascii_serialization() };
-        let request = self
-            .request(Method::POST, &form.action)
+        self.send(self.posting(form, &origin, "same-origin")).await
+    }
+
+    /// The request that posts a form from a page of that origin, which the browser sets into that relation to ours.
+    pub fn posting(&self, form: &Form, origin: &str, site: &str) -> RequestBuilder {
+        self.request(Method::POST, &form.action)
             .header(ORIGIN, origin)
-            .header("Sec-Fetch-Site", "same-origin")
+            .header("Sec-Fetch-Site", site)
             .header("Sec-Fetch-User", "?1")
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(form.encoded());
-        self.send(request).await
+            .body(form.encoded())
     }
 
     /// Posts a form, then wherever the server leads on itself.

@@ -40,6 +40,8 @@ pub struct Client {
     pub redirect: String,
     pub scope: String,
     pub issuer: String,
+    /// Where it sends its requests: the issuer, or one of several nodes.
+    pub node: String,
 }
 
 impl Spec {
@@ -66,7 +68,7 @@ impl Spec {
         self
     }
 
-    /// Adds a redirect URI. Without any it is `https://app.example/cb`.
+    /// Adds a redirect URI. Without any it is `https://app.example/cb`, if there is something to redirect.
     pub fn redirect(mut self, uri: &str) -> Self {
         self.redirects.push(uri.to_owned());
         self
@@ -107,7 +109,7 @@ impl Spec {
 
     /// `client create`, which may refuse.
     pub fn try_create(mut self, server: &Server) -> Result<Client, CliFailure> {
-        if self.redirects.is_empty() {
+        if self.redirects.is_empty() && self.grants.iter().any(|grant| grant == "authorization_code") {
             self.redirects.push("https://app.example/cb".to_owned());
         }
         let key = (self.auth == Auth::PrivateKeyJwt).then(|| Arc::new(EsKey::new()));
@@ -136,9 +138,10 @@ impl Spec {
             secret: member("client_secret"),
             auth: self.auth,
             key,
-            redirect: self.redirects.swap_remove(0),
+            redirect: self.redirects.into_iter().next().unwrap_or_default(),
             scope: self.scope,
             issuer: server.issuer.clone(),
+            node: server.issuer.clone(),
         })
     }
 }
@@ -156,6 +159,11 @@ impl Client {
         Spec::public().create(server)
     }
 
+    /// The same client, speaking to another node of the server.
+    pub fn at(&self, node: &Server) -> Self {
+        Self { node: node.issuer.clone(), ..self.clone() }
+    }
+
     /// A good authorization request with PKCE material of its own.
     pub fn request(&self) -> Request {
         Request::new(&self.issuer, &self.id, &self.redirect, &self.scope)
@@ -166,7 +174,7 @@ impl Client {
         let mut form: Vec<(&str, &str)> = params.to_vec();
         let secret = self.secret.clone().unwrap_or_default();
         let mut assertion = String::new();
-        let mut request = http().post(format!("{}{path}", self.issuer));
+        let mut request = http().post(format!("{}{path}", self.node));
         match self.auth {
             Auth::Basic => request = request.header("Authorization", basic(&self.id, &secret)),
             Auth::Post => form.extend([("client_id", self.id.as_str()), ("client_secret", &secret)]),
@@ -206,7 +214,7 @@ impl Client {
 
     /// Userinfo with a bearer token, which anybody may try.
     pub async fn userinfo(&self, access_token: &str) -> Answer {
-        let url = format!("{}/oauth2/userinfo", self.issuer);
+        let url = format!("{}/oauth2/userinfo", self.node);
         Answer::of(http().get(url).header("Authorization", format!("Bearer {access_token}"))).await
     }
 

@@ -15,10 +15,15 @@ pub enum Db {
 }
 
 /// One database of one server.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum Database {
     Sqlite { url: String, file: String },
     Postgres { url: String, name: String },
+}
+
+/// A lock that keeps the server from writing until it is dropped.
+pub struct Blocked {
+    _release: std::sync::mpsc::Sender<()>,
 }
 
 impl Database {
@@ -40,6 +45,37 @@ impl Database {
         }
     }
 
+    /// Takes a lock that every write has to wait for.
+    pub fn block(&self) -> Blocked {
+        let (release, released) = std::sync::mpsc::channel::<()>();
+        let (taken, wait) = std::sync::mpsc::channel();
+        let this = self.clone();
+        std::thread::spawn(move || match this {
+            Self::Sqlite { file, .. } => {
+                let mut connection = SqliteConnection::establish(&file).expect("the server's SQLite file");
+                for pragma in ["PRAGMA busy_timeout = 5000", "BEGIN IMMEDIATE"] {
+                    sql_query(pragma).execute(&mut connection).expect(pragma);
+                }
+                taken.send(()).expect("somebody waits");
+                let _ = released.recv();
+            }
+            Self::Postgres { url, .. } => {
+                let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+                runtime.block_on(async {
+                    let (client, connection) = tokio_postgres::connect(&url, NoTls).await.expect("PostgreSQL answers");
+                    tokio::spawn(connection);
+                    let lock = "BEGIN; LOCK TABLE access_tokens, refresh_tokens, grants IN EXCLUSIVE MODE";
+                    client.batch_execute(lock).await.expect(lock);
+                    taken.send(()).expect("somebody waits");
+                    let _ = tokio::task::spawn_blocking(move || released.recv()).await;
+                    client.batch_execute("ROLLBACK").await.expect("a rollback");
+                });
+            }
+        });
+        wait.recv().expect("the lock is taken");
+        Blocked { _release: release }
+    }
+
     pub fn url(&self) -> &str {
         match self {
             Self::Sqlite { url, .. } | Self::Postgres { url, .. } => url,
@@ -52,6 +88,14 @@ impl Database {
         }
     }
 
+    /// Changes what the server would not.
+    pub fn execute(&self, statement: &str) {
+        match self {
+            Self::Sqlite { file, .. } => _ = sqlite(file, statement),
+            Self::Postgres { url, .. } => _ = postgres(url, statement),
+        }
+    }
+
     /// The rows of a table as JSON objects, for a condition in SQL such as `client_id = 'x'`.
     pub fn rows(&self, table: &str, condition: &str) -> Vec<Value> {
         let texts = match self {
@@ -61,6 +105,27 @@ impl Database {
             }
         };
         texts.iter().map(|text| serde_json::from_str(text).expect("a row in JSON")).collect()
+    }
+
+    /// All that makes up the schema, a line each: tables with their columns, constraints, indexes.
+    pub fn schema(&self) -> Vec<String> {
+        let mut lines = match self {
+            Self::Sqlite { file, .. } => {
+                sqlite(file, "SELECT type || ' ' || name || ' ' || coalesce(sql, '') AS text FROM sqlite_master")
+            }
+            Self::Postgres { url, .. } => [
+                "SELECT concat_ws(' ', table_name, ordinal_position, column_name, data_type, is_nullable, column_default)
+                 FROM information_schema.columns WHERE table_schema = 'public'",
+                "SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint
+                 WHERE connamespace = 'public'::regnamespace",
+                "SELECT indexdef FROM pg_indexes WHERE schemaname = 'public'",
+            ]
+            .iter()
+            .flat_map(|query| postgres(url, query))
+            .collect(),
+        };
+        lines.sort();
+        lines
     }
 
     /// The names of all tables.

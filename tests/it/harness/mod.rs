@@ -18,16 +18,17 @@ mod user;
 
 use std::future::Future;
 
-pub use answer::{Answer, Redirect, http};
+pub use answer::{Answer, Redirect, http, query_of};
 pub use browser::Browser;
-pub use client::{Auth, Client, Spec};
-pub use database::Db;
+pub use client::{Auth, Client, Spec, basic};
+pub use database::{Database, Db};
 pub use expect::*;
 pub use form::Form;
+pub use guard::started;
 pub use jws::{EsKey, claims_of, header_of, unsigned};
 pub use process::run_script;
 pub use request::{Pkce, Request};
-pub use server::{CliFailure, Server, target};
+pub use server::{CliFailure, Server, free_port, target};
 pub use user::User;
 
 /// The server of one database that ordinary tests share. Its clients and users are each test's own.

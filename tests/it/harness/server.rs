@@ -15,11 +15,14 @@ use serde_json::Value;
 use super::database::{Database, Db};
 use super::guard;
 
+/// What seals the signing keys of servers under test.
+pub const ENCRYPTION_KEY: &str = "bGF0Y2h3YXktdGVzdHMta2V5LW9mLTMyLWJ5dGVzISE";
+
 /// What differs from the defaults in tests: limits so high that tests cannot meet them by accident.
 const CONFIG: &[(&str, &str)] = &[
     ("database.migrate_on_start", "true"),
     ("database.pool_size", "4"),
-    ("keys.encryption_key", "bGF0Y2h3YXktdGVzdHMta2V5LW9mLTMyLWJ5dGVzISE"),
+    ("keys.encryption_key", ENCRYPTION_KEY),
     ("limits.authorize_per_address_per_minute", "1000000"),
     ("limits.client_auth_failures", "1000000"),
     ("limits.introspect_misses_per_minute", "1000000"),
@@ -40,8 +43,11 @@ pub struct Server {
     env: BTreeMap<String, String>,
     serve: Vec<String>,
     port: u16,
+    metrics_port: u16,
     child: Mutex<Option<Child>>,
     log: Arc<Mutex<String>>,
+    /// The node whose database this one shares cleans up.
+    is_first: bool,
 }
 
 /// A command that ended with another status than 0.
@@ -76,6 +82,27 @@ impl Server {
         server
     }
 
+    /// A server that was not started yet.
+    pub fn prepared(db: Db, config: &[(&str, &str)]) -> Self {
+        Self::prepare(db, config, &[])
+    }
+
+    /// The processor time that the process has used, in ticks of 10 ms. However busy the machine is, it is the process's own.
+    pub fn cpu_ticks(&self) -> u64 {
+        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.pid())).expect("Linux tells");
+        let after_name = stat.rsplit_once(") ").expect("a name in parentheses").1;
+        let field =
+            |at: usize| -> u64 { after_name.split(' ').nth(at).and_then(|n| n.parse().ok()).expect("a number") };
+        field(11) + field(12)
+    }
+
+    /// The most memory that the process ever had, in KiB.
+    pub fn peak_memory(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).expect("Linux tells");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("VmHWM");
+        line.trim().trim_end_matches(" kB").parse().expect("a number")
+    }
+
     fn prepare(db: Db, config: &[(&str, &str)], flags: &[&str]) -> Self {
         let dir = tempfile::Builder::new().prefix("lw-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
         let dir = dir.keep();
@@ -106,7 +133,37 @@ impl Server {
             env.insert(variable(key), (*value).to_owned());
         }
         env.insert("RUST_BACKTRACE".to_owned(), "1".to_owned());
-        Self { issuer, database, dir, env, serve, port, child: Mutex::default(), log: Arc::default() }
+        let (child, log) = (Mutex::default(), Arc::default());
+        Self { issuer, database, dir, env, serve, port, metrics_port: metrics, child, log, is_first: true }
+    }
+
+    /// Another node: a process of its own on the same database, with the same configuration and issuer. Its `issuer` is
+    /// where it listens, so that `Client::at` speaks to it.
+    pub fn another_node(&self) -> Self {
+        let node = self.node(&[]);
+        node.spawn();
+        node
+    }
+
+    /// Another node that was not started yet, with configuration of its own.
+    pub fn node(&self, config: &[(&str, &str)]) -> Self {
+        let (port, metrics) = (free_port(), free_port());
+        let mut env = self.env.clone();
+        env.insert(variable("server.listen"), format!("127.0.0.1:{port}"));
+        env.insert(variable("server.metrics_listen"), format!("127.0.0.1:{metrics}"));
+        env.extend(config.iter().map(|(key, value)| (variable(key), (*value).to_owned())));
+        Self {
+            issuer: format!("http://127.0.0.1:{port}"),
+            database: self.database.clone(),
+            dir: self.dir.clone(),
+            env,
+            serve: self.serve.clone(),
+            port,
+            metrics_port: metrics,
+            child: Mutex::default(),
+            log: Arc::default(),
+            is_first: false,
+        }
     }
 
     /// Starts the process and waits until it is ready.
@@ -163,6 +220,11 @@ impl Server {
         guard::ended(child.id());
     }
 
+    /// The process that runs now.
+    pub fn pid(&self) -> u32 {
+        self.child().as_ref().expect("a running server").id()
+    }
+
     pub fn is_alive(&self) -> bool {
         self.child().as_mut().is_some_and(|child| matches!(child.try_wait(), Ok(None)))
     }
@@ -174,6 +236,11 @@ impl Server {
 
     pub fn url(&self, path: &str) -> String {
         format!("{}{path}", self.issuer)
+    }
+
+    /// Where Prometheus looks.
+    pub fn metrics_url(&self) -> String {
+        format!("http://127.0.0.1:{}/metrics", self.metrics_port)
     }
 
     pub fn address(&self) -> (&'static str, u16) {
@@ -239,6 +306,9 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop();
+        if !self.is_first {
+            return;
+        }
         if !std::thread::panicking() {
             self.database.drop_it();
         }
@@ -256,7 +326,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// A port below the range from which the kernel takes those of outgoing connections.
-fn free_port() -> u16 {
+pub fn free_port() -> u16 {
     static NEXT: AtomicU16 = AtomicU16::new(0);
     let offset = u16::try_from(std::process::id() % 100).expect("below 100") * 100;
     loop {

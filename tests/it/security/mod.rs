@@ -1,5 +1,10 @@
 //! SECURITY.md, a file a section, a test a line, named after it.
 
+mod family;
+mod held;
+mod lock;
+mod s10_machines;
+mod s10_process;
 mod s1_1_order;
 mod s1_2_redirect;
 mod s1_2_redirect_native;
@@ -7,6 +12,32 @@ mod s1_3_pkce;
 mod s1_4_parameters;
 mod s1_4_prompt;
 mod s1_4_response;
+mod s1_5_consent;
+mod s1_5_session;
+mod s1_6_code;
+mod s1_7_request_objects;
+mod s2_1_client_auth;
+mod s2_1_clients;
+mod s2_1_transport;
+mod s2_2_assertions;
+mod s2_2_replay;
+mod s2_3_matrix;
+mod s2_3_refresh;
+mod s2_3_rotation;
+mod s2_5_responses;
+mod s3_forged;
+mod s3_issued;
+mod s3_rotation;
+mod s4_introspection;
+mod s4_revocation;
+mod s4_userinfo;
+mod s6_login;
+mod s6_sessions;
+mod s6_setup;
+mod s6_storm;
+mod s7_fuzz;
+mod s7_http;
+mod s7_wire;
 
 use crate::harness::*;
 

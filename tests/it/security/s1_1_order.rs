@@ -159,8 +159,13 @@ async fn a_010_nothing_leads_away(server: Shared) {
         form.action.query_pairs_mut().append_pair("return_to", away);
         let form = form.with("next", away).with("username", &user.username).with("password", &user.password);
         let answer = browser.post(&form).await;
-        assert_eq!(answer.status, 303, "{answer:?}");
         assert_stays(&answer);
+        if away.contains('\t') {
+            // A control character is no text that a parameter can have.
+            assert_page(&answer);
+            continue;
+        }
+        assert_eq!(answer.status, 303, "{answer:?}");
         let account = browser.open("/account").await;
         assert_stays(&browser.post(&account.form("/logout").with("return_to", away)).await);
     }
