@@ -11,7 +11,7 @@ use super::args::{ClientArgs, auth_method};
 use super::context::{Context, Tool, usage};
 use super::output;
 use crate::audit::{Event, EventKind};
-use crate::domain::{ApplicationType, AuthMethod, Client, ClientStatus, GrantType, PkcePolicy, Scopes};
+use crate::domain::{AuthMethod, Client, ClientStatus, GrantType};
 use crate::storage::{Refusal, StorageError, clients};
 use crate::support::{Seconds, random_token, sha256};
 
@@ -130,32 +130,13 @@ fn create(
     } else {
         vec![GrantType::AuthorizationCode, GrantType::RefreshToken]
     };
-    let mut client = Client {
-        client_id: match id {
-            Some(id) => chosen_id(id)?,
-            None => made_id(tool),
-        },
-        name: name.to_owned(),
-        auth_method: method,
-        secret_hash: secret.as_ref().map(hash),
-        previous_secret: None,
-        redirect_uris: Vec::new(),
-        grant_types: grants,
-        scope: Scopes::default(),
-        audiences: Vec::new(),
-        jwks: None,
-        application_type: ApplicationType::Web,
-        pkce: PkcePolicy::Required,
-        id_token_alg: None,
-        client_uri: None,
-        policy_uri: None,
-        tos_uri: None,
-        logo_type: None,
-        status: ClientStatus::Active,
-        version: 1,
-        created_at: now,
-        updated_at: now,
+    let client_id = match id {
+        Some(id) => chosen_id(id)?,
+        None => made_id(tool),
     };
+    let mut client = Client::new(client_id, name.to_owned(), method, now);
+    client.secret_hash = secret.as_ref().map(hash);
+    client.grant_types = grants;
     let logo = args.logo()?;
     client.logo_type = logo.as_ref().map(|(media, _)| (*media).to_owned());
     args.apply(&mut client)?;

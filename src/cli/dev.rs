@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::context::{Context, usage};
 use crate::app::Playground;
 use crate::config::{Config, Dev};
-use crate::domain::{ApplicationType, AuthMethod, Client, ClientStatus, GrantType, PkcePolicy, RedirectUri, Scopes};
+use crate::domain::{AuthMethod, Client, GrantType, RedirectUri, Scopes};
 use crate::keys::Sealer;
 use crate::pages::setup;
 use crate::storage::scopes::ScopeText;
@@ -69,7 +69,7 @@ pub async fn playground(db: &Db, issuer: &str, clock: &Clock, rng: &Rng) -> anyh
     let secret = random_token(rng);
     let now = clock.now();
     let app = app_client(issuer, now)?;
-    let api = api_client(secret.expose_secret(), now)?;
+    let api = api_client(secret.expose_secret(), now);
     let notes = ScopeText {
         name: "notes:read".to_owned(),
         title: "Read your notes".to_owned(),
@@ -103,41 +103,20 @@ fn put(tx: &mut Tx<'_>, client: &Client, now: Seconds) -> Result<(), StorageErro
 
 fn app_client(issuer: &str, now: Seconds) -> anyhow::Result<Client> {
     Ok(Client {
-        client_id: "playground".to_owned(),
-        name: "Demo Notes".to_owned(),
-        auth_method: AuthMethod::None,
-        secret_hash: None,
-        previous_secret: None,
         redirect_uris: vec![RedirectUri::register(&format!("{issuer}/playground/callback"))?],
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         scope: Scopes::parse(SCOPE)?,
         audiences: vec![RESOURCE.to_owned()],
-        jwks: None,
-        application_type: ApplicationType::Web,
-        pkce: PkcePolicy::Required,
-        id_token_alg: None,
-        client_uri: None,
-        policy_uri: None,
-        tos_uri: None,
-        logo_type: None,
-        status: ClientStatus::Active,
-        version: 1,
-        created_at: now,
-        updated_at: now,
+        ..Client::new("playground".to_owned(), "Demo Notes".to_owned(), AuthMethod::None, now)
     })
 }
 
-fn api_client(secret: &str, now: Seconds) -> anyhow::Result<Client> {
-    Ok(Client {
-        client_id: "playground-api".to_owned(),
-        name: "Demo Notes API".to_owned(),
-        auth_method: AuthMethod::ClientSecretBasic,
+fn api_client(secret: &str, now: Seconds) -> Client {
+    Client {
         secret_hash: Some(sha256(secret.as_bytes()).to_vec()),
-        redirect_uris: Vec::new(),
-        grant_types: Vec::new(),
-        scope: Scopes::default(),
-        ..app_client("https://unused.invalid", now)?
-    })
+        audiences: vec![RESOURCE.to_owned()],
+        ..Client::new("playground-api".to_owned(), "Demo Notes API".to_owned(), AuthMethod::ClientSecretBasic, now)
+    }
 }
 
 /// A link for the first administrator; `None` once there was one.

@@ -23,6 +23,8 @@ pub enum Command {
     },
     /// Take a key out of service at once
     Retire {
+        /// As `keys list` shows it; one in 64 begins with a dash
+        #[arg(allow_hyphen_values = true)]
         kid: String,
         /// Refuse also what it has signed already: for when it has leaked
         #[arg(long)]

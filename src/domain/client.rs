@@ -80,6 +80,33 @@ pub struct Client {
 }
 
 impl Client {
+    /// A client that may do nothing yet.
+    pub fn new(client_id: String, name: String, auth_method: AuthMethod, now: Seconds) -> Self {
+        Self {
+            client_id,
+            name,
+            auth_method,
+            secret_hash: None,
+            previous_secret: None,
+            redirect_uris: Vec::new(),
+            grant_types: Vec::new(),
+            scope: Scopes::default(),
+            audiences: Vec::new(),
+            jwks: None,
+            application_type: ApplicationType::Web,
+            pkce: PkcePolicy::Required,
+            id_token_alg: None,
+            client_uri: None,
+            policy_uri: None,
+            tos_uri: None,
+            logo_type: None,
+            status: ClientStatus::Active,
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+
     pub fn is_public(&self) -> bool {
         self.auth_method == AuthMethod::None
     }

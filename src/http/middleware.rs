@@ -96,7 +96,8 @@ fn without_request(
 }
 
 fn refuse_early(app: &App, req: &ServiceRequest) -> Option<StatusCode> {
-    if req.uri().to_string().len() > MAX_URL {
+    // A URL in absolute form is refused below, so that this is all of it.
+    if req.uri().path_and_query().is_some_and(|url| url.as_str().len() > MAX_URL) {
         return Some(StatusCode::URI_TOO_LONG);
     }
     let size: usize = req.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();

@@ -1,6 +1,5 @@
 use diesel::prelude::*;
 
-use super::cached::Cache;
 use super::conn::on;
 use super::row::Place;
 use super::schema::{access_tokens, clients, grants, refresh_tokens, users};
@@ -215,7 +214,6 @@ pub fn revoke(tx: &mut Tx<'_>, jti: Id, now: Seconds) -> Result<bool, StorageErr
     let revoked = on!(tx.writer()?, c => diesel::update(
         access_tokens::table.find(jti.as_bytes().as_slice()).filter(access_tokens::revoked_at.is_null()))
         .set(access_tokens::revoked_at.eq(now))
-        .cached()
         .execute(c))?;
     Ok(revoked == 1)
 }

@@ -1,6 +1,6 @@
 use diesel::prelude::*;
 
-use super::cached::Cache;
+use super::cached::update;
 use super::conn::on;
 use super::row::Place;
 use super::schema::authorizations;
@@ -81,23 +81,25 @@ pub fn insert(tx: &mut Tx<'_>, authorization: &Authorization) -> Result<(), Stor
 /// Notes the session in which the person logged in for it; `None` makes them log in again.
 pub fn set_session(tx: &mut Tx<'_>, id: Id, session_id: Option<Id>) -> Result<(), StorageError> {
     let session_id = session_id.map(|id| id.as_bytes().to_vec());
-    on!(tx.writer()?, c => diesel::update(
-        authorizations::table.find(id.as_bytes().as_slice()).filter(authorizations::completed_at.is_null()))
-        .set(authorizations::session_id.eq(session_id))
-        .cached()
-        .execute(c))?;
+    on!(tx.writer()?, c => update(
+        authorizations::table,
+        authorizations::session_id.eq(session_id),
+        authorizations::id.eq(id.as_bytes().as_slice()).and(authorizations::completed_at.is_null()),
+    )
+    .execute(c))?;
     Ok(())
 }
 
 /// Takes the one answer that a request gets. `false`: it was answered already.
 pub fn complete(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<bool, StorageError> {
-    let completed = on!(tx.writer()?, c => diesel::update(
-        authorizations::table
-            .find(id.as_bytes().as_slice())
-            .filter(authorizations::completed_at.is_null())
-            .filter(authorizations::expires_at.gt(now)))
-        .set(authorizations::completed_at.eq(now))
-        .cached()
-        .execute(c))?;
+    let completed = on!(tx.writer()?, c => update(
+        authorizations::table,
+        authorizations::completed_at.eq(now),
+        authorizations::id
+            .eq(id.as_bytes().as_slice())
+            .and(authorizations::completed_at.is_null())
+            .and(authorizations::expires_at.gt(now)),
+    )
+    .execute(c))?;
     Ok(completed == 1)
 }

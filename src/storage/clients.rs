@@ -1,6 +1,5 @@
 use diesel::prelude::*;
 
-use super::cached::Cache;
 use super::conn::on;
 use super::row::Place;
 use super::schema::{client_logos, clients};
@@ -154,7 +153,6 @@ pub fn update(tx: &mut Tx<'_>, client: &Client, now: Seconds) -> Result<bool, St
     let written = on!(tx.writer()?, c => diesel::update(
         clients::table.find(&client.client_id).filter(clients::version.eq(client.version)))
         .set(values!(changed))
-        .cached()
         .execute(c))?;
     tx.forget_client(&client.client_id);
     Ok(written == 1)

@@ -1,6 +1,6 @@
 use diesel::prelude::*;
 
-use super::cached::Cache;
+use super::cached::update;
 use super::conn::on;
 use super::row::Place;
 use super::schema::{codes, grants};
@@ -69,11 +69,12 @@ pub fn insert(tx: &mut Tx<'_>, code: &Code) -> Result<(), StorageError> {
 
 /// Takes the one use that a code has. `false`: somebody else took it.
 pub fn consume(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<bool, StorageError> {
-    let consumed = on!(tx.writer()?, c => diesel::update(
-        codes::table.find(id.as_bytes().as_slice()).filter(codes::consumed_at.is_null()))
-        .set(codes::consumed_at.eq(now))
-        .cached()
-        .execute(c))?;
+    let consumed = on!(tx.writer()?, c => update(
+        codes::table,
+        codes::consumed_at.eq(now),
+        codes::id.eq(id.as_bytes().as_slice()).and(codes::consumed_at.is_null()),
+    )
+    .execute(c))?;
     Ok(consumed == 1)
 }
 
@@ -81,7 +82,6 @@ pub fn consume(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<bool, StorageErr
 pub fn count_failure(tx: &mut Tx<'_>, id: Id) -> Result<(), StorageError> {
     on!(tx.writer()?, c => diesel::update(codes::table.find(id.as_bytes().as_slice()))
         .set(codes::failures.eq(codes::failures + 1))
-        .cached()
         .execute(c))?;
     Ok(())
 }

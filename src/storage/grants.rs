@@ -1,6 +1,5 @@
 use diesel::prelude::*;
 
-use super::cached::Cache;
 use super::conn::on;
 use super::row::Place;
 use super::schema::grants;
@@ -67,7 +66,6 @@ pub fn revoke(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<bool, StorageErro
     let revoked = on!(tx.writer()?, c => diesel::update(
         grants::table.find(id.as_bytes().as_slice()).filter(grants::revoked_at.is_null()))
         .set(grants::revoked_at.eq(now))
-        .cached()
         .execute(c))?;
     Ok(revoked == 1)
 }
@@ -80,7 +78,6 @@ pub fn revoke_for_client(tx: &mut Tx<'_>, user_id: Id, client_id: &str, now: Sec
             .filter(grants::client_id.eq(client_id))
             .filter(grants::revoked_at.is_null()))
         .set(grants::revoked_at.eq(now))
-        .cached()
         .execute(c))?)
 }
 
@@ -89,7 +86,6 @@ pub fn revoke_for_user(tx: &mut Tx<'_>, user_id: Id, now: Seconds) -> Result<usi
     Ok(on!(tx.writer()?, c => diesel::update(
         grants::table.filter(grants::user_id.eq(user_id.as_bytes().as_slice())).filter(grants::revoked_at.is_null()))
         .set(grants::revoked_at.eq(now))
-        .cached()
         .execute(c))?)
 }
 
@@ -118,7 +114,6 @@ pub fn move_to_session(tx: &mut Tx<'_>, user_id: Id, from: Id, to: Id) -> Result
             .filter(grants::session_id.eq(from.as_bytes().as_slice()))
             .filter(grants::revoked_at.is_null()))
         .set(grants::session_id.eq(to.as_bytes().as_slice()))
-        .cached()
         .execute(c))?;
     Ok(())
 }

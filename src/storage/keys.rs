@@ -1,6 +1,5 @@
 use diesel::prelude::*;
 
-use super::cached::Cache;
 use super::conn::on;
 use super::schema::signing_keys;
 use super::{Conn, StorageError, Tx};
@@ -47,7 +46,6 @@ pub fn retire(tx: &mut Tx<'_>, kid: &str, retired_at: Seconds, removed_at: Secon
             .find(kid)
             .filter(signing_keys::removed_at.is_null().or(signing_keys::removed_at.ge(removed_at))))
         .set((signing_keys::retired_at.eq(retired_at), signing_keys::removed_at.eq(removed_at)))
-        .cached()
         .execute(c))?;
     Ok(retired == 1)
 }

@@ -1,6 +1,5 @@
 use diesel::prelude::*;
 
-use super::cached::Cache;
 use super::conn::on;
 use super::schema::one_time_links;
 use super::{Conn, StorageError, Tx};
@@ -41,7 +40,6 @@ pub fn consume(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<bool, StorageErr
             .filter(one_time_links::consumed_at.is_null())
             .filter(one_time_links::expires_at.gt(now)))
         .set(one_time_links::consumed_at.eq(now))
-        .cached()
         .execute(c))?;
     Ok(consumed == 1)
 }
@@ -51,7 +49,6 @@ pub fn expire_all(tx: &mut Tx<'_>, purpose: &str, now: Seconds) -> Result<(), St
     on!(tx.writer()?, c => diesel::update(
         one_time_links::table.filter(one_time_links::purpose.eq(purpose)).filter(one_time_links::consumed_at.is_null()))
         .set(one_time_links::consumed_at.eq(now))
-        .cached()
         .execute(c))?;
     Ok(())
 }

@@ -2,8 +2,8 @@
 //!
 //! Reads take a [`Conn`], writes a [`Tx`]: a write cannot be called outside [`Db::write`].
 //!
-//! Every statement of a request stays prepared. Two traps: Diesel keeps no UPDATE unless it is [`cached::Cache::cached`],
-//! and SQLite prepares anew whatever has `LIMIT ?` each time a value is bound to it, so a row with a unique key is read
+//! Every statement of a request stays prepared. Two traps: Diesel keeps no UPDATE but those of [`cached::update`], and
+//! SQLite prepares anew whatever has `LIMIT ?` each time a value is bound to it, so a row with a unique key is read
 //! by `get_result`, which has none, and not by `first`.
 
 pub mod access_tokens;

@@ -1,6 +1,6 @@
 use diesel::prelude::*;
 
-use super::cached::Cache;
+use super::cached::update;
 use super::conn::on;
 use super::row::Place;
 use super::schema::{grants, refresh_tokens};
@@ -66,23 +66,25 @@ pub fn insert(tx: &mut Tx<'_>, token: &RefreshToken) -> Result<(), StorageError>
 
 /// Takes the one use that a refresh token has and leaves its sealed successor for a retry. `false`: it was used.
 pub fn rotate(tx: &mut Tx<'_>, id: Id, sealed_successor: &[u8], now: Seconds) -> Result<bool, StorageError> {
-    let rotated = on!(tx.writer()?, c => diesel::update(
-        refresh_tokens::table.find(id.as_bytes().as_slice()).filter(refresh_tokens::consumed_at.is_null()))
-        .set((refresh_tokens::consumed_at.eq(now), refresh_tokens::successor.eq(sealed_successor)))
-        .cached()
-        .execute(c))?;
+    let rotated = on!(tx.writer()?, c => update(
+        refresh_tokens::table,
+        (refresh_tokens::consumed_at.eq(now), refresh_tokens::successor.eq(sealed_successor)),
+        refresh_tokens::id.eq(id.as_bytes().as_slice()).and(refresh_tokens::consumed_at.is_null()),
+    )
+    .execute(c))?;
     Ok(rotated == 1)
 }
 
 /// The answer arrived, as something of it was used: no retry any more.
 pub fn close_retry(tx: &mut Tx<'_>, id: Id) -> Result<(), StorageError> {
-    on!(tx.writer()?, c => diesel::update(
-        refresh_tokens::table
-            .find(id.as_bytes().as_slice())
-            .filter(refresh_tokens::consumed_at.is_not_null())
-            .filter(refresh_tokens::successor.is_not_null()))
-        .set(refresh_tokens::successor.eq(None::<Vec<u8>>))
-        .cached()
-        .execute(c))?;
+    on!(tx.writer()?, c => update(
+        refresh_tokens::table,
+        refresh_tokens::successor.eq(None::<Vec<u8>>),
+        refresh_tokens::id
+            .eq(id.as_bytes().as_slice())
+            .and(refresh_tokens::consumed_at.is_not_null())
+            .and(refresh_tokens::successor.is_not_null()),
+    )
+    .execute(c))?;
     Ok(())
 }

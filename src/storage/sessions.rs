@@ -1,6 +1,6 @@
 use diesel::prelude::*;
 
-use super::cached::Cache;
+use super::cached::update;
 use super::conn::on;
 use super::row::Place;
 use super::schema::sessions;
@@ -88,7 +88,6 @@ pub fn end(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<bool, StorageError> 
     let ended = on!(tx.writer()?, c => diesel::update(
         sessions::table.find(id.as_bytes().as_slice()).filter(sessions::ended_at.is_null()))
         .set(sessions::ended_at.eq(now))
-        .cached()
         .execute(c))?;
     Ok(ended == 1)
 }
@@ -102,16 +101,16 @@ pub fn end_all(tx: &mut Tx<'_>, user_id: Id, except: Option<Id>, now: Seconds) -
             .filter(sessions::id.ne(kept))
             .filter(sessions::ended_at.is_null()))
         .set(sessions::ended_at.eq(now))
-        .cached()
         .execute(c))?)
 }
 
 /// Notes that a session was used, and how long it now lasts.
 pub fn touch(tx: &mut Tx<'_>, id: Id, now: Seconds, expires_at: Seconds) -> Result<(), StorageError> {
-    on!(tx.writer()?, c => diesel::update(
-        sessions::table.find(id.as_bytes().as_slice()).filter(sessions::ended_at.is_null()))
-        .set((sessions::last_seen_at.eq(now), sessions::expires_at.eq(expires_at)))
-        .cached()
-        .execute(c))?;
+    on!(tx.writer()?, c => update(
+        sessions::table,
+        (sessions::last_seen_at.eq(now), sessions::expires_at.eq(expires_at)),
+        sessions::id.eq(id.as_bytes().as_slice()).and(sessions::ended_at.is_null()),
+    )
+    .execute(c))?;
     Ok(())
 }

@@ -1,7 +1,6 @@
 use diesel::prelude::*;
 use diesel::upsert::excluded;
 
-use super::cached::Cache;
 use super::conn::on;
 use super::schema::throttles;
 use super::{StorageError, Tx};
@@ -26,7 +25,6 @@ pub fn count(tx: &mut Tx<'_>, name: &str, window: Seconds, now: Seconds) -> Resu
 pub fn give_back(tx: &mut Tx<'_>, name: &str) -> Result<(), StorageError> {
     on!(tx.writer()?, c => diesel::update(throttles::table.find(name).filter(throttles::attempts.gt(0)))
         .set(throttles::attempts.eq(throttles::attempts - 1))
-        .cached()
         .execute(c))?;
     Ok(())
 }

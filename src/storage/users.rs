@@ -1,6 +1,5 @@
 use diesel::prelude::*;
 
-use super::cached::Cache;
 use super::conn::on;
 use super::row::Place;
 use super::schema::users;
@@ -89,7 +88,6 @@ pub fn insert(tx: &mut Tx<'_>, user: &User) -> Result<(), StorageError> {
 pub fn set_status(tx: &mut Tx<'_>, id: Id, status: UserStatus, now: Seconds) -> Result<(), StorageError> {
     on!(tx.writer()?, c => diesel::update(users::table.find(id.as_bytes().as_slice()))
         .set((users::status.eq(status.as_str()), users::updated_at.eq(now)))
-        .cached()
         .execute(c))?;
     Ok(())
 }
@@ -98,7 +96,6 @@ pub fn set_status(tx: &mut Tx<'_>, id: Id, status: UserStatus, now: Seconds) -> 
 pub fn set_password(tx: &mut Tx<'_>, id: Id, hash: &str, now: Seconds) -> Result<(), StorageError> {
     on!(tx.writer()?, c => diesel::update(users::table.find(id.as_bytes().as_slice()))
         .set((users::password_hash.eq(hash), users::password_changed_at.eq(now), users::updated_at.eq(now)))
-        .cached()
         .execute(c))?;
     Ok(())
 }
@@ -108,7 +105,6 @@ pub fn rehash(tx: &mut Tx<'_>, id: Id, old: &str, new: &str) -> Result<(), Stora
     on!(tx.writer()?, c => diesel::update(
         users::table.find(id.as_bytes().as_slice()).filter(users::password_hash.eq(old)))
         .set(users::password_hash.eq(new))
-        .cached()
         .execute(c))?;
     Ok(())
 }
