@@ -62,7 +62,7 @@ async fn access_token(client: &Client) -> String {
 async fn wait_until<F: AsyncFnMut() -> bool>(what: &str, mut condition: F) {
     let begin = Instant::now();
     while !condition().await {
-        assert!(begin.elapsed() < Duration::from_secs(10), "still not: {what}");
+        assert!(begin.elapsed() < Duration::from_secs(30), "still not: {what}");
         sleep(Duration::from_millis(50)).await;
     }
 }
@@ -82,8 +82,8 @@ async fn c_018_rotation_without_a_failure(db: Db) {
     let config = [
         ("keys.prepublish_seconds", "6"),
         ("keys.reload_seconds", "1"),
-        ("tokens.access_token_seconds", "3"),
-        ("tokens.id_token_seconds", "3"),
+        ("tokens.access_token_seconds", "8"),
+        ("tokens.id_token_seconds", "8"),
         ("tokens.clock_skew_seconds", "0"),
     ];
     let server = Server::start(db, &config);
@@ -91,12 +91,12 @@ async fn c_018_rotation_without_a_failure(db: Db) {
     let mut verifier = Verifier::new(&server).await;
     let first = access_token(&client).await;
     let old = verifier.verify(&first).await;
+    let (begin, mut verified, mut by_new) = (Instant::now(), 0, 0);
     let new = server.cli(&["keys", "rotate"])["kid"].as_str().expect("kid").to_owned();
     assert_eq!(stage(&server, &new), "prepublished");
 
-    let (begin, mut verified, mut by_new) = (Instant::now(), 0, 0);
     while by_new < 5 {
-        assert!(begin.elapsed() < Duration::from_secs(20), "the new key never signed");
+        assert!(begin.elapsed() < Duration::from_secs(60), "the new key never signed");
         let token = access_token(&client).await;
         let kid = verifier.verify(&token).await;
         assert!([&old, &new].contains(&&kid), "signed by {kid}");
