@@ -8,6 +8,10 @@ pub enum GrantStage {
     Revoked { at: Seconds },
 }
 
+/// The last use of a family is written down at most so often, in seconds: it is for people to read, and not worth a write
+/// for every refresh.
+pub const USE_GRAIN: Seconds = 300;
+
 /// One person's permission to one client, from one consent or login: the family of all tokens that come of it.
 #[derive(Debug, Clone)]
 pub struct Grant {
@@ -23,6 +27,8 @@ pub struct Grant {
     pub created_at: Seconds,
     /// The end of the family, however often it is refreshed.
     pub expires_at: Seconds,
+    /// When it was last refreshed, to within [`USE_GRAIN`].
+    pub used_at: Seconds,
     pub stage: GrantStage,
 }
 

@@ -58,6 +58,7 @@ pub async fn approve(
         auth_time: session.session.auth_time,
         created_at: now,
         expires_at: now + family_seconds(app, client),
+        used_at: now,
         stage: GrantStage::Live,
     };
     let code = Code {

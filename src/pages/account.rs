@@ -17,7 +17,7 @@ use crate::identity::{self, CurrentSession, csrf};
 use crate::protocol::Params;
 use crate::request;
 use crate::storage::consents::{self, Consent};
-use crate::storage::{Conn, Refusal, StorageError, Tx, access_tokens, clients, grants, scopes, sessions};
+use crate::storage::{Conn, Refusal, StorageError, Tx, clients, grants, scopes, sessions};
 use crate::support::{Id, Seconds};
 
 /// `GET /account`
@@ -137,7 +137,7 @@ async fn act(
 /// All that a person allowed, by client.
 struct Allowed {
     consents: Vec<Consent>,
-    grants: Vec<(Grant, Option<Seconds>)>,
+    grants: Vec<Grant>,
     clients: BTreeMap<String, Client>,
     texts: Vec<scopes::ScopeText>,
 }
@@ -145,14 +145,10 @@ struct Allowed {
 impl Allowed {
     fn read(conn: &mut Conn, user_id: Id, now: Seconds) -> Result<Self, StorageError> {
         let consents = consents::list(conn, user_id)?;
-        let mut families = Vec::new();
-        for grant in grants::list_live(conn, user_id, now)? {
-            let used = access_tokens::last_issued(conn, grant.id)?;
-            families.push((grant, used));
-        }
+        let families = grants::list_live(conn, user_id, now)?;
         let mut found = BTreeMap::new();
         let ids = consents.iter().map(|consent| &consent.client_id);
-        for id in ids.chain(families.iter().map(|(grant, _)| &grant.client_id)) {
+        for id in ids.chain(families.iter().map(|grant| &grant.client_id)) {
             if !found.contains_key(id)
                 && let Some(client) = clients::find(conn, id)?
             {
@@ -170,29 +166,29 @@ impl Allowed {
 
     fn view(&self, client: &Client) -> AppView {
         let consents: Vec<_> = self.consents.iter().filter(|c| c.client_id == client.client_id).collect();
-        let grants: Vec<_> = self.grants.iter().filter(|(g, _)| g.client_id == client.client_id).collect();
+        let grants: Vec<_> = self.grants.iter().filter(|g| g.client_id == client.client_id).collect();
         let scope = consents
             .iter()
             .map(|consent| &consent.scope)
-            .chain(grants.iter().map(|(grant, _)| &grant.scope))
+            .chain(grants.iter().map(|grant| &grant.scope))
             .fold(Scopes::default(), |all, scope| all.union(scope));
         let mut resources: Vec<String> = consents
             .iter()
             .map(|consent| consent.resource.clone())
-            .chain(grants.iter().flat_map(|(grant, _)| grant.resources.iter().cloned()))
+            .chain(grants.iter().flat_map(|grant| grant.resources.iter().cloned()))
             .filter(|resource| !resource.is_empty())
             .collect();
         resources.sort();
         resources.dedup();
-        let since = consents.iter().map(|c| c.granted_at).chain(grants.iter().map(|(g, _)| g.created_at)).min();
+        let since = consents.iter().map(|c| c.granted_at).chain(grants.iter().map(|g| g.created_at)).min();
         AppView {
             client_id: client.client_id.clone(),
             client: render::client(client),
             scopes: render::scopes(&scope, &self.texts),
             resources,
             allowed_at: When::from_unix(since.unwrap_or_default()),
-            last_used: grants.iter().filter_map(|(_, used)| *used).max().map(When::from_unix),
-            stays_connected: grants.iter().any(|(grant, _)| grant.is_offline()),
+            last_used: grants.iter().map(|grant| grant.used_at).max().map(When::from_unix),
+            stays_connected: grants.iter().any(|grant| grant.is_offline()),
         }
     }
 }

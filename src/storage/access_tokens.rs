@@ -81,10 +81,12 @@ pub fn state(conn: &mut Conn, jti: Id, now: Seconds) -> Result<Option<TokenState
     };
     if revoked {
         state.dead = Some("revoked");
+    } else if state.token.grant_id.is_some() && grant.is_none() {
+        state.dead = Some("its family is gone");
     } else if state.token.expires_at <= now {
         state.dead = Some("expired");
     } else {
-        state.dead = judge_client(conn, &state.token, &client, grant.as_ref())?;
+        state.dead = judge_client(&state.token, &client, grant.as_ref())?;
     }
     if let Some(grant) = grant {
         judge_grant(conn, &mut state, grant)?;
@@ -101,7 +103,6 @@ type GrantPart = (Option<i64>, Vec<u8>, i64, String);
 /// Asked at every use rather than written down when a client is changed: a token that is being issued at that very
 /// moment must not slip through.
 fn judge_client(
-    conn: &mut Conn,
     token: &AccessToken,
     (status, grant_types, scope, _): &ClientPart,
     grant: Option<&GrantPart>,
@@ -119,7 +120,8 @@ fn judge_client(
         return Ok(Some("its client may ask for less since"));
     }
     let came_by = if grant.is_some() { GrantType::AuthorizationCode } else { GrantType::ClientCredentials };
-    if !may_use(came_by) || !may_use(GrantType::RefreshToken) && can_be_refreshed(conn, token.grant_id)? {
+    let refreshed = token.refreshed_from.is_some();
+    if !may_use(came_by) || refreshed && !may_use(GrantType::RefreshToken) {
         return Ok(Some("its client may not use that grant any more"));
     }
     Ok(None)
@@ -127,15 +129,6 @@ fn judge_client(
 
 fn is_within(scope: &Scopes, allowed: &str) -> bool {
     scope.iter().all(|scope| allowed.split(' ').any(|name| name == scope))
-}
-
-fn can_be_refreshed(conn: &mut Conn, grant_id: Option<Id>) -> Result<bool, StorageError> {
-    let Some(id) = grant_id else { return Ok(false) };
-    let tokens = on!(conn, c => refresh_tokens::table
-        .filter(refresh_tokens::grant_id.eq(id.as_bytes().as_slice()))
-        .count()
-        .get_result::<i64>(c))?;
-    Ok(tokens > 0)
 }
 
 fn judge_grant(
@@ -216,12 +209,4 @@ pub fn revoke(tx: &mut Tx<'_>, jti: Id, now: Seconds) -> Result<bool, StorageErr
         .set(access_tokens::revoked_at.eq(now))
         .execute(c))?;
     Ok(revoked == 1)
-}
-
-/// When anything was last issued from each of a person's families.
-pub fn last_issued(conn: &mut Conn, grant_id: Id) -> Result<Option<Seconds>, StorageError> {
-    Ok(on!(conn, c => access_tokens::table
-        .filter(access_tokens::grant_id.eq(grant_id.as_bytes().as_slice()))
-        .select(diesel::dsl::max(access_tokens::issued_at))
-        .get_result::<Option<i64>>(c))?)
 }

@@ -31,10 +31,12 @@ pub struct StoredEvent {
     pub address: Option<String>,
     pub request_id: Option<String>,
     pub detail: Option<String>,
+    pub writer: Option<Vec<u8>>,
+    pub sequence: Option<i64>,
 }
 
 macro_rules! values {
-    ($event:expr) => {
+    ($event:expr, $number:expr) => {
         (
             audit_events::id.eq($event.id.as_bytes().as_slice()),
             audit_events::at_millis.eq($event.at_millis),
@@ -45,12 +47,15 @@ macro_rules! values {
             audit_events::address.eq($event.address.as_deref()),
             audit_events::request_id.eq($event.request_id.as_deref()),
             audit_events::detail.eq($event.detail.as_deref()),
+            audit_events::writer.eq($number.0.as_bytes().as_slice()),
+            audit_events::sequence.eq($number.1),
         )
     };
 }
 
 pub fn insert(tx: &mut Tx<'_>, event: &NewEvent) -> Result<(), StorageError> {
-    on!(tx.writer()?, c => diesel::insert_into(audit_events::table).values(values!(event)).execute(c))?;
+    let number = tx.next_number();
+    on!(tx.writer()?, c => diesel::insert_into(audit_events::table).values(values!(event, number)).execute(c))?;
     Ok(())
 }
 
@@ -58,14 +63,16 @@ pub(super) fn insert_many(tx: &mut Tx<'_>, events: &[&NewEvent]) -> Result<(), S
     if events.is_empty() {
         return Ok(());
     }
+    let numbers: Vec<_> = events.iter().map(|_| tx.next_number()).collect();
+    let numbered = events.iter().zip(&numbers);
     match tx.writer()? {
         Conn::Sqlite(c) => {
-            for event in events {
-                diesel::insert_into(audit_events::table).values(values!(event)).execute(&mut **c)?;
+            for (event, number) in numbered {
+                diesel::insert_into(audit_events::table).values(values!(event, number)).execute(&mut **c)?;
             }
         }
         Conn::Postgres(c) => {
-            let rows: Vec<_> = events.iter().map(|event| values!(event)).collect();
+            let rows: Vec<_> = numbered.map(|(event, number)| values!(event, number)).collect();
             diesel::insert_into(audit_events::table).values(&rows).execute(&mut **c)?;
         }
     }

@@ -3,9 +3,9 @@ use diesel::prelude::*;
 use super::cached::update;
 use super::conn::on;
 use super::row::Place;
-use super::schema::{codes, grants};
-use super::{Conn, StorageError, Tx, grants as grant_rows};
-use crate::domain::{Code, CodeStage, Grant, InvalidRow};
+use super::schema::{codes, grants, users};
+use super::{Conn, StorageError, Tx, grants as grant_rows, users as user_rows};
+use crate::domain::{Code, CodeStage, Grant, InvalidRow, User};
 use crate::support::{Id, Seconds};
 
 #[derive(Queryable)]
@@ -40,15 +40,16 @@ impl TryFrom<Row> for Code {
     }
 }
 
-/// A code with the grant that it stands for.
-pub fn find(conn: &mut Conn, id: Id) -> Result<Option<(Code, Grant)>, StorageError> {
+/// A code with the grant that it stands for and the person who gave it.
+pub fn find(conn: &mut Conn, id: Id) -> Result<Option<(Code, Grant, User)>, StorageError> {
     let found = on!(conn, c => codes::table
-        .inner_join(grants::table)
+        .inner_join(grants::table.inner_join(users::table))
         .filter(codes::id.eq(id.as_bytes().as_slice()))
-        .get_result::<(Row, grant_rows::Row)>(c)
+        .select((codes::all_columns, grants::all_columns, users::all_columns))
+        .get_result::<(Row, grant_rows::Row, user_rows::Row)>(c)
         .optional())?;
-    let Some((code, grant)) = found else { return Ok(None) };
-    Ok(Some((code.try_into()?, grant.try_into()?)))
+    let Some((code, grant, user)) = found else { return Ok(None) };
+    Ok(Some((code.try_into()?, grant.try_into()?, user.try_into()?)))
 }
 
 pub fn insert(tx: &mut Tx<'_>, code: &Code) -> Result<(), StorageError> {

@@ -1,5 +1,6 @@
 use diesel::prelude::*;
 
+use super::cached::update;
 use super::conn::on;
 use super::row::Place;
 use super::schema::grants;
@@ -20,6 +21,7 @@ pub(super) struct Row {
     created_at: i64,
     expires_at: i64,
     revoked_at: Option<i64>,
+    used_at: Option<i64>,
 }
 
 impl TryFrom<Row> for Grant {
@@ -38,6 +40,7 @@ impl TryFrom<Row> for Grant {
             auth_time: row.auth_time,
             created_at: row.created_at,
             expires_at: row.expires_at,
+            used_at: row.used_at.unwrap_or(row.created_at),
             stage: row.revoked_at.map_or(GrantStage::Live, |at| GrantStage::Revoked { at }),
         })
     }
@@ -56,7 +59,15 @@ pub fn insert(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), StorageError> {
             grants::auth_time.eq(grant.auth_time),
             grants::created_at.eq(grant.created_at),
             grants::expires_at.eq(grant.expires_at),
+            grants::used_at.eq(grant.used_at),
         ))
+        .execute(c))?;
+    Ok(())
+}
+
+/// Writes down that a family was used.
+pub fn note_use(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<(), StorageError> {
+    on!(tx.writer()?, c => update(grants::table, grants::used_at.eq(now), grants::id.eq(id.as_bytes().as_slice()))
         .execute(c))?;
     Ok(())
 }

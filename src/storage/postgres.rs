@@ -10,7 +10,7 @@ use tokio_postgres::config::SslMode;
 
 use super::conn::ThreadRuntime;
 use super::db::{DbOptions, IssueJob, Mode, Verdict, Work};
-use super::tx::{Seen, Shared, issue_all};
+use super::tx::{Memory, Undo, issue_all};
 use super::{Conn, StorageError, Tx};
 use crate::support::Clock;
 
@@ -41,10 +41,13 @@ impl Postgres {
         let works = Arc::new(Mutex::new(works));
         let mut threads = Vec::new();
         for n in 0..options.pool_size.max(1) {
-            let worker = Worker { works: works.clone(), link: Link::new(connector.clone()), timeout: options.timeout };
+            let memory = Memory::new(&clock);
+            let link = Link::new(connector.clone());
+            let worker = Worker { works: works.clone(), link, memory, timeout: options.timeout };
             threads.push(spawn(format!("postgres-{n}"), move || worker.run())?);
         }
-        let issuer = Issuer { jobs: issue_jobs, link: Link::new(connector.clone()), clock };
+        let memory = Memory::new(&clock);
+        let issuer = Issuer { jobs: issue_jobs, link: Link::new(connector.clone()), memory };
         threads.push(spawn("postgres-issuer".to_owned(), move || issuer.run())?);
         Ok(Self { connector, queue: Some(queue), issues: Some(issues), threads })
     }
@@ -173,6 +176,7 @@ impl Link {
 struct Worker {
     works: Arc<Mutex<Receiver<Waiting>>>,
     link: Link,
+    memory: Memory,
     timeout: Duration,
 }
 
@@ -198,7 +202,7 @@ impl Worker {
         // A connection that died while it was idle is found out by its first use; that use is repeated once.
         for attempt in 1.. {
             let conn = self.link.get()?;
-            match run_once(conn, work, mode)? {
+            match run_once(conn, &mut self.memory, work, mode)? {
                 Verdict::Keep | Verdict::Undo => return Ok(()),
                 Verdict::Retry if attempt < ATTEMPTS => {
                     std::thread::sleep(Duration::from_millis(3 * u64::from(attempt)))
@@ -215,20 +219,26 @@ impl Worker {
     }
 }
 
-fn run_once(conn: &mut Conn, work: &mut dyn Work, mode: Mode) -> Result<Verdict, StorageError> {
-    let mut seen = Seen::default();
+fn run_once(conn: &mut Conn, memory: &mut Memory, work: &mut dyn Work, mode: Mode) -> Result<Verdict, StorageError> {
+    let began_at = memory.begin();
     if mode == Mode::Read {
-        return Ok(work.run(&mut Tx::new(conn, Shared::No, &mut seen)));
+        return Ok(work.run(&mut Tx::new(conn, Undo::Whole, memory)));
     }
     if let Err(error) = conn.batch("BEGIN") {
         let error = StorageError::from(error);
         return if error.breaks_connection() { Ok(Verdict::Broken) } else { Err(error) };
     }
-    let verdict = work.run(&mut Tx::new(conn, Shared::No, &mut seen));
-    match verdict {
-        Verdict::Keep => conn.batch("COMMIT")?,
-        Verdict::Undo | Verdict::Retry => conn.batch("ROLLBACK")?,
-        Verdict::Broken => {}
+    let verdict = work.run(&mut Tx::new(conn, Undo::Whole, memory));
+    if verdict == Verdict::Keep {
+        if let Err(error) = conn.batch("COMMIT") {
+            memory.lost_count();
+            return Err(error.into());
+        }
+        return Ok(verdict);
+    }
+    memory.rolled_back(began_at);
+    if verdict != Verdict::Broken {
+        conn.batch("ROLLBACK")?;
     }
     Ok(verdict)
 }
@@ -236,7 +246,7 @@ fn run_once(conn: &mut Conn, work: &mut dyn Work, mode: Mode) -> Result<Verdict,
 struct Issuer {
     jobs: Receiver<IssueJob>,
     link: Link,
-    clock: Clock,
+    memory: Memory,
 }
 
 impl Issuer {
@@ -262,11 +272,16 @@ impl Issuer {
 
     fn commit_together(&mut self, jobs: &[IssueJob]) -> Result<Vec<super::Issued>, StorageError> {
         let issues: Vec<_> = jobs.iter().map(|job| &job.issue).collect();
-        let now = self.clock.now();
+        self.memory.begin();
         let conn = self.link.get()?;
         conn.batch("BEGIN")?;
-        let outcomes = issue_all(conn, &mut Seen::default(), &issues, now)?;
-        conn.batch("COMMIT")?;
-        Ok(outcomes)
+        let outcomes = issue_all(conn, &mut self.memory, &issues).and_then(|outcomes| {
+            conn.batch("COMMIT")?;
+            Ok(outcomes)
+        });
+        if outcomes.is_err() {
+            self.memory.lost_count();
+        }
+        outcomes
     }
 }

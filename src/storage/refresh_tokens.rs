@@ -3,9 +3,9 @@ use diesel::prelude::*;
 use super::cached::update;
 use super::conn::on;
 use super::row::Place;
-use super::schema::{grants, refresh_tokens};
-use super::{Conn, StorageError, Tx, grants as grant_rows};
-use crate::domain::{Grant, InvalidRow, RefreshStage, RefreshToken};
+use super::schema::{grants, refresh_tokens, users};
+use super::{Conn, StorageError, Tx, grants as grant_rows, users as user_rows};
+use crate::domain::{Grant, InvalidRow, RefreshStage, RefreshToken, User};
 use crate::support::{Id, Seconds};
 
 #[derive(Queryable)]
@@ -49,6 +49,18 @@ pub fn find(conn: &mut Conn, id: Id) -> Result<Option<(RefreshToken, Grant)>, St
         .optional())?;
     let Some((token, grant)) = found else { return Ok(None) };
     Ok(Some((token.try_into()?, grant.try_into()?)))
+}
+
+/// A refresh token with its family and its person, for its use.
+pub fn find_with_person(conn: &mut Conn, id: Id) -> Result<Option<(RefreshToken, Grant, User)>, StorageError> {
+    let found = on!(conn, c => refresh_tokens::table
+        .inner_join(grants::table.inner_join(users::table))
+        .filter(refresh_tokens::id.eq(id.as_bytes().as_slice()))
+        .select((refresh_tokens::all_columns, grants::all_columns, users::all_columns))
+        .get_result::<(Row, grant_rows::Row, user_rows::Row)>(c)
+        .optional())?;
+    let Some((token, grant, user)) = found else { return Ok(None) };
+    Ok(Some((token.try_into()?, grant.try_into()?, user.try_into()?)))
 }
 
 pub fn insert(tx: &mut Tx<'_>, token: &RefreshToken) -> Result<(), StorageError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use diesel::{Connection, SqliteConnection};
 
 use super::db::{DbOptions, IssueJob, Job, Verdict, Work};
-use super::tx::{Issued, Seen, Shared, issue_all};
+use super::tx::{Issued, Memory, Undo, Undone, issue_all};
 use super::{Conn, StorageError, Tx};
 use crate::support::Clock;
 
@@ -27,7 +27,8 @@ impl Sqlite {
         create_private(path)?;
         let writer = connect(path, options.timeout, Purpose::Write)?;
         let (queue, jobs) = sync_channel(options.queue);
-        let mut writer = Writer { conn: writer, jobs, timeout: options.timeout, clock };
+        let memory = Memory::new(&clock);
+        let mut writer = Writer { conn: writer, jobs, path: path.to_owned(), timeout: options.timeout, memory };
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || writer.run())
@@ -104,7 +105,8 @@ fn connect(path: &str, timeout: Duration, purpose: Purpose) -> Result<Conn, Stor
     // The timeout comes first: changing the journal mode may have to wait for another process.
     conn.batch(&format!(
         "PRAGMA busy_timeout = {}; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON; \
-         PRAGMA cache_size = -{cache_kib}; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864",
+         PRAGMA cache_size = -{cache_kib}; PRAGMA temp_store = MEMORY; PRAGMA journal_size_limit = 67108864; \
+         PRAGMA wal_autocheckpoint = 4000",
         timeout.as_millis()
     ))?;
     if purpose == Purpose::Read {
@@ -116,8 +118,9 @@ fn connect(path: &str, timeout: Duration, purpose: Purpose) -> Result<Conn, Stor
 struct Writer {
     conn: Conn,
     jobs: Receiver<Job>,
+    path: String,
     timeout: Duration,
-    clock: Clock,
+    memory: Memory,
 }
 
 impl Writer {
@@ -143,20 +146,24 @@ impl Writer {
         for work in late {
             work.finish(Some(StorageError::Timeout));
         }
-        let mut outcomes = Vec::new();
-        let committed = self.conn.fixed("BEGIN IMMEDIATE").map_err(StorageError::from).and_then(|()| {
-            self.run_all(&mut works, &issues, &mut outcomes)?;
-            self.conn.fixed("COMMIT").map_err(StorageError::from)
-        });
-        let failure = committed.err();
-        if let Some(error) = &failure {
-            tracing::error!(%error, "a group of writes could not be committed");
-            let _ = self.conn.batch("ROLLBACK");
-        }
-        let failed = || failure.as_ref().map(|e| StorageError::Unavailable(e.to_string()));
+        let answer = match self.commit(&mut works, &issues, Undo::Whole) {
+            // One of them must be undone: all of them again, each under its own savepoint.
+            Ok(None) => self.commit(&mut works, &issues, Undo::Savepoint),
+            answer => answer,
+        };
+        let failure = match &answer {
+            Ok(_) => None,
+            Err(error) => {
+                tracing::error!(%error, "a group of writes could not be committed");
+                self.reconnect();
+                Some(error.to_string())
+            }
+        };
+        let failed = || failure.clone().map(StorageError::Unavailable);
         for work in works {
             work.finish(failed());
         }
+        let outcomes = answer.ok().flatten().unwrap_or_default();
         for (n, job) in issues.into_iter().enumerate() {
             let answer = match failed() {
                 Some(error) => Err(error),
@@ -166,24 +173,73 @@ impl Writer {
         }
     }
 
+    /// One transaction. `None`: a piece of work has to be undone that has no savepoint; nothing was kept.
+    fn commit(
+        &mut self,
+        works: &mut [Box<dyn Work>],
+        issues: &[IssueJob],
+        undo: Undo,
+    ) -> Result<Option<Vec<Issued>>, StorageError> {
+        let began_at = self.memory.begin();
+        self.conn.fixed("BEGIN IMMEDIATE")?;
+        match self.run_all(works, issues, undo) {
+            Ok(Some(outcomes)) => {
+                if let Err(error) = self.conn.fixed("COMMIT") {
+                    self.memory.lost_count();
+                    let _ = self.conn.batch("ROLLBACK");
+                    return Err(error.into());
+                }
+                Ok(Some(outcomes))
+            }
+            undone => {
+                self.memory.rolled_back(began_at);
+                let rolled_back = self.conn.batch("ROLLBACK");
+                let undone = undone?;
+                rolled_back?;
+                Ok(undone)
+            }
+        }
+    }
+
     fn run_all(
         &mut self,
         works: &mut [Box<dyn Work>],
         issues: &[IssueJob],
-        outcomes: &mut Vec<Issued>,
-    ) -> Result<(), StorageError> {
-        let mut seen = Seen::default();
+        undo: Undo,
+    ) -> Result<Option<Vec<Issued>>, StorageError> {
         for work in works {
-            let mut tx = Tx::new(&mut self.conn, Shared::Yes, &mut seen);
-            match work.run(&mut tx) {
-                Verdict::Keep => tx.keep()?,
-                Verdict::Undo | Verdict::Retry | Verdict::Broken => tx.undo()?,
+            let mut tx = Tx::new(&mut self.conn, undo, &mut self.memory);
+            let verdict = work.run(&mut tx);
+            if verdict == Verdict::Keep {
+                tx.keep()?;
+                continue;
+            }
+            if tx.undo()? == Undone::OnlyWithTheWhole {
+                return Ok(None);
+            }
+            if verdict == Verdict::Broken {
+                self.check_transaction()?;
             }
         }
-        if !issues.is_empty() {
-            let issues: Vec<_> = issues.iter().map(|job| &job.issue).collect();
-            *outcomes = issue_all(&mut self.conn, &mut seen, &issues, self.clock.now())?;
+        let issues: Vec<_> = issues.iter().map(|job| &job.issue).collect();
+        issue_all(&mut self.conn, &mut self.memory, &issues).map(Some)
+    }
+
+    /// A full or failing disk ends the whole transaction, not only the statement that met it; what others wrote in it is
+    /// gone then, and what followed would be committed one by one.
+    fn check_transaction(&mut self) -> Result<(), StorageError> {
+        match self.conn.batch("BEGIN") {
+            // "cannot start a transaction within a transaction"
+            Err(_) => Ok(()),
+            Ok(()) => Err(StorageError::Unavailable("the transaction was ended by a failure of the disk".to_owned())),
         }
-        Ok(())
+    }
+
+    /// After a failure nothing is taken for granted that the connection remembers.
+    fn reconnect(&mut self) {
+        match connect(&self.path, self.timeout, Purpose::Write) {
+            Ok(conn) => self.conn = conn,
+            Err(error) => tracing::error!(%error, "the database could not be opened again"),
+        }
     }
 }

@@ -2,40 +2,82 @@ use std::collections::HashMap;
 
 use super::{Conn, StorageError, access_tokens, audit_events, clients};
 use crate::domain::AccessToken;
-use crate::support::Seconds;
+use crate::support::{Clock, Id, Rng};
 
 /// A connection inside a write transaction.
 ///
-/// On SQLite many pieces of work share one transaction, each under a savepoint that is set only when it first writes.
+/// On SQLite many pieces of work share one transaction. Almost all of them keep what they write, so that none sets a
+/// savepoint; if one must be undone after all, the whole group is, and runs again with savepoints.
 pub struct Tx<'a> {
     conn: &'a mut Conn,
-    shared: Shared,
-    savepoint: Savepoint,
-    seen: &'a mut Seen,
+    undo: Undo,
+    wrote: Wrote,
+    first_number: i64,
+    memory: &'a mut Memory,
 }
 
-/// Whether other work lives in the same transaction.
+/// How one piece of work can be undone.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Shared {
-    Yes,
-    No,
+pub(super) enum Undo {
+    /// With the transaction, in which it is alone or which is to run again.
+    Whole,
+    /// By a savepoint, set when it first writes.
+    Savepoint,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Savepoint {
-    Unset,
-    Set,
+enum Wrote {
+    Nothing,
+    Something,
+}
+
+/// What one database thread remembers.
+pub(super) struct Memory {
+    seen: Seen,
+    /// The name under which this thread numbers the audit events that it writes.
+    writer: Id,
+    next_number: i64,
+    clock: Clock,
+    rng: Rng,
+}
+
+impl Memory {
+    pub fn new(clock: &Clock) -> Self {
+        let rng = Rng::system();
+        let writer = Id::new(clock, &rng);
+        Self { seen: Seen::default(), writer, next_number: 1, clock: clock.clone(), rng }
+    }
+
+    /// To be called when a transaction begins.
+    pub fn begin(&mut self) -> i64 {
+        self.seen = Seen::default();
+        self.next_number
+    }
+
+    /// A transaction that began at this number was undone.
+    pub fn rolled_back(&mut self, began_at: i64) {
+        self.seen = Seen::default();
+        self.next_number = began_at;
+    }
+
+    /// Nobody knows whether a transaction was kept: a gap or a number given twice would look like a missing event or a
+    /// forged one, so that counting begins anew under another name.
+    pub fn lost_count(&mut self) {
+        self.seen = Seen::default();
+        self.writer = Id::new(&self.clock, &self.rng);
+        self.next_number = 1;
+    }
 }
 
 /// What was read under this transaction's lock and cannot have changed since.
 #[derive(Default)]
-pub(super) struct Seen {
+struct Seen {
     client_versions: HashMap<String, Option<i64>>,
 }
 
 impl<'a> Tx<'a> {
-    pub(super) fn new(conn: &'a mut Conn, shared: Shared, seen: &'a mut Seen) -> Self {
-        Self { conn, shared, savepoint: Savepoint::Unset, seen }
+    pub(super) fn new(conn: &'a mut Conn, undo: Undo, memory: &'a mut Memory) -> Self {
+        Self { conn, undo, wrote: Wrote::Nothing, first_number: memory.next_number, memory }
     }
 
     /// For reading inside the transaction.
@@ -45,47 +87,67 @@ impl<'a> Tx<'a> {
 
     /// For writing: from here on the work can be undone on its own.
     pub(super) fn writer(&mut self) -> Result<&mut Conn, StorageError> {
-        if self.shared == Shared::Yes && self.savepoint == Savepoint::Unset {
-            self.conn.fixed("SAVEPOINT work")?;
-            self.savepoint = Savepoint::Set;
+        if self.wrote == Wrote::Nothing {
+            if self.undo == Undo::Savepoint {
+                self.conn.fixed("SAVEPOINT work")?;
+            }
+            self.wrote = Wrote::Something;
         }
         Ok(self.conn)
     }
 
+    /// Who writes the next audit event, and its number in that writer's sequence.
+    pub(super) fn next_number(&mut self) -> (Id, i64) {
+        let number = self.memory.next_number;
+        self.memory.next_number += 1;
+        (self.memory.writer, number)
+    }
+
     /// Ends this piece of work: what it wrote stays.
     pub(super) fn keep(self) -> Result<(), StorageError> {
-        if self.savepoint == Savepoint::Set {
+        if self.undo == Undo::Savepoint && self.wrote == Wrote::Something {
             self.conn.fixed("RELEASE work")?;
         }
         Ok(())
     }
 
-    /// Ends this piece of work: what it wrote is gone. Without a savepoint the caller rolls the whole back.
-    pub(super) fn undo(self) -> Result<(), StorageError> {
-        self.seen.client_versions.clear();
-        if self.savepoint == Savepoint::Set {
-            self.conn.batch("ROLLBACK TO work; RELEASE work")?;
+    /// Ends this piece of work: what it wrote is to be gone. Tells whether only undoing the whole transaction does that.
+    pub(super) fn undo(self) -> Result<Undone, StorageError> {
+        self.memory.rolled_back(self.first_number);
+        match (self.wrote, self.undo) {
+            (Wrote::Nothing, _) => Ok(Undone::Yes),
+            (Wrote::Something, Undo::Whole) => Ok(Undone::OnlyWithTheWhole),
+            (Wrote::Something, Undo::Savepoint) => {
+                self.conn.batch("ROLLBACK TO work; RELEASE work")?;
+                Ok(Undone::Yes)
+            }
         }
-        Ok(())
     }
 
     /// The version at which an active client stands now, or `None` if there is no active client of that name. Asked
     /// once a transaction on SQLite, whose lock keeps the answer true until the commit.
     pub fn client_version(&mut self, client_id: &str) -> Result<Option<i64>, StorageError> {
-        if let Some(version) = self.seen.client_versions.get(client_id) {
+        if let Some(version) = self.memory.seen.client_versions.get(client_id) {
             return Ok(*version);
         }
         let version = clients::active_version(self.conn, client_id)?;
         if matches!(self.conn, Conn::Sqlite(_)) {
-            self.seen.client_versions.insert(client_id.to_owned(), version);
+            self.memory.seen.client_versions.insert(client_id.to_owned(), version);
         }
         Ok(version)
     }
 
     /// To be called by whatever changes a client.
     pub(super) fn forget_client(&mut self, client_id: &str) {
-        self.seen.client_versions.remove(client_id);
+        self.memory.seen.client_versions.remove(client_id);
     }
+}
+
+/// What became of a piece of work that was to be undone.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Undone {
+    Yes,
+    OnlyWithTheWhole,
 }
 
 /// An access token that needs nothing but its rows: no grant is changed, nothing is consumed.
@@ -106,14 +168,8 @@ pub enum Issued {
 }
 
 /// Writes many tokens at once.
-pub(super) fn issue_all(
-    conn: &mut Conn,
-    seen: &mut Seen,
-    issues: &[&Issue],
-    now: Seconds,
-) -> Result<Vec<Issued>, StorageError> {
-    let _ = now;
-    let mut tx = Tx::new(conn, Shared::No, seen);
+pub(super) fn issue_all(conn: &mut Conn, memory: &mut Memory, issues: &[&Issue]) -> Result<Vec<Issued>, StorageError> {
+    let mut tx = Tx::new(conn, Undo::Whole, memory);
     let mut outcomes = Vec::with_capacity(issues.len());
     let mut tokens = Vec::with_capacity(issues.len());
     let mut events = Vec::with_capacity(issues.len());

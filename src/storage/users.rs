@@ -8,7 +8,7 @@ use crate::domain::{InvalidRow, User, UserStatus, normalize_email, normalize_use
 use crate::support::{Id, Seconds};
 
 #[derive(Queryable)]
-struct Row {
+pub(super) struct Row {
     id: Vec<u8>,
     username: String,
     email: Option<String>,

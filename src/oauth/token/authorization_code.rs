@@ -3,7 +3,7 @@
 use super::steps::{self, Ctx, Draft, expose_refresh, refuse_recorded, revoke_family};
 use super::{Grant, Redeem};
 use crate::audit::EventKind;
-use crate::domain::{self, Code, CodeStage, GrantType};
+use crate::domain::{self, Code, CodeStage, GrantType, User};
 use crate::fault::Fault;
 use crate::oauth::oxide::{self, CodeRefusal};
 use crate::protocol::OAuthError;
@@ -26,7 +26,7 @@ fn invalid() -> OAuthError {
 fn redeem(ctx: &Ctx, tx: &mut Tx<'_>) -> Result<Draft, Refusal<Fault>> {
     let presented =
         ctx.params.get("code").ok_or_else(|| Fault::from(OAuthError::invalid_request("code is missing")))?;
-    let (code, grant) = find(ctx, tx, presented)?;
+    let (code, grant, user) = find(ctx, tx, presented)?;
     check_redirect_uri(ctx, &code)?;
     check_verifier(ctx, tx, &code, &grant, presented)?;
     if let CodeStage::Consumed { .. } = code.stage {
@@ -36,7 +36,7 @@ fn redeem(ctx: &Ctx, tx: &mut Tx<'_>) -> Result<Draft, Refusal<Fault>> {
     if code.expires_at <= ctx.now {
         return Err(Fault::from(invalid().with_detail("the code has expired")).into());
     }
-    let user = steps::living_person(tx, ctx, &grant)?;
+    steps::check_alive(ctx, &grant, &user).map_err(Fault::from)?;
     session_stands(tx, grant.session_id)?;
     let audience = ctx.audience(&ctx.granted_resources(&grant), &grant.scope).map_err(Fault::from)?;
     if !codes::consume(tx, code.id, ctx.now).map_err(Fault::from)? {
@@ -54,18 +54,18 @@ fn redeem(ctx: &Ctx, tx: &mut Tx<'_>) -> Result<Draft, Refusal<Fault>> {
     Ok(Draft { token, event: EventKind::TokenIssued, person: Some((user, grant)), refresh_token })
 }
 
-fn find(ctx: &Ctx, tx: &mut Tx<'_>, presented: &str) -> Result<(Code, domain::Grant), Refusal<Fault>> {
+fn find(ctx: &Ctx, tx: &mut Tx<'_>, presented: &str) -> Result<(Code, domain::Grant, User), Refusal<Fault>> {
     let unknown = |why: &str| Fault::from(invalid().with_detail(why));
     let handle = Handle::parse(presented).map_err(|_| unknown("no code of ours"))?;
     let found = codes::find(tx.reader(), handle.id()).map_err(Fault::from)?;
-    let (code, grant) =
-        found.filter(|(code, _)| handle.matches(&code.secret_hash)).ok_or_else(|| unknown("unknown"))?;
+    let (code, grant, user) =
+        found.filter(|(code, ..)| handle.matches(&code.secret_hash)).ok_or_else(|| unknown("unknown"))?;
     if grant.client_id != ctx.client.client_id {
         // The code stays good for its own client: a thief's attempt must not cost the owner the login.
         let event = ctx.event(EventKind::CodeClientMismatch, false).subject(grant.user_id);
         return refuse_recorded(ctx, tx, event, invalid().with_detail("another client's code"));
     }
-    Ok((code, grant))
+    Ok((code, grant, user))
 }
 
 /// RFC 6749 §4.1.3. A client of OAuth 2.1 may leave it out, as PKCE binds the code already.

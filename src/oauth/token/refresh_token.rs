@@ -12,7 +12,7 @@ use crate::fault::Fault;
 use crate::keys::Sealer;
 use crate::oauth::oxide;
 use crate::protocol::OAuthError;
-use crate::storage::{Refusal, Tx, access_tokens, refresh_tokens};
+use crate::storage::{Refusal, Tx, access_tokens, grants, refresh_tokens};
 use crate::support::Handle;
 
 pub const GRANT: Grant = Grant {
@@ -33,26 +33,25 @@ fn redeem(ctx: &Ctx, tx: &mut Tx<'_>) -> Result<Draft, Refusal<Fault>> {
         .strip_prefix(REFRESH_PREFIX)
         .and_then(|text| Handle::parse(text).ok())
         .ok_or_else(|| unknown("no refresh token of ours"))?;
-    let found = refresh_tokens::find(tx.reader(), handle.id()).map_err(Fault::from)?;
-    let (token, grant) =
-        found.filter(|(token, _)| handle.matches(&token.secret_hash)).ok_or_else(|| unknown("unknown"))?;
+    let found = refresh_tokens::find_with_person(tx.reader(), handle.id()).map_err(Fault::from)?;
+    let (token, grant, user) =
+        found.filter(|(token, ..)| handle.matches(&token.secret_hash)).ok_or_else(|| unknown("unknown"))?;
     if grant.client_id != ctx.client.client_id {
         return Err(unknown("another client's refresh token").into());
     }
     if token.expires_at <= ctx.now {
         return Err(unknown("expired").into());
     }
-    let user = match steps::living_person(tx, ctx, &grant) {
-        Ok(user) => user,
-        Err(Fault::OAuth(_)) => return revoke_family(ctx, tx, &grant, EventKind::TokenRefused),
-        Err(fault) => return Err(fault.into()),
-    };
+    if steps::check_alive(ctx, &grant, &user).is_err() {
+        return revoke_family(ctx, tx, &grant, EventKind::TokenRefused);
+    }
     let scope = requested_scope(ctx, presented, &grant)?;
     let audience = ctx.audience(&ctx.granted_resources(&grant), &scope).map_err(Fault::from)?;
     let access = AccessToken { refreshed_from: Some(token.id), ..ctx.family_token(&grant, scope, audience) };
-    match &token.stage {
-        RefreshStage::Live => rotate(ctx, tx, &handle, &token, grant, user, access),
-        RefreshStage::Rotated { .. } => retry(ctx, tx, &handle, &token, grant, user, access),
+    let used = Used { handle, token, grant, user, access };
+    match &used.token.stage {
+        RefreshStage::Live => rotate(ctx, tx, used),
+        RefreshStage::Rotated { .. } => retry(ctx, tx, used),
     }
 }
 
@@ -68,70 +67,70 @@ fn requested_scope(ctx: &Ctx, presented: &str, grant: &domain::Grant) -> Result<
     Ok(oxide::refresh(&input)?)
 }
 
-fn rotate(
-    ctx: &Ctx,
-    tx: &mut Tx<'_>,
-    handle: &Handle,
-    token: &RefreshToken,
+/// A refresh token as it was presented, with all that it stands for and the access token that it is used for.
+struct Used {
+    handle: Handle,
+    token: RefreshToken,
     grant: domain::Grant,
     user: User,
     access: AccessToken,
-) -> Result<Draft, Refusal<Fault>> {
-    let (successor, row) = ctx.refresh_token(&grant, Some(token.id));
+}
+
+impl Used {
+    fn sealer(&self) -> Result<Sealer, Fault> {
+        Sealer::new(&self.handle.derived_key("refresh retry"))
+            .ok_or_else(|| OAuthError::server_error("a sealing key could not be made").into())
+    }
+
+    fn into_draft(self, event: EventKind, successor: String) -> Draft {
+        Draft { token: self.access, event, person: Some((self.user, self.grant)), refresh_token: Some(successor) }
+    }
+}
+
+fn rotate(ctx: &Ctx, tx: &mut Tx<'_>, used: Used) -> Result<Draft, Refusal<Fault>> {
+    let (successor, row) = ctx.refresh_token(&used.grant, Some(used.token.id));
     let successor = expose_refresh(&successor);
-    let sealed = sealer(handle)?
+    let sealed = used
+        .sealer()?
         .seal(&ctx.app.rng, "successor", successor.as_bytes())
         .ok_or_else(|| Fault::from(OAuthError::server_error("a successor could not be sealed")))?;
-    if !refresh_tokens::rotate(tx, token.id, &sealed, ctx.now).map_err(Fault::from)? {
+    if !refresh_tokens::rotate(tx, used.token.id, &sealed, ctx.now).map_err(Fault::from)? {
         // Somebody else was faster, on another connection: what they left is a retry's to find.
-        let again = refresh_tokens::find(tx.reader(), token.id).map_err(Fault::from)?;
+        let again = refresh_tokens::find(tx.reader(), used.token.id).map_err(Fault::from)?;
         let (token, grant) = again.ok_or_else(|| Fault::from(invalid()))?;
-        return retry(ctx, tx, handle, &token, grant, user, access);
+        return retry(ctx, tx, Used { token, grant, ..used });
     }
-    if let Some(parent) = token.parent_id {
-        refresh_tokens::close_retry(tx, parent).map_err(Fault::from)?;
+    if ctx.now - used.grant.used_at >= domain::USE_GRAIN {
+        grants::note_use(tx, used.grant.id, ctx.now).map_err(Fault::from)?;
     }
     steps::store_refresh(tx, &row)?;
-    access_tokens::insert(tx, &access).map_err(Fault::from)?;
-    Ok(Draft {
-        token: access,
-        event: EventKind::TokenRefreshed,
-        person: Some((user, grant)),
-        refresh_token: Some(successor),
-    })
+    access_tokens::insert(tx, &used.access).map_err(Fault::from)?;
+    Ok(used.into_draft(EventKind::TokenRefreshed, successor))
 }
 
 /// The same successor again, or the end of the family.
-fn retry(
-    ctx: &Ctx,
-    tx: &mut Tx<'_>,
-    handle: &Handle,
-    token: &RefreshToken,
-    grant: domain::Grant,
-    user: User,
-    access: AccessToken,
-) -> Result<Draft, Refusal<Fault>> {
-    let successor = match &token.stage {
-        RefreshStage::Rotated { at, successor: Some(sealed) }
-            if ctx.now - at < ctx.app.config.tokens.refresh_retry_seconds =>
-        {
-            sealer(handle)?.open("successor", sealed).and_then(|plain| String::from_utf8(plain.to_vec()).ok())
-        }
-        _ => None,
+fn retry(ctx: &Ctx, tx: &mut Tx<'_>, used: Used) -> Result<Draft, Refusal<Fault>> {
+    let Some(successor) = unused_successor(ctx, tx, &used)? else {
+        return revoke_family(ctx, tx, &used.grant, EventKind::RefreshReuse);
     };
-    let Some(successor) = successor else {
-        return revoke_family(ctx, tx, &grant, EventKind::RefreshReuse);
-    };
-    access_tokens::insert(tx, &access).map_err(Fault::from)?;
-    Ok(Draft {
-        token: access,
-        event: EventKind::RefreshRetried,
-        person: Some((user, grant)),
-        refresh_token: Some(successor),
-    })
+    access_tokens::insert(tx, &used.access).map_err(Fault::from)?;
+    Ok(used.into_draft(EventKind::RefreshRetried, successor))
 }
 
-fn sealer(handle: &Handle) -> Result<Sealer, Fault> {
-    Sealer::new(&handle.derived_key("refresh retry"))
-        .ok_or_else(|| OAuthError::server_error("a sealing key could not be made").into())
+/// The successor that an earlier use left, while it may still be that its answer was lost: soon enough, and nothing of
+/// that answer was used.
+fn unused_successor(ctx: &Ctx, tx: &mut Tx<'_>, used: &Used) -> Result<Option<String>, Fault> {
+    let RefreshStage::Rotated { at, successor: Some(sealed) } = &used.token.stage else { return Ok(None) };
+    if ctx.now - at >= ctx.app.config.tokens.refresh_retry_seconds {
+        return Ok(None);
+    }
+    let plain = used.sealer()?.open("successor", sealed);
+    let Some(text) = plain.and_then(|plain| String::from_utf8(plain.to_vec()).ok()) else { return Ok(None) };
+    let Some(id) =
+        text.strip_prefix(REFRESH_PREFIX).and_then(|text| Handle::parse(text).ok()).map(|handle| handle.id())
+    else {
+        return Ok(None);
+    };
+    let found = refresh_tokens::find(tx.reader(), id)?;
+    Ok(found.is_some_and(|(token, _)| token.stage == RefreshStage::Live).then_some(text))
 }

@@ -9,7 +9,7 @@ use crate::domain::{
 };
 use crate::fault::Fault;
 use crate::protocol::{ErrorCode, OAuthError, Params};
-use crate::storage::{Refusal, Tx, grants, refresh_tokens, users};
+use crate::storage::{Refusal, Tx, grants, refresh_tokens};
 use crate::support::{Handle, Id, Seconds};
 
 /// What a grant is given.
@@ -111,10 +111,9 @@ pub fn store_refresh(tx: &mut Tx<'_>, row: &RefreshToken) -> Result<(), Fault> {
     Ok(refresh_tokens::insert(tx, row)?)
 }
 
-/// The person of a family, if family and person both still stand.
-pub fn living_person(tx: &mut Tx<'_>, ctx: &Ctx, grant: &Grant) -> Result<User, Fault> {
-    let dead =
-        |why: &str| Fault::from(OAuthError::invalid_grant("the grant has expired or was revoked").with_detail(why));
+/// Whether a family and its person still stand.
+pub fn check_alive(ctx: &Ctx, grant: &Grant, user: &User) -> Result<(), OAuthError> {
+    let dead = |why: &str| OAuthError::invalid_grant("the grant has expired or was revoked").with_detail(why);
     if let GrantStage::Revoked { .. } = grant.stage {
         return Err(dead("the family was revoked"));
     }
@@ -125,12 +124,13 @@ pub fn living_person(tx: &mut Tx<'_>, ctx: &Ctx, grant: &Grant) -> Result<User, 
         // The client was allowed less since; what it was allowed before ends.
         return Err(dead("the client may ask for less since"));
     }
-    let user = users::find(tx.reader(), grant.user_id)?;
-    let user = user.filter(|user| user.status == UserStatus::Active).ok_or_else(|| dead("its person is not active"))?;
+    if user.status != UserStatus::Active {
+        return Err(dead("its person is not active"));
+    }
     if grant.auth_time < user.password_changed_at {
         return Err(dead("the password was changed since"));
     }
-    Ok(user)
+    Ok(())
 }
 
 /// Ends a family for good, although the request that showed it is refused.
