@@ -44,6 +44,7 @@ words! {
         KeyRotated = "key_rotated",
         KeyRetired = "key_retired",
         SetupCompleted = "setup_completed",
+        Restored = "restored",
     }
 }
 

@@ -1,6 +1,8 @@
 //! The command line: one file a subcommand.
 
+mod archive;
 mod args;
+mod backup;
 mod banner;
 mod cleanup;
 mod client;
@@ -10,6 +12,9 @@ mod dev;
 mod keys;
 mod migrate;
 mod output;
+mod progress;
+mod restore;
+mod restore_point;
 mod scope;
 mod serve;
 mod user;
@@ -63,7 +68,13 @@ enum Command {
     #[command(subcommand)]
     Config(config::Command),
     /// Remove what has expired; a running server does this by itself
-    Cleanup,
+    Cleanup(cleanup::Args),
+    /// Copy the embedded database into one file, while the server runs
+    Backup(backup::Args),
+    /// Put a backup in the place of the embedded database
+    Restore(restore::Args),
+    /// End everything that was issued before: for a database that other tools restored
+    RestorePoint(restore_point::Args),
     /// Tell which version this is
     Version,
 }
@@ -90,7 +101,10 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Scope(command) => scope::run(context, command),
         Command::Keys(command) => keys::run(context, command),
         Command::Config(command) => config::run(context, command),
-        Command::Cleanup => cleanup::run(context),
+        Command::Cleanup(args) => cleanup::run(context, args),
+        Command::Backup(args) => backup::run(context, args),
+        Command::Restore(args) => restore::run(context, args),
+        Command::RestorePoint(args) => restore_point::run(context, args),
         Command::Version => version(context),
     }
 }
