@@ -10,7 +10,7 @@ use super::backup::{sqlite_path, sync_folder};
 use super::context::{Context, usage};
 use super::{output, restore_point};
 use crate::audit::{Event, EventKind};
-use crate::storage::restore::{Carried, Restored, Since, make_ready, settle};
+use crate::storage::restore::{Carried, Restored, Since, check_version, make_ready, settle};
 use crate::storage::{ServerLock, StorageError, Tx};
 use crate::support::{Clock, Rng, Seconds};
 
@@ -56,6 +56,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     let coming = format!("{path}.restoring");
     let prepared = (|| {
         let sealed = extract(archive, &coming).with_context(broken)?;
+        check_version(&coming).with_context(broken)?;
         let old = readable_old(&path)?;
         let record = |tx: &mut Tx<'_>, restored: &Restored| {
             let event = Event::success(EventKind::Restored).detail(detail(restored, manifest.created_at));

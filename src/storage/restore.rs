@@ -64,6 +64,16 @@ pub fn settle(path: &str) -> Result<(), StorageError> {
     if mode.journal_mode == "delete" { Ok(()) } else { Err(StorageError::Timeout) }
 }
 
+/// Refuses a database that this version does not understand.
+pub fn check_version(path: &str) -> Result<(), StorageError> {
+    match migrations::status(&mut Conn::Sqlite(Box::new(open(path)?)))? {
+        MigrationStatus::Newer => {
+            Err(StorageError::Unavailable("the backup was made by a newer version of latchway".to_owned()))
+        }
+        MigrationStatus::UpToDate | MigrationStatus::Pending(_) => Ok(()),
+    }
+}
+
 /// Readies the database at `path`, which nobody else uses. `record` writes the audit event, in the same transaction.
 pub fn make_ready<R>(path: &str, old: Option<&str>, clock: &Clock, record: R) -> Result<Restored, StorageError>
 where
@@ -72,9 +82,6 @@ where
     let mut conn = Conn::Sqlite(Box::new(open(path)?));
     // The file takes its place only when all is done and on disk; until then a crash costs nothing but the copy.
     conn.batch("PRAGMA journal_mode = MEMORY; PRAGMA synchronous = OFF; PRAGMA foreign_keys = ON")?;
-    if migrations::status(&mut conn)? == MigrationStatus::Newer {
-        return Err(StorageError::Unavailable("the backup was made by a newer version of latchway".to_owned()));
-    }
     let migrations = migrations::run(&mut conn)?;
     let attached = old.map(|old| attach(&mut conn, old));
     let now = clock.now();
