@@ -3,6 +3,7 @@
 //! `tests/it/README.md` says how to write one. Run them with `scripts/test`.
 
 mod basics;
+mod cleanup;
 mod clients;
 mod harness;
 mod layers;
