@@ -1,6 +1,8 @@
 //! What happens by itself while serving.
 
 mod cleanup;
+mod clock;
+mod file;
 mod keys;
 
 pub use cleanup::sweep_all;
@@ -13,6 +15,9 @@ use crate::app::App;
 pub fn start(app: &App) {
     let every = |seconds: u64| Duration::from_secs(seconds.max(1));
     repeat(app.clone(), "keys", every(app.config.keys.reload_seconds), keys::reload);
+    repeat(app.clone(), "clock", every(1), clock::settle);
+    repeat(app.clone(), "database_clock", every(10), clock::compare);
+    repeat(app.clone(), "database_file", every(1), file::check);
     repeat(app.clone(), "cleanup", every(app.config.cleanup.interval_seconds), cleanup::run);
 }
 

@@ -9,4 +9,5 @@ mod layers;
 mod migrations;
 mod operations;
 mod readme;
+mod reliability;
 mod security;
