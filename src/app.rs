@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use moka::sync::Cache;
@@ -11,7 +12,7 @@ use crate::defense::Limiter;
 use crate::domain::{Algorithm, Client};
 use crate::identity::{Passwords, SessionCookies};
 use crate::keys::KeyRing;
-use crate::storage::Db;
+use crate::storage::{Db, ServerLock};
 use crate::support::{Clock, Digest, Id, Rng, Seconds};
 
 /// Whether this is the laptop of a developer.
@@ -48,10 +49,40 @@ pub struct Inner {
     pub challenges: Cache<(String, String), Arc<std::sync::atomic::AtomicU32>>,
     /// Origins of registered browser apps, as they were a moment ago.
     pub origins: Cache<(), Arc<std::collections::HashSet<String>>>,
-    /// Set when the server has been told to stop, so that balancers look elsewhere.
-    pub draining: std::sync::atomic::AtomicBool,
+    /// Why balancers should look elsewhere, if they should.
+    pub readiness: Readiness,
+    /// The sign that this is the server of a SQLite database.
+    pub server_lock: Option<ServerLock>,
     /// In development mode, the demo API's credentials for the playground.
     pub playground: Option<Playground>,
+}
+
+/// What this process knows of itself that makes it unfit to be sent requests.
+#[derive(Debug, Default)]
+pub struct Readiness {
+    /// It was told to stop.
+    pub draining: AtomicBool,
+    /// The system's clock was set back, and is not believed.
+    pub clock_behind: AtomicBool,
+    /// The system's clock was set forward, and whether that was right has not shown yet.
+    pub clock_ahead: AtomicBool,
+    /// The database's clock shows another time.
+    pub clock_skewed: AtomicBool,
+}
+
+impl Readiness {
+    /// Why no request should come here.
+    pub fn obstacle(&self) -> Option<&'static str> {
+        let says = |flag: &AtomicBool, why| flag.load(Ordering::Relaxed).then_some(why);
+        says(&self.draining, "stopping")
+            .or_else(|| says(&self.clock_behind, "the clock was set back"))
+            .or_else(|| says(&self.clock_skewed, "the clock differs from the database's"))
+    }
+
+    /// Whether the time is not certain enough to throw away what seems to have expired.
+    pub fn doubts_time(&self) -> bool {
+        [&self.clock_behind, &self.clock_ahead, &self.clock_skewed].iter().any(|flag| flag.load(Ordering::Relaxed))
+    }
 }
 
 /// The two clients of the playground.
@@ -76,6 +107,7 @@ pub struct Parts {
     pub access_token_alg: Algorithm,
     pub id_token_alg: Algorithm,
     pub playground: Option<Playground>,
+    pub server_lock: Option<ServerLock>,
 }
 
 /// How long a client may be used as it was read.
@@ -99,7 +131,8 @@ impl App {
             verified: Cache::builder().max_capacity(20_000).time_to_live(Duration::from_secs(3600)).build(),
             challenges: Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(3600)).build(),
             origins: Cache::builder().max_capacity(1).time_to_live(CLIENT_MEMORY).build(),
-            draining: std::sync::atomic::AtomicBool::new(false),
+            readiness: Readiness::default(),
+            server_lock: parts.server_lock,
             playground: parts.playground,
         };
         Self { inner: Arc::new(inner) }

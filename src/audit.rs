@@ -41,6 +41,7 @@ words! {
         UserChanged = "user_changed",
         ClientCreated = "client_created",
         ClientChanged = "client_changed",
+        ClockJump = "clock_jump",
         KeyRotated = "key_rotated",
         KeyRetired = "key_retired",
         SetupCompleted = "setup_completed",

@@ -48,10 +48,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
             "there is a database at {path}; --force replaces it and keeps it under another name"
         )));
     }
-    if let Some(folder) = Path::new(&path).parent() {
-        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
-    }
-    let _lock = ServerLock::acquire(&path)?;
+    let (path, _lock) = take_place(path)?;
     let clock = Clock::system();
     let coming = format!("{path}.restoring");
     let prepared = (|| {
@@ -92,6 +89,23 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
         restore_point::print_ended(&restored.ended);
         print_since(&restored, manifest.created_at);
     })
+}
+
+/// Where the database goes, and the lock that keeps servers off meanwhile.
+fn take_place(path: String) -> anyhow::Result<(String, Option<ServerLock>)> {
+    if Path::new(&path).exists() {
+        // What a link leads to is replaced, not the link.
+        let path = fs::canonicalize(&path)?.display().to_string();
+        let lock = ServerLock::acquire(&path).context("stop the server first")?;
+        return Ok((path, Some(lock)));
+    }
+    if ServerLock::is_taken(&path) {
+        bail!("a server runs on the database that was at {path}; stop it first");
+    }
+    if let Some(folder) = Path::new(&path).parent() {
+        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+    }
+    Ok((path, None))
 }
 
 /// The database out of the backup, in a file beside the one that it is to replace.

@@ -14,7 +14,7 @@ use crate::domain::Algorithm;
 use crate::http::server;
 use crate::identity::Passwords;
 use crate::keys::{self, KeyRing, Sealer};
-use crate::storage::Db;
+use crate::storage::{Db, ServerLock};
 use crate::support::{Clock, Rng};
 
 const EXAMPLES: &str = "\
@@ -63,15 +63,23 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
         }
     }
     check_schema(&db)?;
+    let server_lock = db.lock_for_server()?;
     actix_web::rt::System::new().block_on(async {
-        let app = build(config, mode, db, clock, sealer).await?;
+        let app = build(config, mode, Store { db, server_lock }, clock, sealer).await?;
         let metrics_address = metrics.as_ref().and_then(|(listener, _)| listener.local_addr().ok());
         announce(context, &app, metrics_address).await?;
         server::run(app, listener, metrics).await.context("the server failed")
     })
 }
 
-async fn build(config: Config, mode: Mode, db: Db, clock: Clock, sealer: Arc<Sealer>) -> anyhow::Result<App> {
+/// The database and the sign that it is ours.
+struct Store {
+    db: Db,
+    server_lock: Option<ServerLock>,
+}
+
+async fn build(config: Config, mode: Mode, store: Store, clock: Clock, sealer: Arc<Sealer>) -> anyhow::Result<App> {
+    let Store { db, server_lock } = store;
     let rng = Rng::system();
     let algorithm = |name: &str| name.parse::<Algorithm>().map_err(|e| usage(format!("[keys] {e}")));
     let access_token_alg = algorithm(&config.keys.access_token_alg)?;
@@ -95,6 +103,7 @@ async fn build(config: Config, mode: Mode, db: Db, clock: Clock, sealer: Arc<Sea
         access_token_alg,
         id_token_alg,
         playground,
+        server_lock,
     }))
 }
 

@@ -1,23 +1,24 @@
-use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use crate::app::App;
-use crate::storage::Conn;
+
+/// The database has so long to answer before balancers are told.
+const PATIENCE: Duration = Duration::from_millis(1500);
 
 /// `GET /livez`: the process answers. Never asks the database.
 pub async fn livez() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "ok"}))
 }
 
-/// `GET /readyz`: requests are welcome: not stopping, and the database answers.
+/// `GET /readyz`: requests are welcome: not stopping, the clock is right, and the database answers.
 pub async fn readyz(app: web::Data<App>) -> HttpResponse {
-    if app.draining.load(Ordering::Relaxed) {
-        return HttpResponse::ServiceUnavailable().json(json!({"status": "stopping"}));
+    if let Some(obstacle) = app.readiness.obstacle() {
+        return HttpResponse::ServiceUnavailable().json(json!({"status": obstacle}));
     }
-    let ping = app.db.read("readyz", Conn::ping);
-    match tokio::time::timeout(std::time::Duration::from_secs(2), ping).await {
+    match tokio::time::timeout(PATIENCE, app.db.probe()).await {
         Ok(Ok(())) => HttpResponse::Ok().json(json!({"status": "ok"})),
         _ => HttpResponse::ServiceUnavailable().json(json!({"status": "database unavailable"})),
     }

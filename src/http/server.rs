@@ -55,7 +55,7 @@ async fn stop_on_signal(app: App, server: ServerHandle) -> std::io::Result<()> {
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
     tracing::info!("stopping");
-    app.draining.store(true, Ordering::Relaxed);
+    app.readiness.draining.store(true, Ordering::Relaxed);
     let delay = Duration::from_secs(app.config.server.shutdown_delay_seconds);
     let graceful = async {
         tokio::time::sleep(delay).await;

@@ -1,6 +1,8 @@
 //! What happens by itself while serving.
 
 mod cleanup;
+mod clock;
+mod file;
 mod keys;
 
 pub use cleanup::{Sweep, sweep_all};
@@ -14,24 +16,47 @@ use crate::support::Seconds;
 pub fn start(app: &App) {
     let every = |seconds: u64| Duration::from_secs(seconds.max(1));
     repeat(app.clone(), "keys", every(app.config.keys.reload_seconds), keys::reload);
+    repeat(app.clone(), "clock", every(1), clock::settle);
+    repeat(app.clone(), "database_clock", every(10), clock::compare);
+    repeat(app.clone(), "database_file", every(1), file::check);
     repeat(app.clone(), "cleanup", every(app.config.cleanup.interval_seconds), cleanup::run);
 }
 
-/// Runs a job now and then, and shows in the metrics when it last succeeded: what a job returns, as that may have been on
-/// another node.
-fn repeat<F, Fut>(app: App, name: &'static str, pause: Duration, job: F)
+/// What a job that did not fail tells of its success.
+trait Success {
+    /// When the work was last done; `None` if that is not known.
+    fn at(self, now: Seconds) -> Option<Seconds>;
+}
+
+impl Success for () {
+    fn at(self, now: Seconds) -> Option<Seconds> {
+        Some(now)
+    }
+}
+
+/// Of work that one node does for all.
+impl Success for Option<Seconds> {
+    fn at(self, _: Seconds) -> Option<Seconds> {
+        self
+    }
+}
+
+/// Runs a job now and then, and shows in the metrics when it last succeeded.
+fn repeat<F, Fut, T>(app: App, name: &'static str, pause: Duration, job: F)
 where
     F: Fn(App) -> Fut + 'static,
-    Fut: Future<Output = Result<Option<Seconds>, String>> + 'static,
+    Fut: Future<Output = Result<T, String>> + 'static,
+    T: Success,
 {
     actix_web::rt::spawn(async move {
         loop {
             tokio::time::sleep(pause).await;
             match job(app.clone()).await {
-                Ok(Some(at)) => {
-                    metrics::gauge!("latchway_job_last_success_timestamp_seconds", "job" => name).set(at as f64)
+                Ok(success) => {
+                    if let Some(at) = success.at(app.now()) {
+                        metrics::gauge!("latchway_job_last_success_timestamp_seconds", "job" => name).set(at as f64);
+                    }
                 }
-                Ok(None) => {}
                 Err(error) => tracing::error!(job = name, error, "a job failed; it will be tried again"),
             }
         }

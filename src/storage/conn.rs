@@ -1,3 +1,4 @@
+use std::cell::RefCell;
 use std::future::Future;
 
 use diesel::connection::SimpleConnection;
@@ -5,6 +6,8 @@ use diesel::{QueryResult, RunQueryDsl, SqliteConnection};
 use diesel_async::AsyncPgConnection;
 use diesel_async::async_connection_wrapper::{AsyncConnectionWrapper, BlockOn};
 use tokio::runtime::Runtime;
+use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use super::cached::Fixed;
 
@@ -44,6 +47,14 @@ impl Conn {
         on!(self, c => Fixed(sql).execute(c)).map(|_| ())
     }
 
+    /// What PostgreSQL's clock shows, in Unix milliseconds.
+    pub(super) fn clock_millis(&mut self) -> Result<i64, super::StorageError> {
+        let millis = diesel::dsl::sql::<diesel::sql_types::BigInt>(
+            "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)",
+        );
+        Ok(on!(self, c => millis.get_result::<i64>(c))?)
+    }
+
     /// The cheapest question that a database can answer; for `/readyz`.
     pub fn ping(&mut self) -> Result<(), super::StorageError> {
         self.batch("SELECT 1").map_err(Into::into)
@@ -55,9 +66,34 @@ impl Conn {
 #[derive(Clone, Copy)]
 pub struct ThreadRuntime(&'static Runtime);
 
+thread_local! {
+    /// Until when this thread waits for its connection, and what ends the connection then.
+    static DEADLINE: RefCell<Option<(Instant, AbortHandle)>> = const { RefCell::new(None) };
+}
+
+/// Runs `work`, which waits for a connection of this thread. At the deadline the connection's driver is ended, so that
+/// whatever is waited for fails as it does when the database closes the connection: Diesel itself waits for ever.
+pub(super) fn with_deadline<T>(at: std::time::Instant, driver: AbortHandle, work: impl FnOnce() -> T) -> T {
+    DEADLINE.set(Some((Instant::from_std(at), driver)));
+    let result = work();
+    DEADLINE.set(None);
+    result
+}
+
 impl BlockOn for ThreadRuntime {
     fn block_on<F: Future>(&self, future: F) -> F::Output {
-        self.0.block_on(future)
+        let Some((deadline, driver)) = DEADLINE.with_borrow(Clone::clone) else { return self.0.block_on(future) };
+        self.0.block_on(async {
+            let mut future = std::pin::pin!(future);
+            tokio::select! {
+                biased;
+                output = &mut future => output,
+                () = tokio::time::sleep_until(deadline) => {
+                    driver.abort();
+                    future.await
+                }
+            }
+        })
     }
 
     fn get_runtime() -> Self {

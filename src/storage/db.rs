@@ -1,5 +1,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use secrecy::{ExposeSecret, SecretString};
@@ -8,7 +9,7 @@ use tokio::sync::oneshot;
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::tx::{Issue, Issued};
-use super::{Conn, MigrationStatus, Refusal, StorageError, Tx};
+use super::{Conn, MigrationStatus, Refusal, ServerLock, StorageError, Tx};
 use crate::support::Clock;
 
 /// How to reach the database and how much of it to use.
@@ -22,6 +23,9 @@ pub struct DbOptions {
     /// For one piece of work, waiting included.
     pub timeout: Duration,
 }
+
+/// How often writing was tried out.
+static PROBES: AtomicU64 = AtomicU64::new(0);
 
 /// The database. Cheap to clone; all clones share connections and threads.
 #[derive(Clone)]
@@ -58,6 +62,37 @@ impl Db {
         }
     }
 
+    /// Takes the sign that this process is the server of the database, if it is of the kind that has but one.
+    pub fn lock_for_server(&self) -> Result<Option<ServerLock>, StorageError> {
+        match &*self.backend {
+            Backend::Sqlite(sqlite) => ServerLock::acquire(sqlite.path()).map(Some),
+            Backend::Postgres(_) => Ok(None),
+        }
+    }
+
+    /// The database's own clock, in Unix milliseconds, if it has one of its own.
+    pub async fn clock_millis(&self) -> Result<Option<i64>, StorageError> {
+        match &*self.backend {
+            Backend::Sqlite(_) => Ok(None),
+            Backend::Postgres(_) => self.read("clock", Conn::clock_millis).await.map(Some),
+        }
+    }
+
+    /// Whether requests can be served: that the database answers and, after a write that failed, that writing works again.
+    pub async fn probe(&self) -> Result<(), StorageError> {
+        self.read("readyz", Conn::ping).await?;
+        let failing = matches!(&*self.backend, Backend::Sqlite(sqlite) if sqlite.is_failing());
+        if failing {
+            // Another value each time, or nothing would be written.
+            let value = PROBES.fetch_add(1, Ordering::Relaxed).to_string();
+            self.write("readyz.write", move |tx| -> Result<(), Refusal<StorageError>> {
+                Ok(super::settings::set(tx, "probe", &value)?)
+            })
+            .await?;
+        }
+        Ok(())
+    }
+
     /// Reads. On SQLite this happens at once on the calling thread, from the page cache in a few microseconds, which
     /// costs less than handing it to another thread would; on PostgreSQL a thread of the pool does it.
     pub async fn read<T, F>(&self, name: &'static str, mut work: F) -> Result<T, StorageError>
@@ -70,7 +105,7 @@ impl Db {
             Backend::Postgres(postgres) => {
                 let (call, answer) = Call::new(name, move |tx: &mut Tx<'_>| Ok(work(tx.reader())?));
                 postgres.send(Box::new(call), Mode::Read)?;
-                answer.await.unwrap_or(Err(StorageError::Panicked(name)))
+                postgres.answer(name, answer).await?
             }
         }
     }
@@ -84,10 +119,15 @@ impl Db {
     {
         let (call, answer) = Call::new(name, work);
         match &*self.backend {
-            Backend::Sqlite(sqlite) => sqlite.send(Job::Work(Box::new(call)))?,
-            Backend::Postgres(postgres) => postgres.send(Box::new(call), Mode::Write)?,
+            Backend::Sqlite(sqlite) => {
+                sqlite.send(Job::Work(Box::new(call)))?;
+                answer.await.unwrap_or_else(|_| Err(StorageError::Panicked(name).into()))
+            }
+            Backend::Postgres(postgres) => {
+                postgres.send(Box::new(call), Mode::Write)?;
+                postgres.answer(name, answer).await?
+            }
         }
-        answer.await.unwrap_or_else(|_| Err(StorageError::Panicked(name).into()))
     }
 
     /// Writes the rows of one access token together with those of others that are waiting.
@@ -95,10 +135,15 @@ impl Db {
         let (reply, answer) = oneshot::channel();
         let job = IssueJob { issue, reply };
         match &*self.backend {
-            Backend::Sqlite(sqlite) => sqlite.send(Job::Issue(Box::new(job)))?,
-            Backend::Postgres(postgres) => postgres.issue(job)?,
+            Backend::Sqlite(sqlite) => {
+                sqlite.send(Job::Issue(Box::new(job)))?;
+                answer.await.unwrap_or(Err(StorageError::Panicked("issue")))
+            }
+            Backend::Postgres(postgres) => {
+                postgres.issue(job)?;
+                postgres.answer("issue", answer).await?
+            }
         }
-        answer.await.unwrap_or(Err(StorageError::Panicked("issue")))
     }
 
     /// Applies what is outstanding and tells how many that were.
@@ -167,6 +212,7 @@ pub(super) enum Verdict {
 /// A piece of work without its types.
 pub(super) trait Work: Send {
     fn name(&self) -> &'static str;
+    fn since(&self) -> Instant;
     fn is_late(&self, timeout: Duration) -> bool;
     fn run(&mut self, tx: &mut Tx<'_>) -> Verdict;
     /// Sends the answer. `failure` stands for a transaction that could not begin or commit.
@@ -196,6 +242,10 @@ where
 {
     fn name(&self) -> &'static str {
         self.name
+    }
+
+    fn since(&self) -> Instant {
+        self.since
     }
 
     fn is_late(&self, timeout: Duration) -> bool {

@@ -23,6 +23,26 @@ pub enum StorageError {
     Panicked(&'static str),
 }
 
+/// What both databases say when they gave up waiting.
+const TIMEOUTS: &[&str] = &["database is locked", "statement timeout", "lock timeout"];
+
+/// What both databases say when it is they who have a problem, and not the statement.
+const FAILURES: &[&str] = &[
+    "disk I/O error",
+    "database or disk is full",
+    "attempt to write a readonly database",
+    "unable to open database file",
+    "database disk image is malformed",
+    "terminating connection",
+    "the database system is",
+    "No space left on device",
+    "could not extend file",
+];
+
+fn says(message: &str, any_of: &[&str]) -> bool {
+    any_of.iter().any(|text| message.contains(text))
+}
+
 impl From<diesel::result::Error> for StorageError {
     fn from(error: diesel::result::Error) -> Self {
         use diesel::result::{DatabaseErrorKind as Kind, Error};
@@ -31,8 +51,12 @@ impl From<diesel::result::Error> for StorageError {
             Error::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, info) => {
                 Self::Unavailable(info.message().to_owned())
             }
-            Error::DatabaseError(_, info) if info.message().contains("database is locked") => Self::Timeout,
-            Error::DatabaseError(_, info) if info.message().contains("statement timeout") => Self::Timeout,
+            // A standby took over, or this one became one: another connection finds who takes writes.
+            Error::DatabaseError(Kind::ReadOnlyTransaction, info) => Self::Unavailable(info.message().to_owned()),
+            Error::DatabaseError(_, info) if says(info.message(), TIMEOUTS) => Self::Timeout,
+            Error::DatabaseError(_, info) if says(info.message(), FAILURES) => {
+                Self::Unavailable(info.message().to_owned())
+            }
             Error::BrokenTransactionManager => Self::Unavailable("the transaction broke".to_owned()),
             _ => Self::Query(error),
         }

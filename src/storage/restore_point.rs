@@ -7,8 +7,7 @@ use diesel::prelude::*;
 
 use super::conn::on;
 use super::schema::{
-    access_tokens, authorizations, clients, codes, consents, grants, one_time_links, refresh_tokens, sessions,
-    settings, users,
+    access_tokens, authorizations, clients, codes, consents, grants, one_time_links, refresh_tokens, sessions, users,
 };
 use super::{Conn, StorageError, Tx};
 use crate::domain::{ClientStatus, UserStatus};
@@ -55,18 +54,13 @@ pub fn get(conn: &mut Conn) -> Result<Option<Seconds>, StorageError> {
 /// Writes a restore point and ends what is older. Doing it again ends what came since, and nothing more.
 pub fn set(tx: &mut Tx<'_>, now: Seconds) -> Result<Ended, StorageError> {
     let at = get(tx.reader())?.map_or(now, |before| before.max(now)).to_string();
+    super::settings::set(tx, NAME, &at)?;
     let conn = tx.writer()?;
     if let Conn::Postgres(_) = conn {
         // As many rows as there are, once: this is no request that somebody waits for.
         conn.batch("SET LOCAL statement_timeout = 0")?;
     }
     on!(conn, c => {
-        diesel::insert_into(settings::table)
-            .values((settings::name.eq(NAME), settings::value.eq(&at)))
-            .on_conflict(settings::name)
-            .do_update()
-            .set(settings::value.eq(&at))
-            .execute(c)?;
         // What has a flag for its end gets it. Codes and refresh tokens end by their time instead: the flag that they have
         // says that they were used, and whoever comes with one would be reported as a thief.
         Ok(Ended {

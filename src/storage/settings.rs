@@ -24,3 +24,14 @@ pub fn replace(tx: &mut Tx<'_>, name: &str, from: &str, to: &str) -> Result<bool
         .execute(c))?;
     Ok(replaced == 1)
 }
+
+/// Sets whatever there was.
+pub fn set(tx: &mut Tx<'_>, name: &str, value: &str) -> Result<(), StorageError> {
+    on!(tx.writer()?, c => diesel::insert_into(settings::table)
+        .values((settings::name.eq(name), settings::value.eq(value)))
+        .on_conflict(settings::name)
+        .do_update()
+        .set(settings::value.eq(value))
+        .execute(c))?;
+    Ok(())
+}

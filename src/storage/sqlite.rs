@@ -1,5 +1,6 @@
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ pub(super) struct Sqlite {
     readers: Mutex<Vec<Conn>>,
     queue: Option<SyncSender<Job>>,
     writer: Option<JoinHandle<()>>,
+    /// Set while nothing could be written of late.
+    failing: Arc<AtomicBool>,
 }
 
 impl Sqlite {
@@ -28,7 +31,15 @@ impl Sqlite {
         let writer = connect(path, options.timeout, Purpose::Write)?;
         let (queue, jobs) = sync_channel(options.queue);
         let memory = Memory::new(&clock);
-        let mut writer = Writer { conn: writer, jobs, path: path.to_owned(), timeout: options.timeout, memory };
+        let failing = Arc::new(AtomicBool::new(false));
+        let mut writer = Writer {
+            conn: writer,
+            jobs,
+            path: path.to_owned(),
+            timeout: options.timeout,
+            memory,
+            failing: failing.clone(),
+        };
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
             .spawn(move || writer.run())
@@ -39,7 +50,18 @@ impl Sqlite {
             readers: Mutex::new(Vec::new()),
             queue: Some(queue),
             writer: Some(thread),
+            failing,
         })
+    }
+
+    /// Where the database is.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Whether the last group of writes failed.
+    pub fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
     }
 
     pub fn send(&self, job: Job) -> Result<(), StorageError> {
@@ -121,6 +143,7 @@ struct Writer {
     path: String,
     timeout: Duration,
     memory: Memory,
+    failing: Arc<AtomicBool>,
 }
 
 impl Writer {
@@ -151,6 +174,7 @@ impl Writer {
             Ok(None) => self.commit(&mut works, &issues, Undo::Savepoint),
             answer => answer,
         };
+        self.failing.store(answer.is_err(), Ordering::Relaxed);
         let failure = match &answer {
             Ok(_) => None,
             Err(error) => {

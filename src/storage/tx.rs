@@ -1,4 +1,5 @@
 use std::collections::HashMap;
+use std::time::Duration;
 
 use super::{Conn, StorageError, access_tokens, audit_events, clients};
 use crate::domain::AccessToken;
@@ -46,6 +47,12 @@ impl Memory {
         let rng = Rng::system();
         let writer = Id::new(clock, &rng);
         Self { seen: Seen::default(), writer, next_number: 1, clock: clock.clone(), rng }
+    }
+
+    /// How long to wait before the same again, a little longer each time and never quite as long as others do.
+    pub fn pause(&self, attempt: u32) -> Duration {
+        let [random] = self.rng.bytes();
+        Duration::from_millis(3 * u64::from(attempt) + u64::from(random % 8))
     }
 
     /// To be called when a transaction begins.

@@ -6,7 +6,7 @@ mod rng;
 mod secret;
 pub mod text;
 
-pub use clock::{Clock, Seconds};
+pub use clock::{Clock, Pace, Seconds};
 pub use id::Id;
 pub use rng::Rng;
 pub use secret::{Digest, Handle, HandleError, constant_time_eq, random_token, sha256};

@@ -11,4 +11,5 @@ mod migrations;
 mod operations;
 mod readme;
 mod recovery;
+mod reliability;
 mod security;

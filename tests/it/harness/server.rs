@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 use super::database::{Database, Db};
+use super::faults::Faults;
 use super::guard;
+use super::proxy::Proxy;
 
 /// What seals the signing keys of servers under test.
 pub const ENCRYPTION_KEY: &str = "bGF0Y2h3YXktdGVzdHMta2V5LW9mLTMyLWJ5dGVzISE";
@@ -42,6 +44,8 @@ pub struct Server {
     pub dir: PathBuf,
     env: BTreeMap<String, String>,
     serve: Vec<String>,
+    /// For the server alone, and not for the command line beside it.
+    serve_env: BTreeMap<String, String>,
     port: u16,
     metrics_port: u16,
     child: Mutex<Option<Child>>,
@@ -80,6 +84,24 @@ impl Server {
         let server = Self::prepare(db, &[], &["--dev"]);
         server.spawn();
         server
+    }
+
+    /// A server with configuration of its own and the means to give it bad days.
+    pub fn with_faults(db: Db, config: &[(&str, &str)]) -> (Self, Faults) {
+        let mut server = Self::prepare(db, config, &[]);
+        let faults = Faults::new(&server.dir);
+        server.serve_env.extend(faults.environment());
+        server.spawn();
+        (server, faults)
+    }
+
+    /// A server on PostgreSQL whose way to the database can be cut.
+    pub fn behind_proxy(config: &[(&str, &str)]) -> (Self, Proxy) {
+        let mut server = Self::prepare(Db::Postgres, config, &[]);
+        let proxy = Proxy::new(&server.database);
+        server.serve_env.insert(variable("database.url"), proxy.url.clone());
+        server.spawn();
+        (server, proxy)
     }
 
     /// A server that was not started yet.
@@ -134,7 +156,8 @@ impl Server {
         }
         env.insert("RUST_BACKTRACE".to_owned(), "1".to_owned());
         let (child, log) = (Mutex::default(), Arc::default());
-        Self { issuer, database, dir, env, serve, port, metrics_port: metrics, child, log, is_first: true }
+        let serve_env = BTreeMap::new();
+        Self { issuer, database, dir, env, serve, serve_env, port, metrics_port: metrics, child, log, is_first: true }
     }
 
     /// Another node: a process of its own on the same database, with the same configuration and issuer. Its `issuer` is
@@ -158,6 +181,7 @@ impl Server {
             dir: self.dir.clone(),
             env,
             serve: self.serve.clone(),
+            serve_env: self.serve_env.clone(),
             port,
             metrics_port: metrics,
             child: Mutex::default(),
@@ -171,6 +195,7 @@ impl Server {
         let mut child = self
             .command()
             .args(&self.serve)
+            .envs(&self.serve_env)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

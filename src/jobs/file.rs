@@ -1,0 +1,12 @@
+use crate::app::App;
+
+/// Ends the process when the database's file was removed or replaced under it: whatever it would still acknowledge would
+/// be lost.
+pub async fn check(app: App) -> Result<(), String> {
+    let Some(lock) = &app.server_lock else { return Ok(()) };
+    if let Err(error) = lock.check() {
+        tracing::error!(%error, "the server ends");
+        std::process::exit(1);
+    }
+    Ok(())
+}

@@ -1,0 +1,89 @@
+use std::sync::Arc;
+use std::sync::mpsc::Receiver;
+use std::time::{Duration, Instant};
+
+use super::connect::Link;
+use super::health::Health;
+use crate::storage::db::IssueJob;
+use crate::storage::tx::{Issued, Memory, issue_all};
+use crate::storage::{Conn, StorageError};
+
+/// Tokens that share one transaction at most.
+const BATCH: usize = 256;
+const ATTEMPTS: u32 = 4;
+
+/// The thread that writes tokens which need nothing but their rows, many in one statement.
+pub struct Issuer {
+    pub jobs: Receiver<IssueJob>,
+    pub health: Arc<Health>,
+    pub link: Link,
+    pub memory: Memory,
+    pub timeout: Duration,
+}
+
+/// How writing a group failed.
+enum Failure {
+    /// It was not committed.
+    Before(StorageError),
+    /// Whether it was committed is unknown.
+    During(StorageError),
+}
+
+impl Issuer {
+    pub fn run(mut self) {
+        while let Ok(first) = self.jobs.recv() {
+            let mut jobs = vec![first];
+            jobs.extend(self.jobs.try_iter().take(BATCH - 1));
+            metrics::histogram!("latchway_database_batch").record(jobs.len() as f64);
+            let (health, deadline) = (self.health.clone(), Instant::now() + self.timeout);
+            let outcomes = health.observe(health.issuer(), || self.write(&jobs, deadline));
+            if let Err(error) = &outcomes {
+                tracing::error!(%error, "a group of tokens could not be written");
+                self.link.drop_connection();
+            }
+            for (n, job) in jobs.into_iter().enumerate() {
+                let answer = match &outcomes {
+                    Ok(outcomes) => Ok(outcomes[n]),
+                    Err(error) => Err(StorageError::Unavailable(error.to_string())),
+                };
+                let _ = job.reply.send(answer);
+            }
+        }
+    }
+
+    fn write(&mut self, jobs: &[IssueJob], deadline: Instant) -> Result<Vec<Issued>, StorageError> {
+        for attempt in 1.. {
+            let old = self.link.is_old();
+            let linked = self.link.get(deadline).inspect_err(|error| self.health.gone(error))?;
+            let memory = &mut self.memory;
+            match linked.before(deadline, |conn| commit(conn, memory, jobs)) {
+                Ok(outcomes) => return Ok(outcomes),
+                Err(Failure::Before(error)) if error.is_passing() && attempt < ATTEMPTS => {
+                    self.link.drop_connection();
+                    std::thread::sleep(self.memory.pause(attempt));
+                }
+                Err(Failure::Before(error)) if error.breaks_connection() && old && Instant::now() < deadline => {
+                    self.link.drop_connection();
+                }
+                Err(Failure::Before(error) | Failure::During(error)) => return Err(error),
+            }
+        }
+        Err(StorageError::Busy)
+    }
+}
+
+fn commit(conn: &mut Conn, memory: &mut Memory, jobs: &[IssueJob]) -> Result<Vec<Issued>, Failure> {
+    let before = |error: diesel::result::Error| Failure::Before(error.into());
+    let issues: Vec<_> = jobs.iter().map(|job| &job.issue).collect();
+    let began_at = memory.begin();
+    conn.fixed("BEGIN").map_err(before)?;
+    let outcomes = issue_all(conn, memory, &issues).map_err(|error| {
+        memory.rolled_back(began_at);
+        Failure::Before(error)
+    })?;
+    conn.fixed("COMMIT").map_err(|error| {
+        memory.lost_count();
+        Failure::During(error.into())
+    })?;
+    Ok(outcomes)
+}

@@ -1,0 +1,128 @@
+//! PostgreSQL: a pool of threads with a connection each, one more that writes issued tokens in groups, and one that looks
+//! after the database when it seems to be gone.
+
+mod connect;
+mod health;
+mod issuer;
+mod queue;
+mod worker;
+
+use std::sync::Arc;
+use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+
+use self::connect::{Connector, Link};
+use self::health::Health;
+use self::issuer::Issuer;
+use self::queue::Queue;
+use self::worker::Worker;
+use super::db::{DbOptions, IssueJob, Mode, Work};
+use super::tx::Memory;
+use super::{Conn, StorageError};
+use crate::support::Clock;
+
+pub(super) struct Postgres {
+    connector: Connector,
+    health: Arc<Health>,
+    queue: Arc<Queue>,
+    issues: Option<SyncSender<IssueJob>>,
+    /// Ends the thread that watches, when it is dropped.
+    watching: Option<SyncSender<()>>,
+    threads: Vec<JoinHandle<()>>,
+    timeout: Duration,
+}
+
+impl Postgres {
+    pub fn open(url: &str, options: &DbOptions, clock: Clock) -> Result<Self, StorageError> {
+        let connector = Connector::new(url, options.timeout)?;
+        // Asked once on a thread of its own, so that a wrong URL or password is told at start.
+        let first = connector.clone();
+        let deadline = Instant::now() + options.timeout;
+        std::thread::spawn(move || first.connect(deadline).map(|_| ()))
+            .join()
+            .unwrap_or(Err(StorageError::Panicked("connect")))?;
+        let size = options.pool_size.max(1);
+        let health = Arc::new(Health::new(size));
+        let queue = Arc::new(Queue::new(options.queue, size));
+        let mut threads = Vec::new();
+        for slot in 0..size {
+            let worker = Worker {
+                slot,
+                queue: queue.clone(),
+                health: health.clone(),
+                link: Link::new(connector.clone()),
+                memory: Memory::new(&clock),
+                timeout: options.timeout,
+            };
+            threads.push(spawn(format!("postgres-{slot}"), move || worker.run())?);
+        }
+        let (issues, jobs) = sync_channel(options.queue);
+        let issuer = Issuer {
+            jobs,
+            health: health.clone(),
+            link: Link::new(connector.clone()),
+            memory: Memory::new(&clock),
+            timeout: options.timeout,
+        };
+        threads.push(spawn("postgres-issuer".to_owned(), move || issuer.run())?);
+        let (watching, end) = sync_channel(0);
+        let watched = (health.clone(), Link::new(connector.clone()));
+        threads.push(spawn("postgres-health".to_owned(), move || health::watch(&watched.0, watched.1, &end))?);
+        Ok(Self {
+            connector,
+            health,
+            queue,
+            issues: Some(issues),
+            watching: Some(watching),
+            threads,
+            timeout: options.timeout,
+        })
+    }
+
+    pub fn send(&self, work: Box<dyn Work>, mode: Mode) -> Result<(), StorageError> {
+        self.health.check()?;
+        self.queue.push(work, mode)
+    }
+
+    pub fn issue(&self, job: IssueJob) -> Result<(), StorageError> {
+        self.health.check()?;
+        self.issues.as_ref().ok_or(StorageError::Busy)?.try_send(job).map_err(|e| match e {
+            TrySendError::Full(_) => StorageError::Busy,
+            TrySendError::Disconnected(_) => StorageError::Unavailable("the database threads have ended".to_owned()),
+        })
+    }
+
+    /// Waits for an answer, and no longer than there is hope for one. What was sent may still be done; nobody is told.
+    pub async fn answer<T>(&self, name: &'static str, answer: oneshot::Receiver<T>) -> Result<T, StorageError> {
+        tokio::select! {
+            biased;
+            answer = answer => answer.map_err(|_| StorageError::Panicked(name)),
+            error = self.health.failure() => Err(error),
+            () = tokio::time::sleep(self.timeout) => Err(StorageError::Timeout),
+        }
+    }
+
+    /// A connection for the calling thread, which must not be inside an async runtime.
+    pub fn connect(&self) -> Result<Conn, StorageError> {
+        Ok(self.connector.connect(Instant::now() + self.timeout)?.conn)
+    }
+}
+
+impl Drop for Postgres {
+    /// What is queued is still done.
+    fn drop(&mut self) {
+        self.queue.close();
+        self.issues = None;
+        self.watching = None;
+        for thread in self.threads.drain(..) {
+            let _ = thread.join();
+        }
+    }
+}
+
+fn spawn(name: String, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>, StorageError> {
+    std::thread::Builder::new().name(name).spawn(work).map_err(|e| StorageError::Unavailable(e.to_string()))
+}

@@ -1,0 +1,93 @@
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crate::storage::StorageError;
+use crate::storage::db::{Mode, Work};
+
+/// What waits for a connection. No kind of work gets them all: if one is held up, by a row that somebody holds or by a
+/// table that is being changed, the others go on.
+pub struct Queue {
+    inner: Mutex<Inner>,
+    changed: Condvar,
+    capacity: usize,
+    /// Connections that may write at once.
+    writers: usize,
+    /// Connections that one kind of work may use at once.
+    alike: usize,
+}
+
+#[derive(Default)]
+struct Inner {
+    waiting: VecDeque<(Box<dyn Work>, Mode)>,
+    writing: usize,
+    running: HashMap<&'static str, usize>,
+    closed: bool,
+}
+
+impl Queue {
+    pub fn new(capacity: usize, connections: usize) -> Self {
+        let writers = connections.saturating_sub((connections / 4).max(1)).max(1);
+        let alike = connections.saturating_sub(2).max(1);
+        Self { inner: Mutex::default(), changed: Condvar::new(), capacity, writers, alike }
+    }
+
+    pub fn push(&self, work: Box<dyn Work>, mode: Mode) -> Result<(), StorageError> {
+        let mut inner = self.lock();
+        if inner.closed || inner.waiting.len() >= self.capacity {
+            return Err(StorageError::Busy);
+        }
+        inner.waiting.push_back((work, mode));
+        drop(inner);
+        self.changed.notify_one();
+        Ok(())
+    }
+
+    /// The next piece of work that may be done now, in the order in which they came. `None` at the end of all.
+    pub fn take(&self, timeout: Duration) -> Option<(Box<dyn Work>, Mode)> {
+        let mut inner = self.lock();
+        loop {
+            while inner.waiting.front().is_some_and(|(work, _)| work.is_late(timeout)) {
+                if let Some((late, _)) = inner.waiting.pop_front() {
+                    late.finish(Some(StorageError::Timeout));
+                }
+            }
+            let next = inner.waiting.iter().position(|(work, mode)| {
+                let writes = *mode == Mode::Write;
+                let alike = inner.running.get(work.name()).copied().unwrap_or(0);
+                alike < self.alike && (!writes || inner.writing < self.writers)
+            });
+            if let Some((work, mode)) = next.and_then(|next| inner.waiting.remove(next)) {
+                *inner.running.entry(work.name()).or_default() += 1;
+                inner.writing += usize::from(mode == Mode::Write);
+                return Some((work, mode));
+            }
+            if inner.closed && inner.waiting.is_empty() {
+                return None;
+            }
+            inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// A piece of work of that name is done.
+    pub fn done(&self, name: &'static str, mode: Mode) {
+        let mut inner = self.lock();
+        inner.writing -= usize::from(mode == Mode::Write);
+        if let Some(running) = inner.running.get_mut(name) {
+            *running -= 1;
+        }
+        drop(inner);
+        // What was held back may now go, whichever thread it was that waits.
+        self.changed.notify_one();
+    }
+
+    /// No more work; what waits is still done.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,90 @@
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::connect::Link;
+use super::health::Health;
+use super::queue::Queue;
+use crate::storage::db::{Mode, Verdict, Work};
+use crate::storage::tx::{Memory, Undo};
+use crate::storage::{Conn, StorageError, Tx};
+
+const ATTEMPTS: u32 = 4;
+
+/// A thread of the pool, with its connection.
+pub struct Worker {
+    pub slot: usize,
+    pub queue: Arc<Queue>,
+    pub health: Arc<Health>,
+    pub link: Link,
+    pub memory: Memory,
+    pub timeout: Duration,
+}
+
+impl Worker {
+    pub fn run(mut self) {
+        while let Some((mut work, mode)) = self.queue.take(self.timeout) {
+            let name = work.name();
+            let deadline = work.since() + self.timeout;
+            let health = self.health.clone();
+            let failure = health.observe(self.slot, || self.perform(work.as_mut(), mode, deadline)).err();
+            if let Some(error) = &failure {
+                tracing::error!(%error, work = name, "the database failed");
+                self.link.drop_connection();
+            }
+            self.queue.done(name, mode);
+            work.finish(failure);
+        }
+    }
+
+    fn perform(&mut self, work: &mut dyn Work, mode: Mode, deadline: Instant) -> Result<(), StorageError> {
+        for attempt in 1.. {
+            let old = self.link.is_old();
+            let linked = self.link.get(deadline).inspect_err(|error| self.health.gone(error))?;
+            let memory = &mut self.memory;
+            let verdict = linked.before(deadline, |conn| run_once(conn, memory, work, mode))?;
+            match verdict {
+                Verdict::Keep | Verdict::Undo => return Ok(()),
+                Verdict::Retry if attempt < ATTEMPTS => std::thread::sleep(self.memory.pause(attempt)),
+                // Nothing was committed. A connection that died while it was idle is found out by its first use.
+                Verdict::Broken if old && Instant::now() < deadline => self.link.drop_connection(),
+                Verdict::Retry => return Ok(()),
+                Verdict::Broken => {
+                    self.link.drop_connection();
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn run_once(conn: &mut Conn, memory: &mut Memory, work: &mut dyn Work, mode: Mode) -> Result<Verdict, StorageError> {
+    let began_at = memory.begin();
+    if mode == Mode::Read {
+        return Ok(work.run(&mut Tx::new(conn, Undo::Whole, memory)));
+    }
+    if let Err(error) = conn.fixed("BEGIN") {
+        let error = StorageError::from(error);
+        return if error.breaks_connection() { Ok(Verdict::Broken) } else { Err(error) };
+    }
+    let verdict = work.run(&mut Tx::new(conn, Undo::Whole, memory));
+    if verdict == Verdict::Keep {
+        return match conn.fixed("COMMIT").map_err(StorageError::from) {
+            Ok(()) => Ok(verdict),
+            // The database says that it did not commit.
+            Err(error) if error.is_passing() => {
+                memory.rolled_back(began_at);
+                Ok(Verdict::Retry)
+            }
+            Err(error) => {
+                memory.lost_count();
+                Err(error)
+            }
+        };
+    }
+    memory.rolled_back(began_at);
+    if verdict != Verdict::Broken {
+        conn.fixed("ROLLBACK")?;
+    }
+    Ok(verdict)
+}

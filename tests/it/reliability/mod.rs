@@ -1,0 +1,5 @@
+//! `SECURITY.md` §9.2, as far as one server shows it; what takes many of them and a long time is in `torture/`.
+
+mod disk;
+mod outage;
+mod time;
