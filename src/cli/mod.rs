@@ -31,6 +31,7 @@ Examples:
   latchway client create --name \"Notes\" --redirect-uri https://notes.example/cb --scope \"openid profile\"
   printf '%s' \"$PASSWORD\" | latchway user create --username alice --email alice@example.com --password-stdin
   latchway keys rotate                         publish a new signing key
+  latchway backup latchway.backup              copy the embedded database while the server runs
   latchway config template > latchway.toml     every setting, with its default and what it means
 
 Settings come from flags, then from the environment (LATCHWAY__SECTION__KEY), then from the file that --config or
