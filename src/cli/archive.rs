@@ -1,5 +1,5 @@
-//! The file that `backup` writes and `restore` reads: the database, a line that describes it, a line with the SHA-256 of all
-//! before. SQLite's own tools read it as it is: what follows the last page is none of their business.
+//! The file that `backup` writes and `restore` reads: the database, a line that describes it, a line with the SHA-256
+//! of all before. SQLite's own tools read it as it is: what follows the last page is none of their business.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};

@@ -18,9 +18,9 @@ Examples:
   latchway backup /var/backups/latchway-$(date +%F).backup
   latchway backup latest.backup --force --json      path, bytes, sha256, schema and created_at for a script
 
-The server may run and write meanwhile. The file is for its owner's eyes only: it has no signing key in the clear, as those
-are sealed with [keys] encryption_key, but it has names, addresses and hashes. Keep the encryption key somewhere else.
-With PostgreSQL use pg_dump or its point-in-time recovery, and `latchway restore-point` after a restore.";
+The server may run and write meanwhile. The file is for its owner's eyes only: it has no signing key in the clear, as
+those are sealed with [keys] encryption_key, but it has names, addresses and hashes. Keep the encryption key somewhere
+else. With PostgreSQL use pg_dump or its point-in-time recovery, and `latchway restore-point` after a restore.";
 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -83,8 +83,8 @@ fn may_write(args: &Args) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// An empty file that nobody but its owner can read, from its first byte on. What a backup that was killed left is replaced;
-/// one that is under way is not disturbed.
+/// An empty file that nobody but its owner can read, from its first byte on. What a backup that was killed left is
+/// replaced; one that is under way is not disturbed.
 fn private(path: &Path) -> anyhow::Result<File> {
     let cannot = || format!("cannot write {}", path.display());
     let mut options = OpenOptions::new();

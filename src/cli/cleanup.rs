@@ -12,8 +12,8 @@ Examples:
   latchway cleanup
   latchway cleanup --json | jq .rows
 
-Works in batches of [cleanup] batch rows and rests between them, so that a running server hardly notices. One process cleans at
-a time; this one waits for its turn. It can be interrupted and run again at any time.";
+Works in batches of [cleanup] batch rows and rests between them, so that a running server hardly notices. One process
+cleans at a time; this one waits for its turn. It can be interrupted and run again at any time.";
 
 /// As long as a sweep of the server's may take.
 const PATIENCE: Duration = Duration::from_secs(120);

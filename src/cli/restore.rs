@@ -19,8 +19,8 @@ Examples:
   latchway restore /var/backups/latchway-2026-11-22.backup
   latchway restore latest.backup --force            keeps the database that is there under another name
 
-Stop the server first. Nothing that was issued before comes back to life: people log in again, apps ask them again. What was
-disabled or changed since the backup is taken over from the database that is replaced, if it can still be read.";
+Stop the server first. Nothing that was issued before comes back to life: people log in again, apps ask them again. What
+was disabled or changed since the backup is taken over from the database that is replaced, if it can still be read.";
 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -36,8 +36,8 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     let config = context.tool_config()?;
     let path = sqlite_path(
         &config,
-        "PostgreSQL is restored by its own tools; run `latchway restore-point --yes` after that, before the first server \
-         starts",
+        "PostgreSQL is restored by its own tools; run `latchway restore-point --yes` after that, before the first \
+         server starts",
     )?;
     let source = File::open(&args.file).with_context(|| format!("cannot open {}", args.file.display()))?;
     let broken = || format!("{} cannot be restored", args.file.display());
@@ -141,8 +141,8 @@ fn readable_old(path: &str) -> anyhow::Result<Old> {
     }
 }
 
-/// Puts the new database in its place and keeps the old one. Its log goes with it: SQLite would take one that stayed for
-/// the new database's own.
+/// Puts the new database in its place and keeps the old one. Its log goes with it: SQLite would take one that stayed
+/// for the new database's own.
 fn swap(path: &str, coming: &str, now: Seconds) -> anyhow::Result<Option<PathBuf>> {
     File::open(coming)?.sync_all()?;
     let aside = (0..).map(|n| format!("{path}.before-{}", now + n)).find(|aside| !Path::new(aside).exists());

@@ -11,8 +11,8 @@ Examples:
   pg_restore --clean --if-exists --dbname latchway latchway.dump && latchway restore-point --yes
 
 For PostgreSQL, after its own tools restored it and before the first server starts: a database that was set back has
-forgotten which codes and tokens were used or revoked since, so that all of them are ended. `latchway restore` does this by
-itself. Doing it again ends what was issued meanwhile.";
+forgotten which codes and tokens were used or revoked since, so that all of them are ended. `latchway restore` does this
+by itself. Doing it again ends what was issued meanwhile.";
 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
@@ -73,9 +73,9 @@ pub fn print_ended(ended: &Ended) {
 /// What only a person can know.
 pub fn print_advice(active: &Active, since: &str) {
     println!(
-        "\n{} client(s) and {} account(s) are active. Disable again which of them were disabled {since}, and change again\n\
-         passwords, client secrets and keys that were changed for a reason: `latchway client list`, `latchway user list`,\n\
-         `latchway keys list`.",
+        "\n{} client(s) and {} account(s) are active. Disable again those that were disabled\n{since},\n\
+         and change again passwords, client secrets and keys that were changed for a reason:\n\
+         `latchway client list`, `latchway user list`, `latchway keys list`.",
         active.clients, active.users
     );
 }

@@ -1,8 +1,8 @@
 //! What a backup does not know: what was disabled, changed or taken away after it, read from the database that it
 //! replaces, which stands beside it as `old`.
 //!
-//! Only what restricts is taken over, and only from rows that were changed later than those of the backup; what was given
-//! since is what the restore is meant to undo, or is given again easily.
+//! Only what restricts is taken over, and only from rows that were changed later than those of the backup; what was
+//! given since is what the restore is meant to undo, or is given again easily.
 
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
@@ -89,7 +89,8 @@ fn clients(c: &mut SqliteConnection, carried: &mut Carried) -> QueryResult<()> {
     let later_credentials = later(CREDENTIALS);
     let now = later_credentials.replace("o.", "m.");
     let pairs: Vec<Pair> = sql_query(format!(
-        "SELECT m.client_id, m.status, o.status AS later_status, ({now}) IS NOT ({later_credentials}) AS other_credentials, \
+        "SELECT m.client_id, m.status, o.status AS later_status, \
+         ({now}) IS NOT ({later_credentials}) AS other_credentials, \
          m.scope, o.scope AS later_scope, m.grant_types, o.grant_types AS later_grant_types, \
          m.audiences, o.audiences AS later_audiences, m.redirect_uris, o.redirect_uris AS later_redirect_uris, \
          m.pkce, o.pkce AS later_pkce \
@@ -172,11 +173,11 @@ fn users(c: &mut SqliteConnection, carried: &mut Carried) -> QueryResult<()> {
 /// Retirements stay, above all those of keys that leaked; keys made since sign on, so that the JWKS stays what it was.
 fn keys(c: &mut SqliteConnection, carried: &mut Carried) -> QueryResult<()> {
     let retired = sql_query(
-        "UPDATE main.signing_keys SET \
-         retired_at = coalesce(min(main.signing_keys.retired_at, o.retired_at), main.signing_keys.retired_at, o.retired_at), \
-         removed_at = coalesce(min(main.signing_keys.removed_at, o.removed_at), main.signing_keys.removed_at, o.removed_at) \
-         FROM old.signing_keys o WHERE o.kid = main.signing_keys.kid \
-         AND (o.retired_at, o.removed_at) IS NOT (main.signing_keys.retired_at, main.signing_keys.removed_at)",
+        "UPDATE main.signing_keys AS k SET \
+         retired_at = coalesce(min(k.retired_at, o.retired_at), k.retired_at, o.retired_at), \
+         removed_at = coalesce(min(k.removed_at, o.removed_at), k.removed_at, o.removed_at) \
+         FROM old.signing_keys o WHERE o.kid = k.kid \
+         AND (o.retired_at, o.removed_at) IS NOT (k.retired_at, k.removed_at)",
     )
     .execute(c)?;
     let columns = "kid, algorithm, sealed_private_key, public_jwk, created_at, activates_at, retired_at, removed_at";

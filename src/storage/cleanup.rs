@@ -1,7 +1,7 @@
 //! Removal of what no decision can need any more, in batches small enough not to be felt.
 //!
-//! Tables whose rows live equally long and whose key is a UUIDv7 are walked from their oldest end, so that this needs no index
-//! over times. The others have one.
+//! Tables whose rows live equally long and whose key is a UUIDv7 are walked from their oldest end, so that this needs
+//! no index over times. The others have one.
 
 use diesel::prelude::*;
 
@@ -35,8 +35,8 @@ pub(super) fn first_id_at(seconds: Seconds) -> Vec<u8> {
     id
 }
 
-/// How far the cleaning of one table has come. The next batch begins there and not at the beginning: PostgreSQL would have
-/// to walk over all that was deleted before.
+/// How far the cleaning of one table has come. The next batch begins there and not at the beginning: PostgreSQL would
+/// have to walk over all that was deleted before.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub enum Cursor {
     #[default]
@@ -99,7 +99,8 @@ macro_rules! by_expiry {
             let (keys, times): (Vec<$type>, Vec<Seconds>) = found.into_iter().unzip();
             match (times.first(), times.last()) {
                 (Some(first), Some(last)) => {
-                    // The times again: a row may have been given another since, and of a key in two columns this is one.
+                    // The times again: a row may have been given another since, and of a key in two columns this is
+                    // one.
                     let rows = diesel::delete($table::table
                         .filter($table::expires_at.ge(first))
                         .filter($table::expires_at.le(last))
@@ -130,9 +131,10 @@ pub const TABLES: &[&str] = &[
 
 /// Removes one batch from one table.
 ///
-/// Nothing goes that a decision can need. A token never outlives its family (`family_token` in `oauth/token`), and families are
-/// kept for an hour longer, so that no live token loses its family, wherever a sweep is interrupted. What is missing counts as
-/// unknown, never as unused: codes and assertions are refused by their own expiry long before their rows go.
+/// Nothing goes that a decision can need. A token never outlives its family (`family_token` in `oauth/token`), and
+/// families are kept for an hour longer, so that no live token loses its family, wherever a sweep is interrupted. What
+/// is missing counts as unknown, never as unused: codes and assertions are refused by their own expiry long before
+/// their rows go.
 pub fn sweep(tx: &mut Tx<'_>, table: &str, cursor: &Cursor, horizon: &Horizon) -> Result<Swept, StorageError> {
     let Horizon { now, batch, .. } = *horizon;
     let old = now - MEMORY;

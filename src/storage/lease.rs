@@ -1,7 +1,8 @@
 //! Work that one process at a time does, over all nodes.
 //!
-//! Whoever does it renews its lease with every piece, in the piece's own transaction; who dies leaves one that runs out. A lease
-//! keeps nodes from doing the same work twice, no more: the work must be right even if two do it, as clocks differ.
+//! Whoever does it renews its lease with every piece, in the piece's own transaction; who dies leaves one that runs
+//! out. A lease keeps nodes from doing the same work twice, no more: the work must be right even if two do it, as
+//! clocks differ.
 
 use super::{StorageError, Tx, settings};
 use crate::support::{Id, Seconds};

@@ -61,8 +61,8 @@ pub fn set(tx: &mut Tx<'_>, now: Seconds) -> Result<Ended, StorageError> {
         conn.batch("SET LOCAL statement_timeout = 0")?;
     }
     on!(conn, c => {
-        // What has a flag for its end gets it. Codes and refresh tokens end by their time instead: the flag that they have
-        // says that they were used, and whoever comes with one would be reported as a thief.
+        // What has a flag for its end gets it. Codes and refresh tokens end by their time instead: the flag that they
+        // have says that they were used, and whoever comes with one would be reported as a thief.
         Ok(Ended {
             grants: diesel::update(grants::table.filter(grants::revoked_at.is_null()))
                 .set(grants::revoked_at.eq(now))

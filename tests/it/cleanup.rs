@@ -10,7 +10,8 @@ const CONFIG: &[(&str, &str)] = &[("cleanup.interval_seconds", "86400")];
 const HOUR: i64 = 3600;
 const DAY: i64 = 24 * HOUR;
 
-/// An expression for the number `i`, and one for a time-ordered key of that many milliseconds, as each database writes it.
+/// An expression for the number `i`, and one for a time-ordered key of that many milliseconds, as each database writes
+/// it.
 fn key(database: &Database, millis: &str) -> String {
     match database {
         Database::Sqlite { .. } => format!("unhex(printf('%012x', {millis}) || hex(randomblob(10)))"),
@@ -53,8 +54,8 @@ fn count(server: &Server, table: &str, condition: &str) -> usize {
     server.database.rows(table, condition).len()
 }
 
-/// Fails if something goes that a decision needs, if something stays that none needs, if a file grows from round to round,
-/// or if SQLite's log does.
+/// Fails if something goes that a decision needs, if something stays that none needs, if a file grows from round to
+/// round, or if SQLite's log does.
 async fn r_046_what_has_expired_goes_and_nothing_else(db: Db) {
     let server = Server::start(db, CONFIG);
     let user = User::new(&server);
@@ -127,8 +128,8 @@ async fn r_046_what_has_expired_goes_and_nothing_else(db: Db) {
     assert_revoked(&client, &rotated.text("access_token")).await;
 }
 
-/// Fails if two cleaners stand in each other's way, if one that was killed leaves something that keeps the next from going
-/// on, or if families go before their tokens.
+/// Fails if two cleaners stand in each other's way, if one that was killed leaves something that keeps the next from
+/// going on, or if families go before their tokens.
 async fn r_047_two_cleaners_and_a_killed_one(db: Db) {
     const ROWS: usize = 60_000;
     let server = Server::start(db, CONFIG);

@@ -124,8 +124,8 @@ async fn logs_in(server: &Server, user: &User) -> bool {
     !browser.login(&page, user).await.has_form("/login")
 }
 
-/// Fails if anything of what was issued before the restore still works, if the keys are others, or if nothing can be
-/// issued afterwards.
+/// Fails if anything of what was issued before the restore still works, if the keys are others, or if nothing
+/// can be issued afterwards.
 async fn r_050_nothing_used_or_revoked_since_comes_back(db: Db) {
     let server = Server::start(db, CONFIG);
     let user = User::new(&server);

@@ -76,8 +76,8 @@ pub struct Use {
 }
 
 impl Use {
-    /// Whether it may have been used before a database was restored, which has forgotten that. Whoever used it before may have
-    /// had a clock that was ahead by as much as is forgiven.
+    /// Whether it may have been used before a database was restored, which has forgotten that. Whoever used it before
+    /// may have had a clock that was ahead by as much as is forgiven.
     fn may_be_older_than(&self, restore: Seconds, skew: Seconds) -> bool {
         match self.issued_at {
             Some(at) => at <= restore + skew,
