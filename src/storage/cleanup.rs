@@ -63,13 +63,16 @@ pub struct Swept {
     pub next: Option<Cursor>,
 }
 
-/// Deletes at most a batch of the rows that match, by their time-ordered key: all up to the one that ends the batch.
+/// Deletes at most a batch of the rows before a key that match, by their time-ordered key: all up to the one that ends the
+/// batch. Of two upper bounds SQLite walks to whichever it likes and compares the other row by row, so that there is one.
 macro_rules! by_key {
-    ($tx:expr, $batch:expr, $cursor:expr, $table:ident . $key:ident, $filter:expr) => {
+    ($tx:expr, $batch:expr, $cursor:expr, $table:ident . $key:ident < $before:expr, $filter:expr) => {
         on!($tx.writer()?, c => {
-            let matching = || $table::$key.gt($cursor.after().to_vec()).and($filter);
+            let after = || $table::$key.gt($cursor.after().to_vec()).and($filter);
+            let before = $before;
             let end: Option<Vec<u8>> = $table::table
-                .filter(matching())
+                .filter(after())
+                .filter($table::$key.lt(&before))
                 .order($table::$key)
                 .offset($batch - 1)
                 .limit(1)
@@ -77,8 +80,8 @@ macro_rules! by_key {
                 .get_result(c)
                 .optional()?;
             let rows = match &end {
-                Some(end) => diesel::delete($table::table.filter(matching()).filter($table::$key.le(end))).execute(c)?,
-                None => diesel::delete($table::table.filter(matching())).execute(c)?,
+                Some(end) => diesel::delete($table::table.filter(after()).filter($table::$key.le(end))).execute(c)?,
+                None => diesel::delete($table::table.filter(after()).filter($table::$key.lt(&before))).execute(c)?,
             };
             Swept { rows, next: end.map(Cursor::After) }
         })
@@ -140,27 +143,22 @@ pub fn sweep(tx: &mut Tx<'_>, table: &str, cursor: &Cursor, horizon: &Horizon) -
     let old = now - MEMORY;
     let swept = match table {
         "access_tokens" => {
-            let oldest = first_id_at(now - horizon.access_token_seconds);
             by_key!(
                 tx,
                 batch,
                 cursor,
-                access_tokens.jti,
-                access_tokens::jti.lt(oldest.clone()).and(access_tokens::expires_at.lt(now))
+                access_tokens.jti < first_id_at(now - horizon.access_token_seconds),
+                access_tokens::expires_at.lt(now)
             )
         }
-        "codes" => {
-            let oldest = first_id_at(old);
-            by_key!(tx, batch, cursor, codes.id, codes::id.lt(oldest.clone()).and(codes::expires_at.lt(old)))
-        }
+        "codes" => by_key!(tx, batch, cursor, codes.id < first_id_at(old), codes::expires_at.lt(old)),
         "refresh_tokens" => {
-            let oldest = first_id_at(now - horizon.refresh_idle_seconds);
             by_key!(
                 tx,
                 batch,
                 cursor,
-                refresh_tokens.id,
-                refresh_tokens::id.lt(oldest.clone()).and(refresh_tokens::expires_at.lt(now))
+                refresh_tokens.id < first_id_at(now - horizon.refresh_idle_seconds),
+                refresh_tokens::expires_at.lt(now)
             )
         }
         // What was revoked is kept to its natural end, for the tokens that refer to it.
@@ -169,19 +167,12 @@ pub fn sweep(tx: &mut Tx<'_>, table: &str, cursor: &Cursor, horizon: &Horizon) -
         "sessions" => by_expiry!(tx, batch, cursor, sessions.id: Vec<u8>, old),
         "client_assertions" => by_expiry!(tx, batch, cursor, client_assertions.jti_hash: Vec<u8>, old),
         "one_time_links" => {
-            let oldest = first_id_at(old);
-            by_key!(
-                tx,
-                batch,
-                cursor,
-                one_time_links.id,
-                one_time_links::id.lt(oldest.clone()).and(one_time_links::expires_at.lt(old))
-            )
+            by_key!(tx, batch, cursor, one_time_links.id < first_id_at(old), one_time_links::expires_at.lt(old))
         }
         "throttles" => by_expiry!(tx, batch, cursor, throttles.name: String, now),
         "audit_events" => {
-            let oldest = first_id_at(now - horizon.audit_days * 86400);
-            by_key!(tx, batch, cursor, audit_events.id, audit_events::id.lt(oldest.clone()))
+            let oldest = now - horizon.audit_days * 86400;
+            by_key!(tx, batch, cursor, audit_events.id < first_id_at(oldest), audit_events::at_millis.lt(oldest * 1000))
         }
         _ => Swept { rows: 0, next: None },
     };
