@@ -3,7 +3,7 @@
 use super::steps::{self, Ctx, Draft, expose_refresh, refuse_recorded, revoke_family};
 use super::{Grant, Redeem};
 use crate::audit::EventKind;
-use crate::domain::{self, Code, CodeStage, GrantType, User};
+use crate::domain::{self, Code, CodeStage, GrantType, Renewal, User};
 use crate::fault::Fault;
 use crate::oauth::oxide::{self, CodeRefusal};
 use crate::protocol::OAuthError;
@@ -44,7 +44,8 @@ fn redeem(ctx: &Ctx, tx: &mut Tx<'_>) -> Result<Draft, Refusal<Fault>> {
     }
     let token = ctx.family_token(&grant, grant.scope.clone(), audience);
     access_tokens::insert(tx, &token).map_err(Fault::from)?;
-    let refresh_token = if ctx.client.may_use(GrantType::RefreshToken) {
+    let may_refresh = grant.renewal == Renewal::Refreshable && ctx.client.may_use(GrantType::RefreshToken);
+    let refresh_token = if may_refresh {
         let (handle, row) = ctx.refresh_token(&grant, None);
         steps::store_refresh(tx, &row)?;
         Some(expose_refresh(&handle))

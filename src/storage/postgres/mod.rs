@@ -71,7 +71,15 @@ impl Postgres {
         let (watching, end) = sync_channel(0);
         let watched = (health.clone(), Link::new(connector.clone()));
         threads.push(spawn("postgres-health".to_owned(), move || health::watch(&watched.0, watched.1, &end))?);
-        Ok(Self { connector, health, queue, issues: Some(issues), watching: Some(watching), threads, timeout: options.timeout })
+        Ok(Self {
+            connector,
+            health,
+            queue,
+            issues: Some(issues),
+            watching: Some(watching),
+            threads,
+            timeout: options.timeout,
+        })
     }
 
     pub fn send(&self, work: Box<dyn Work>, mode: Mode) -> Result<(), StorageError> {

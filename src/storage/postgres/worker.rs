@@ -58,12 +58,7 @@ impl Worker {
     }
 }
 
-fn run_once(
-    conn: &mut Conn,
-    memory: &mut Memory,
-    work: &mut dyn Work,
-    mode: Mode,
-) -> Result<Verdict, StorageError> {
+fn run_once(conn: &mut Conn, memory: &mut Memory, work: &mut dyn Work, mode: Mode) -> Result<Verdict, StorageError> {
     let began_at = memory.begin();
     if mode == Mode::Read {
         return Ok(work.run(&mut Tx::new(conn, Undo::Whole, memory)));

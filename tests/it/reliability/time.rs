@@ -16,7 +16,8 @@ async fn until_ready_is(server: &Server, status: u16) {
 
 /// Fails if a code or a token that had expired counts again.
 async fn r_040_set_back(db: Db) {
-    let (server, faults) = Server::with_faults(db, &[("tokens.code_seconds", "2"), ("tokens.access_token_seconds", "2")]);
+    let (server, faults) =
+        Server::with_faults(db, &[("tokens.code_seconds", "2"), ("tokens.access_token_seconds", "2")]);
     let (client, user) = (Spec::confidential().create(&server), User::new(&server));
     let request = client.request();
     let expired = Browser::new(&server).grant(&user, &request).await.code();
