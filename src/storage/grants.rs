@@ -75,6 +75,13 @@ pub fn note_use(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<(), StorageErro
     Ok(())
 }
 
+/// Writes down that a family gets no refresh tokens after all.
+pub fn never_refreshes(tx: &mut Tx<'_>, id: Id) -> Result<(), StorageError> {
+    on!(tx.writer()?, c => update(grants::table, grants::refreshable.eq(false), grants::id.eq(id.as_bytes().as_slice()))
+        .execute(c))?;
+    Ok(())
+}
+
 /// Revokes one family; `true` if it was live. Everything that came of it is refused from then on.
 pub fn revoke(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<bool, StorageError> {
     let revoked = on!(tx.writer()?, c => diesel::update(
