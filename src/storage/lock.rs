@@ -81,7 +81,7 @@ fn network_file_system(path: &Path) -> Option<String> {
             let mut fields = line.split(' ').skip(1);
             let at = Path::new(fields.next()?);
             let kind = fields.next()?;
-            path.starts_with(at).then(|| (at.as_os_str().len(), kind))
+            path.starts_with(at).then_some((at.as_os_str().len(), kind))
         })
         .max_by_key(|(length, _)| *length)?;
     let is_remote = ["nfs", "nfs4", "cifs", "smb3", "9p", "fuse.sshfs", "ceph", "glusterfs"].contains(&kind);
