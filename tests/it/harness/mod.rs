@@ -31,7 +31,7 @@ pub use jws::{EsKey, claims_of, header_of, unsigned};
 pub use process::run_script;
 pub use proxy::Line;
 pub use request::{Pkce, Request};
-pub use server::{CliFailure, Server, free_port, target};
+pub use server::{CliFailure, ENCRYPTION_KEY, Server, free_port, target};
 pub use user::User;
 
 /// The server of one database that ordinary tests share. Its clients and users are each test's own.
