@@ -45,6 +45,7 @@ words! {
         KeyRotated = "key_rotated",
         KeyRetired = "key_retired",
         SetupCompleted = "setup_completed",
+        Restored = "restored",
     }
 }
 

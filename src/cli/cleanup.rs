@@ -1,15 +1,59 @@
-use super::context::Context;
-use super::output;
-use crate::jobs;
+use std::time::{Duration, Instant};
 
-pub fn run(context: &Context) -> anyhow::Result<()> {
+use anyhow::bail;
+
+use super::context::{Context, Tool};
+use super::output;
+use super::progress::Progress;
+use crate::jobs::{self, Sweep};
+
+const EXAMPLES: &str = "\
+Examples:
+  latchway cleanup
+  latchway cleanup --json | jq .rows
+
+Works in batches of [cleanup] batch rows and rests between them, so that a running server hardly notices. One process
+cleans at a time; this one waits for its turn. It can be interrupted and run again at any time.";
+
+/// As long as a sweep of the server's may take.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {}
+
+pub fn run(context: &Context, _: &Args) -> anyhow::Result<()> {
     let tool = context.open_tool()?;
-    let removed = tool.runtime.block_on(jobs::sweep_all(&tool.db, &tool.config, tool.clock.now()))?;
-    let json: serde_json::Map<String, serde_json::Value> =
+    let begin = Instant::now();
+    let removed = tool.runtime.block_on(wait_and_sweep(&tool))?;
+    let all: u64 = removed.iter().map(|(_, rows)| rows).sum();
+    let counts: serde_json::Map<String, serde_json::Value> =
         removed.iter().map(|(table, rows)| ((*table).to_owned(), (*rows).into())).collect();
-    output::show(context, &serde_json::json!({"removed": json}), || {
+    let json = serde_json::json!({"removed": counts, "rows": all, "seconds": begin.elapsed().as_secs_f64()});
+    output::show(context, &json, || {
         let rows: Vec<Vec<String>> =
             removed.iter().map(|(table, rows)| vec![(*table).to_owned(), rows.to_string()]).collect();
         output::table(&["table", "removed"], &rows);
     })
+}
+
+async fn wait_and_sweep(tool: &Tool) -> anyhow::Result<Vec<(&'static str, u64)>> {
+    let begin = Instant::now();
+    let (mut progress, mut all) = (Progress::new(), 0);
+    loop {
+        let each = |table: &'static str, rows: u64| {
+            all += rows;
+            progress.show(|| format!("{table}: {all} rows in all, {:.0} s", begin.elapsed().as_secs_f64()));
+        };
+        match jobs::sweep_all(&tool.db, &tool.config, &tool.clock, &tool.rng, each).await? {
+            Sweep::Done(removed) => return Ok(removed),
+            Sweep::Elsewhere { .. } if begin.elapsed() > PATIENCE => {
+                bail!("another process has been cleaning up for {} seconds; let it finish", PATIENCE.as_secs())
+            }
+            Sweep::Elsewhere { .. } => {
+                progress.show(|| "another process is cleaning up; waiting for it".to_owned());
+                tokio::time::sleep(Duration::from_millis(200)).await;
+            }
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! The command line: one file a subcommand.
 
+mod archive;
 mod args;
+mod backup;
 mod banner;
 mod cleanup;
 mod client;
@@ -10,6 +12,9 @@ mod dev;
 mod keys;
 mod migrate;
 mod output;
+mod progress;
+mod restore;
+mod restore_point;
 mod scope;
 mod serve;
 mod user;
@@ -26,6 +31,7 @@ Examples:
   latchway client create --name \"Notes\" --redirect-uri https://notes.example/cb --scope \"openid profile\"
   printf '%s' \"$PASSWORD\" | latchway user create --username alice --email alice@example.com --password-stdin
   latchway keys rotate                         publish a new signing key
+  latchway backup latchway.backup              copy the embedded database while the server runs
   latchway config template > latchway.toml     every setting, with its default and what it means
 
 Settings come from flags, then from the environment (LATCHWAY__SECTION__KEY), then from the file that --config or
@@ -63,7 +69,13 @@ enum Command {
     #[command(subcommand)]
     Config(config::Command),
     /// Remove what has expired; a running server does this by itself
-    Cleanup,
+    Cleanup(cleanup::Args),
+    /// Copy the embedded database into one file, while the server runs
+    Backup(backup::Args),
+    /// Put a backup in the place of the embedded database
+    Restore(restore::Args),
+    /// End everything that was issued before: for a database that other tools restored
+    RestorePoint(restore_point::Args),
     /// Tell which version this is
     Version,
 }
@@ -90,7 +102,10 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Scope(command) => scope::run(context, command),
         Command::Keys(command) => keys::run(context, command),
         Command::Config(command) => config::run(context, command),
-        Command::Cleanup => cleanup::run(context),
+        Command::Cleanup(args) => cleanup::run(context, args),
+        Command::Backup(args) => backup::run(context, args),
+        Command::Restore(args) => restore::run(context, args),
+        Command::RestorePoint(args) => restore_point::run(context, args),
         Command::Version => version(context),
     }
 }

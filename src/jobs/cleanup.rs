@@ -1,25 +1,52 @@
+use std::time::{Duration, Instant};
+
 use crate::app::App;
 use crate::config::Config;
-use crate::storage::cleanup::{Horizon, TABLES, sweep};
+use crate::storage::cleanup::{Cursor, Horizon, TABLES, sweep};
+use crate::storage::lease::{self, Asked, Lease};
 use crate::storage::{Db, Refusal, StorageError};
-use crate::support::Seconds;
+use crate::support::{Clock, Id, Rng, Seconds};
 
-/// Removes what has expired, batch by batch, so that whoever waits for the database waits for one batch at most.
-pub async fn run(app: App) -> Result<(), String> {
+const LEASE: &str = "lease.cleanup";
+/// After each batch the database rests for this many times as long as the batch took…
+const REST: u32 = 2;
+/// …but not longer, so that no load keeps the cleaning from its 5,000 rows in a second.
+const LONGEST_REST: Duration = Duration::from_millis(100);
+
+/// What became of a sweep.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sweep {
+    /// How many rows went from each table.
+    Done(Vec<(&'static str, u64)>),
+    /// Another process is at it.
+    Elsewhere { last_success: Option<Seconds> },
+}
+
+/// Removes what has expired, batch by batch, so that whoever waits for the database waits for one batch at most. Tells
+/// when that was last done to its end, here or on another node.
+pub async fn run(app: App) -> Result<Option<Seconds>, String> {
     app.limiter.shrink();
     if app.readiness.doubts_time() {
         // What a wrong clock calls expired would be gone for good.
         return Err("the clock is in doubt, so nothing is removed".to_owned());
     }
-    let removed = sweep_all(&app.db, &app.config, app.now()).await.map_err(|e| e.to_string())?;
-    for (table, rows) in removed {
-        metrics::counter!("latchway_cleanup_rows_total", "table" => table).increment(rows);
-    }
-    Ok(())
+    let count = |table, rows| metrics::counter!("latchway_cleanup_rows_total", "table" => table).increment(rows);
+    let sweep = sweep_all(&app.db, &app.config, &app.clock, &app.rng, count).await.map_err(|e| e.to_string())?;
+    Ok(match sweep {
+        Sweep::Done(_) => Some(app.now()),
+        Sweep::Elsewhere { last_success } => last_success,
+    })
 }
 
-/// All tables once; tells how many rows went from each.
-pub async fn sweep_all(db: &Db, config: &Config, now: Seconds) -> Result<Vec<(&'static str, u64)>, StorageError> {
+/// All tables once, unless another process is doing that. `progress` hears of each batch.
+pub async fn sweep_all(
+    db: &Db,
+    config: &Config,
+    clock: &Clock,
+    rng: &Rng,
+    mut progress: impl FnMut(&'static str, u64),
+) -> Result<Sweep, StorageError> {
+    let now = clock.now();
     let horizon = Horizon {
         now,
         access_token_seconds: config.tokens.access_token_seconds,
@@ -27,19 +54,51 @@ pub async fn sweep_all(db: &Db, config: &Config, now: Seconds) -> Result<Vec<(&'
         audit_days: config.cleanup.audit_days,
         batch: config.cleanup.batch,
     };
+    let owner = Id::new(clock, rng);
+    let asked = db
+        .write("cleanup.lease", move |tx| -> Result<_, Refusal<StorageError>> {
+            Ok(lease::ask(tx, LEASE, owner, now)?)
+        })
+        .await?;
+    let mut lease = match asked {
+        Asked::Granted(lease) => lease,
+        Asked::Taken { last_success } => return Ok(Sweep::Elsewhere { last_success }),
+    };
     let mut removed = Vec::new();
     for &table in TABLES {
-        let mut rows = 0;
-        loop {
-            let batch = db
-                .write("cleanup", move |tx| -> Result<_, Refusal<StorageError>> { Ok(sweep(tx, table, &horizon)?) })
-                .await?;
-            rows += batch as u64;
-            if i64::try_from(batch).unwrap_or(0) < horizon.batch {
-                break;
+        let (mut rows, mut next) = (0, Some(Cursor::Start));
+        while let Some(cursor) = next {
+            let begin = Instant::now();
+            let Some((kept, swept)) = batch(db, &lease, table, cursor, horizon, clock.now()).await? else {
+                return Ok(Sweep::Elsewhere { last_success: None });
+            };
+            (lease, next) = (kept, swept.next);
+            rows += swept.rows as u64;
+            progress(table, swept.rows as u64);
+            if next.is_some() {
+                tokio::time::sleep((begin.elapsed() * REST).min(LONGEST_REST)).await;
             }
         }
         removed.push((table, rows));
     }
-    Ok(removed)
+    let end = clock.now();
+    db.write("cleanup.lease", move |tx| -> Result<_, Refusal<StorageError>> { Ok(lease.finish(tx, end)?) }).await?;
+    Ok(Sweep::Done(removed))
+}
+
+/// One batch and the renewal of the lease. `None`: the lease is lost, and nothing was removed.
+async fn batch(
+    db: &Db,
+    lease: &Lease,
+    table: &'static str,
+    cursor: Cursor,
+    horizon: Horizon,
+    now: Seconds,
+) -> Result<Option<(Lease, crate::storage::cleanup::Swept)>, StorageError> {
+    let lease = lease.clone();
+    db.write("cleanup", move |tx| -> Result<_, Refusal<StorageError>> {
+        let Some(kept) = lease.renewed(tx, now)? else { return Ok(None) };
+        Ok(Some((kept, sweep(tx, table, &cursor, &horizon)?)))
+    })
+    .await
 }

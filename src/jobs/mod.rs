@@ -5,11 +5,12 @@ mod clock;
 mod file;
 mod keys;
 
-pub use cleanup::sweep_all;
+pub use cleanup::{Sweep, sweep_all};
 
 use std::time::Duration;
 
 use crate::app::App;
+use crate::support::Seconds;
 
 /// Starts all jobs on the calling thread's runtime; they end with it.
 pub fn start(app: &App) {
@@ -21,18 +22,40 @@ pub fn start(app: &App) {
     repeat(app.clone(), "cleanup", every(app.config.cleanup.interval_seconds), cleanup::run);
 }
 
+/// What a job that did not fail tells of its success.
+trait Success {
+    /// When the work was last done; `None` if that is not known.
+    fn at(self, now: Seconds) -> Option<Seconds>;
+}
+
+impl Success for () {
+    fn at(self, now: Seconds) -> Option<Seconds> {
+        Some(now)
+    }
+}
+
+/// Of work that one node does for all.
+impl Success for Option<Seconds> {
+    fn at(self, _: Seconds) -> Option<Seconds> {
+        self
+    }
+}
+
 /// Runs a job now and then, and shows in the metrics when it last succeeded.
-fn repeat<F, Fut>(app: App, name: &'static str, pause: Duration, job: F)
+fn repeat<F, Fut, T>(app: App, name: &'static str, pause: Duration, job: F)
 where
     F: Fn(App) -> Fut + 'static,
-    Fut: Future<Output = Result<(), String>> + 'static,
+    Fut: Future<Output = Result<T, String>> + 'static,
+    T: Success,
 {
     actix_web::rt::spawn(async move {
         loop {
             tokio::time::sleep(pause).await;
             match job(app.clone()).await {
-                Ok(()) => {
-                    metrics::gauge!("latchway_job_last_success_timestamp_seconds", "job" => name).set(app.now() as f64)
+                Ok(success) => {
+                    if let Some(at) = success.at(app.now()) {
+                        metrics::gauge!("latchway_job_last_success_timestamp_seconds", "job" => name).set(at as f64);
+                    }
                 }
                 Err(error) => tracing::error!(job = name, error, "a job failed; it will be tried again"),
             }

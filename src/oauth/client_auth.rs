@@ -124,7 +124,7 @@ async fn use_up(app: &App, client: &Client, credentials: &Credentials) -> Result
         Presented::Assertion(token) => {
             let skew = app.config.tokens.clock_skew_seconds;
             match assertion::single_use(token) {
-                Some((jti, exp)) => assertion::remember(&app.db, &client.client_id, jti, exp + skew).await,
+                Some(assertion) => assertion::remember(&app.db, &client.client_id, assertion, skew).await,
                 None => Ok(false),
             }
         }

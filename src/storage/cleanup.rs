@@ -1,6 +1,7 @@
 //! Removal of what no decision can need any more, in batches small enough not to be felt.
 //!
-//! Tables whose key is a UUIDv7 are walked from their oldest end, so that this needs no index over times.
+//! Tables whose rows live equally long and whose key is a UUIDv7 are walked from their oldest end, so that this needs
+//! no index over times. The others have one.
 
 use diesel::prelude::*;
 
@@ -22,36 +23,99 @@ pub struct Horizon {
     pub batch: i64,
 }
 
-/// Codes are kept for so long after their end, so that a replay is still known for one.
-const CODE_MEMORY: Seconds = 3600;
-/// What was ended or expired is kept for so long, for whoever still comes with it and wants to be told.
+/// What has expired is kept for so long. A replayed code is still known for one; whoever comes with something that was
+/// ended is told; and the clock of no node is so far behind that it would accept an assertion again.
 const MEMORY: Seconds = 3600;
 
 /// The smallest UUIDv7 of a moment.
-fn first_id_at(seconds: Seconds) -> Vec<u8> {
+pub(super) fn first_id_at(seconds: Seconds) -> Vec<u8> {
     let millis = u64::try_from(seconds.max(0)).unwrap_or(0) * 1000;
     let mut id = vec![0; 16];
     id[..6].copy_from_slice(&millis.to_be_bytes()[2..]);
     id
 }
 
-/// Deletes at most a batch of the rows that match, oldest key first.
-macro_rules! delete_some {
-    ($tx:expr, $batch:expr, $table:ident . $key:ident : $type:ty, $filter:expr) => {
+/// How far the cleaning of one table has come. The next batch begins there and not at the beginning: PostgreSQL would
+/// have to walk over all that was deleted before.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Cursor {
+    #[default]
+    Start,
+    After(Vec<u8>),
+    ExpiredFrom(Seconds),
+}
+
+impl Cursor {
+    fn after(&self) -> &[u8] {
+        if let Self::After(key) = self { key } else { &[] }
+    }
+
+    fn expired_from(&self) -> Seconds {
+        if let Self::ExpiredFrom(at) = self { *at } else { Seconds::MIN }
+    }
+}
+
+/// What one batch did.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Swept {
+    pub rows: usize,
+    /// Where the next batch begins; `None` if the table is clean.
+    pub next: Option<Cursor>,
+}
+
+/// Deletes at most a batch of the rows that match, by their time-ordered key: all up to the one that ends the batch.
+macro_rules! by_key {
+    ($tx:expr, $batch:expr, $cursor:expr, $table:ident . $key:ident, $filter:expr) => {
         on!($tx.writer()?, c => {
-            let keys: Vec<$type> =
-                $table::table.filter($filter).order($table::$key).limit($batch).select($table::$key).load(c)?;
-            if keys.is_empty() {
-                0
-            } else {
-                // The condition again: of a key in two columns this is only one.
-                diesel::delete($table::table.filter($table::$key.eq_any(&keys)).filter($filter)).execute(c)?
+            let matching = || $table::$key.gt($cursor.after().to_vec()).and($filter);
+            let end: Option<Vec<u8>> = $table::table
+                .filter(matching())
+                .order($table::$key)
+                .offset($batch - 1)
+                .limit(1)
+                .select($table::$key)
+                .get_result(c)
+                .optional()?;
+            let rows = match &end {
+                Some(end) => diesel::delete($table::table.filter(matching()).filter($table::$key.le(end))).execute(c)?,
+                None => diesel::delete($table::table.filter(matching())).execute(c)?,
+            };
+            Swept { rows, next: end.map(Cursor::After) }
+        })
+    };
+}
+
+/// Deletes at most a batch of the rows that match, by the index over their expiry: their keys say nothing of it.
+macro_rules! by_expiry {
+    ($tx:expr, $batch:expr, $cursor:expr, $table:ident . $key:ident : $type:ty, $before:expr) => {
+        on!($tx.writer()?, c => {
+            let found: Vec<($type, Seconds)> = $table::table
+                .filter($table::expires_at.ge($cursor.expired_from()))
+                .filter($table::expires_at.lt($before))
+                .order(($table::expires_at, $table::$key))
+                .limit($batch)
+                .select(($table::$key, $table::expires_at))
+                .load(c)?;
+            let (keys, times): (Vec<$type>, Vec<Seconds>) = found.into_iter().unzip();
+            match (times.first(), times.last()) {
+                (Some(first), Some(last)) => {
+                    // The times again: a row may have been given another since, and of a key in two columns this is
+                    // one.
+                    let rows = diesel::delete($table::table
+                        .filter($table::expires_at.ge(first))
+                        .filter($table::expires_at.le(last))
+                        .filter($table::$key.eq_any(&keys)))
+                        .execute(c)?;
+                    let full = i64::try_from(keys.len()).is_ok_and(|found| found >= $batch);
+                    Swept { rows, next: full.then(|| Cursor::ExpiredFrom(*last)) }
+                }
+                _ => Swept { rows: 0, next: None },
             }
         })
     };
 }
 
-/// The tables that are cleaned, in an order that respects what refers to what.
+/// The tables that are cleaned. Tokens go before their families: a family that has ended may still be asked for.
 pub const TABLES: &[&str] = &[
     "access_tokens",
     "codes",
@@ -65,39 +129,61 @@ pub const TABLES: &[&str] = &[
     "audit_events",
 ];
 
-/// Removes one batch from one table and tells how many rows that were; fewer than the batch means that it is done.
-pub fn sweep(tx: &mut Tx<'_>, table: &str, horizon: &Horizon) -> Result<usize, StorageError> {
+/// Removes one batch from one table.
+///
+/// Nothing goes that a decision can need. A token never outlives its family (`family_token` in `oauth/token`), and
+/// families are kept for an hour longer, so that no live token loses its family, wherever a sweep is interrupted. What
+/// is missing counts as unknown, never as unused: codes and assertions are refused by their own expiry long before
+/// their rows go.
+pub fn sweep(tx: &mut Tx<'_>, table: &str, cursor: &Cursor, horizon: &Horizon) -> Result<Swept, StorageError> {
     let Horizon { now, batch, .. } = *horizon;
     let old = now - MEMORY;
-    let removed = match table {
+    let swept = match table {
         "access_tokens" => {
             let oldest = first_id_at(now - horizon.access_token_seconds);
-            delete_some!(tx, batch, access_tokens.jti: Vec<u8>,
-                access_tokens::jti.lt(oldest.clone()).and(access_tokens::expires_at.lt(now)))
+            by_key!(
+                tx,
+                batch,
+                cursor,
+                access_tokens.jti,
+                access_tokens::jti.lt(oldest.clone()).and(access_tokens::expires_at.lt(now))
+            )
         }
         "codes" => {
-            let oldest = first_id_at(now - CODE_MEMORY);
-            delete_some!(tx, batch, codes.id: Vec<u8>, codes::id.lt(oldest.clone()).and(codes::expires_at.lt(now - CODE_MEMORY)))
+            let oldest = first_id_at(old);
+            by_key!(tx, batch, cursor, codes.id, codes::id.lt(oldest.clone()).and(codes::expires_at.lt(old)))
         }
         "refresh_tokens" => {
             let oldest = first_id_at(now - horizon.refresh_idle_seconds);
-            delete_some!(tx, batch, refresh_tokens.id: Vec<u8>,
-                refresh_tokens::id.lt(oldest.clone()).and(refresh_tokens::expires_at.lt(now)))
+            by_key!(
+                tx,
+                batch,
+                cursor,
+                refresh_tokens.id,
+                refresh_tokens::id.lt(oldest.clone()).and(refresh_tokens::expires_at.lt(now))
+            )
         }
         // What was revoked is kept to its natural end, for the tokens that refer to it.
-        "grants" => delete_some!(tx, batch, grants.id: Vec<u8>, grants::expires_at.lt(old)),
-        "authorizations" => delete_some!(tx, batch, authorizations.id: Vec<u8>, authorizations::expires_at.lt(old)),
-        "sessions" => delete_some!(tx, batch, sessions.id: Vec<u8>, sessions::expires_at.lt(old)),
-        "client_assertions" => {
-            delete_some!(tx, batch, client_assertions.jti_hash: Vec<u8>, client_assertions::expires_at.lt(now))
+        "grants" => by_expiry!(tx, batch, cursor, grants.id: Vec<u8>, old),
+        "authorizations" => by_expiry!(tx, batch, cursor, authorizations.id: Vec<u8>, old),
+        "sessions" => by_expiry!(tx, batch, cursor, sessions.id: Vec<u8>, old),
+        "client_assertions" => by_expiry!(tx, batch, cursor, client_assertions.jti_hash: Vec<u8>, old),
+        "one_time_links" => {
+            let oldest = first_id_at(old);
+            by_key!(
+                tx,
+                batch,
+                cursor,
+                one_time_links.id,
+                one_time_links::id.lt(oldest.clone()).and(one_time_links::expires_at.lt(old))
+            )
         }
-        "one_time_links" => delete_some!(tx, batch, one_time_links.id: Vec<u8>, one_time_links::expires_at.lt(old)),
-        "throttles" => delete_some!(tx, batch, throttles.name: String, throttles::expires_at.lt(now)),
+        "throttles" => by_expiry!(tx, batch, cursor, throttles.name: String, now),
         "audit_events" => {
             let oldest = first_id_at(now - horizon.audit_days * 86400);
-            delete_some!(tx, batch, audit_events.id: Vec<u8>, audit_events::id.lt(oldest.clone()))
+            by_key!(tx, batch, cursor, audit_events.id, audit_events::id.lt(oldest.clone()))
         }
-        _ => 0,
+        _ => Swept { rows: 0, next: None },
     };
-    Ok(removed)
+    Ok(swept)
 }

@@ -48,6 +48,12 @@ impl ServerLock {
         Ok(Self { _lock: lock, path, identity })
     }
 
+    /// Whether a server uses the database at `path`, which may be gone already.
+    pub fn is_taken(path: &str) -> bool {
+        let lock = File::open(beside(Path::new(path)));
+        lock.is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+    }
+
     /// Whether the file is still the one that was opened. If it was removed or another was put in its place, what is
     /// written goes where nobody will ever find it.
     pub fn check(&self) -> Result<(), StorageError> {

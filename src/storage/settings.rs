@@ -17,6 +17,14 @@ pub fn set_once(tx: &mut Tx<'_>, name: &str, value: &str) -> Result<bool, Storag
     Ok(inserted == 1)
 }
 
+/// Sets what still has a known value. `false`: somebody else has set it since.
+pub fn replace(tx: &mut Tx<'_>, name: &str, from: &str, to: &str) -> Result<bool, StorageError> {
+    let replaced = on!(tx.writer()?, c => diesel::update(settings::table.find(name).filter(settings::value.eq(from)))
+        .set(settings::value.eq(to))
+        .execute(c))?;
+    Ok(replaced == 1)
+}
+
 /// Sets whatever there was.
 pub fn set(tx: &mut Tx<'_>, name: &str, value: &str) -> Result<(), StorageError> {
     on!(tx.writer()?, c => diesel::insert_into(settings::table)

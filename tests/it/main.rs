@@ -3,11 +3,13 @@
 //! `tests/it/README.md` says how to write one. Run them with `scripts/test`.
 
 mod basics;
+mod cleanup;
 mod clients;
 mod harness;
 mod layers;
 mod migrations;
 mod operations;
 mod readme;
+mod recovery;
 mod reliability;
 mod security;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 
 use crate::domain::Client;
 use crate::fault::Fault;
-use crate::storage::{Db, Refusal, assertions};
+use crate::storage::{Db, Refusal, assertions, restore_point};
 use crate::support::{Seconds, sha256};
 
 /// An assertion lives at most so long, so that those that were used need not be remembered for longer.
@@ -68,17 +68,43 @@ pub fn claimed_subject(token: &str) -> Option<String> {
     Some(split(token)?.claims.get("sub")?.as_str()?.to_owned())
 }
 
-/// The `jti` and the expiry of an assertion that was found right.
-pub fn single_use(token: &str) -> Option<(String, Seconds)> {
-    let claims = split(token)?.claims;
-    Some((claims.get("jti")?.as_str()?.to_owned(), claims.get("exp")?.as_i64()?))
+/// What an assertion that was found right says of itself.
+pub struct Use {
+    jti: String,
+    expires_at: Seconds,
+    issued_at: Option<Seconds>,
 }
 
-/// Remembers the `jti`; `false` if it was used before.
-pub async fn remember(db: &Db, client_id: &str, jti: String, until: Seconds) -> Result<bool, Fault> {
-    let (client_id, hash) = (client_id.to_owned(), sha256(jti.as_bytes()));
+impl Use {
+    /// Whether it may have been used before a database was restored, which has forgotten that. Whoever used it before
+    /// may have had a clock that was ahead by as much as is forgiven.
+    fn may_be_older_than(&self, restore: Seconds, skew: Seconds) -> bool {
+        match self.issued_at {
+            Some(at) => at <= restore + skew,
+            None => self.expires_at <= restore + MAX_LIFE + skew,
+        }
+    }
+}
+
+/// The one use of an assertion that was found right.
+pub fn single_use(token: &str) -> Option<Use> {
+    let claims = split(token)?.claims;
+    Some(Use {
+        jti: claims.get("jti")?.as_str()?.to_owned(),
+        expires_at: claims.get("exp")?.as_i64()?,
+        issued_at: claims.get("iat").and_then(Value::as_i64),
+    })
+}
+
+/// Remembers the `jti`; `false` if it was used before, or may have been (RFC 7523 §3, item 7).
+pub async fn remember(db: &Db, client_id: &str, assertion: Use, skew: Seconds) -> Result<bool, Fault> {
+    let (client_id, hash) = (client_id.to_owned(), sha256(assertion.jti.as_bytes()));
     db.write("assertion.remember", move |tx| -> Result<_, Refusal<Fault>> {
-        Ok(assertions::remember(tx, &client_id, &hash, until).map_err(Fault::from)?)
+        let restore = restore_point::get(tx.reader()).map_err(Fault::from)?;
+        if restore.is_some_and(|at| assertion.may_be_older_than(at, skew)) {
+            return Ok(false);
+        }
+        Ok(assertions::remember(tx, &client_id, &hash, assertion.expires_at + skew).map_err(Fault::from)?)
     })
     .await
 }
@@ -153,4 +179,20 @@ fn key_may_use(key: &Jwk, alg: &str) -> bool {
 fn verify(key: &Jwk, alg: &str, parts: &Parts<'_>) -> bool {
     let (Ok(key), Ok(alg)) = (DecodingKey::from_jwk(key), alg.parse()) else { return false };
     jsonwebtoken::crypto::verify(parts.signature, parts.message.as_bytes(), &key, alg).unwrap_or(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn after_a_restore_only_what_is_provably_newer_counts() {
+        let made = |issued_at, expires_at| Use { jti: "x".to_owned(), expires_at, issued_at };
+        let older = |assertion: Use| assertion.may_be_older_than(10_000, 60);
+        assert!(older(made(Some(9_000), 10_100)));
+        assert!(older(made(Some(10_060), 10_100)), "its client's clock may have been ahead");
+        assert!(!older(made(Some(10_061), 10_100)));
+        assert!(older(made(None, 10_000 + MAX_LIFE + 60)), "accepted just before the restore");
+        assert!(!older(made(None, 10_000 + MAX_LIFE + 61)), "not acceptable before the restore");
+    }
 }

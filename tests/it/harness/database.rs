@@ -96,6 +96,15 @@ impl Database {
         }
     }
 
+    /// The answer to a question that has one number.
+    pub fn number(&self, query: &str) -> i64 {
+        let texts = match self {
+            Self::Sqlite { file, .. } => sqlite(file, &format!("SELECT CAST(({query}) AS TEXT) AS text")),
+            Self::Postgres { url, .. } => postgres(url, query),
+        };
+        texts[0].parse().expect("a number")
+    }
+
     /// The rows of a table as JSON objects, for a condition in SQL such as `client_id = 'x'`.
     pub fn rows(&self, table: &str, condition: &str) -> Vec<Value> {
         let texts = match self {

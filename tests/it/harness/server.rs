@@ -297,6 +297,15 @@ impl Server {
         Ok(serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("not JSON ({error}): {stdout}{stderr}")))
     }
 
+    /// A command that goes on by itself, to be waited for or killed.
+    pub fn background(&self, args: &[&str]) -> Child {
+        let mut command = self.command();
+        command.args(args).arg("--json").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().expect("the built latchway");
+        guard::started(child.id());
+        child
+    }
+
     fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_latchway"));
         command.env_clear().envs(&self.env).current_dir(&self.dir);
