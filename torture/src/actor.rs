@@ -182,7 +182,7 @@ impl Actor {
             let said = self.api.redeem(&self.app, &grant.code, &grant.verifier).await;
             match &said {
                 Said::Yes(answer) => {
-                    let family = self.api.ledger.family(&self.app);
+                    let family = self.api.ledger.family();
                     self.families.push(family);
                     let (access, refresh) = self.tokens(answer, Some(family), "token_issued");
                     let mut book = self.api.ledger.book();

@@ -38,7 +38,7 @@ Examples:
   scripts/torture                                         everything, in about a minute
   scripts/torture --seconds 3600 --faults crash           an hour of kill -9
   scripts/torture --database sqlite --faults races,stop
-  scripts/torture --seed 42 --database postgres --faults network
+  scripts/torture --seed 42 --database postgres --faults outage,commit
 
 Ends with `N faults, N invariants checked, N broken`; the status is 1 if one broke.
 

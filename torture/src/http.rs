@@ -70,11 +70,6 @@ impl Http {
     fn idle(&self) -> std::sync::MutexGuard<'_, HashMap<u16, Vec<TcpStream>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Closes what waits.
-    pub fn forget(&self) {
-        self.idle().clear();
-    }
 }
 
 async fn connect(port: u16) -> Result<TcpStream, NoAnswer> {

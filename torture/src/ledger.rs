@@ -23,7 +23,6 @@ pub enum State {
 /// All that comes of one code.
 #[derive(Clone, Debug)]
 pub struct Family {
-    pub app: App,
     pub state: State,
     /// Why it is not live.
     pub why: &'static str,
@@ -117,9 +116,9 @@ impl Ledger {
     }
 
     /// A family whose tokens will follow.
-    pub fn family(&self, app: &App) -> usize {
+    pub fn family(&self) -> usize {
         let mut book = self.book();
-        book.families.push(Family { app: app.clone(), state: State::Live, why: "" });
+        book.families.push(Family { state: State::Live, why: "" });
         book.families.len() - 1
     }
 

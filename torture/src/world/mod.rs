@@ -15,7 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-pub use balancer::{Balancer, Hook};
+pub use balancer::Balancer;
 pub use database::{Database, Kind};
 pub use node::{Node, free_port};
 pub use proxy::{Moment, Proxy, Weather};
@@ -34,6 +34,13 @@ pub struct Site {
     /// The directory of PostgreSQL's socket.
     pub postgres: Option<PathBuf>,
     pub seed: u64,
+}
+
+impl Site {
+    /// Whether times are promises: they are those of the release build.
+    pub fn is_timed(&self) -> bool {
+        self.latchway.parent().is_some_and(|dir| dir.ends_with("release"))
+    }
 }
 
 /// What differs from the defaults: limits so high that nobody meets them by accident, lives so long that nothing ends by
@@ -103,8 +110,17 @@ pub struct World {
 }
 
 impl World {
+    /// An empty database, not even migrated, and a tool that can be started as a node.
+    pub async fn empty(site: &Site, kind: Kind, name: &'static str) -> Result<Arc<Self>> {
+        Self::build(site, kind, &Plan { name, ..Plan::default() }, false).await
+    }
+
     /// Builds and starts it, and waits until all is ready.
     pub async fn start(site: &Site, kind: Kind, plan: &Plan) -> Result<Arc<Self>> {
+        Self::build(site, kind, plan, true).await
+    }
+
+    async fn build(site: &Site, kind: Kind, plan: &Plan, migrated: bool) -> Result<Arc<Self>> {
         static COUNTER: AtomicU32 = AtomicU32::new(0);
         let number = COUNTER.fetch_add(1, Ordering::Relaxed);
         let dir = site.work.join(format!("{number}-{}-{}", plan.name, kind.name()));
@@ -129,7 +145,9 @@ impl World {
         let node = |n| Node::new(&format!("node-{n}"), site.latchway.clone(), dir.clone(), &config);
         let nodes: Vec<Node> = (0..plan.nodes).map(node).collect::<Result<_>>()?;
         let migrate = tool.clone();
-        tokio::task::spawn_blocking(move || migrate.cli(&["migrate"], "")).await??;
+        if migrated {
+            tokio::task::spawn_blocking(move || migrate.cli(&["migrate"], "")).await??;
+        }
         for node in &nodes {
             node.start()?;
         }
@@ -170,7 +188,8 @@ impl World {
 
     /// Where clients send their requests.
     pub fn front(&self) -> u16 {
-        self.balancer.as_ref().map_or_else(|| self.nodes[0].port, |balancer| balancer.port)
+        let first = self.nodes.first().map_or(0, |node| node.port);
+        self.balancer.as_ref().map_or(first, |balancer| balancer.port)
     }
 
     /// What clients and browsers say to the front.
