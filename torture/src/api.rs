@@ -22,7 +22,7 @@ pub enum Said {
     /// 4xx, with the OAuth error if there is one.
     No(u16, String),
     /// 429 or 503: later. Whether it was done is not known of a 503.
-    Later,
+    Later(u16),
     Nothing(NoAnswer),
 }
 
@@ -55,7 +55,7 @@ impl Api {
                 if !seconds.is_ok_and(|seconds| (1..=900).contains(&seconds)) {
                     self.ledger.complain(format!("{what}: {} without Retry-After: {}", answer.status, answer.head));
                 }
-                Said::Later
+                Said::Later(answer.status)
             }
             400..=499 => {
                 let error = answer.json()["error"].as_str().unwrap_or_default().to_owned();

@@ -50,11 +50,11 @@ async fn alone(run: &mut Run<'_>, world: &Arc<World>, proxy: &Proxy, moment: Mom
     let second = api.redeem(&app, &grant.code, &grant.verifier).await;
     // Not committed: the code is as good as before. Committed: the retry is a replay, and ends what came of it.
     let right = match (moment, &first, &second) {
-        (Moment::BeforeCommit, Said::Later, Said::Yes(answer)) => {
+        (Moment::BeforeCommit, Said::Later(503), Said::Yes(answer)) => {
             note_redeemed(&api, &app, &grant, answer)?;
             true
         }
-        (Moment::AfterCommit, Said::Later, Said::No(400, error)) => {
+        (Moment::AfterCommit, Said::Later(503), Said::No(400, error)) => {
             api.ledger.book().codes.entry(handle_id(&grant.code).unwrap_or_default()).or_default().replayed = true;
             error == "invalid_grant"
         }
@@ -72,7 +72,7 @@ async fn alone(run: &mut Run<'_>, world: &Arc<World>, proxy: &Proxy, moment: Mom
     let first = api.refresh(&app, &tokens.refresh).await;
     proxy.disarm();
     let second = api.refresh(&app, &tokens.refresh).await;
-    let right = matches!((&first, &second), (Said::Later, Said::Yes(_)));
+    let right = matches!((&first, &second), (Said::Later(503), Said::Yes(_)));
     for said in [&first, &second] {
         if let Said::Yes(answer) = said {
             let id = answer.header("x-request-id");

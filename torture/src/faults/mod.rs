@@ -1,6 +1,7 @@
 //! What is done to the servers. One file a family; this is the list that `--faults` takes and `--help` prints.
 
 mod backends;
+mod checker;
 mod commit;
 mod crash;
 mod lock;
@@ -56,6 +57,14 @@ const POSTGRES: &[Kind] = &[Kind::Postgres];
 /// All of them. The device grant is not built yet, so nothing races for it.
 pub const FAULTS: &[Fault] = &[
     Fault {
+        name: "checker",
+        targets: "I0 to I8",
+        what: "damage behind the server's back, so that each check is seen to fail",
+        on: BOTH,
+        share: 1,
+        run: |run| Box::pin(checker::run(run)),
+    },
+    Fault {
         name: "crash",
         targets: "R-010",
         what: "kill -9 at random points under load",
@@ -100,7 +109,7 @@ pub const FAULTS: &[Fault] = &[
         targets: "R-020",
         what: "the database is cut off, stalls, crawls",
         on: POSTGRES,
-        share: 12,
+        share: 4,
         run: |run| Box::pin(outage::run(run)),
     },
     Fault {

@@ -24,18 +24,18 @@ pub struct Size {
 }
 
 impl Size {
-    /// By the time that there is: the catalogue's from about a minute on.
+    /// By the time that there is: the catalogue's from about four minutes on.
     fn of(run: &Run<'_>) -> Self {
         let seconds = run.budget.as_secs_f64();
-        let part = |whole: f64, least: usize| ((whole * (seconds / 60.0).min(1.0)) as usize).max(least);
-        let more = (seconds / 60.0).max(1.0);
+        let part = |whole: f64, least: usize| ((whole * (seconds / 240.0).min(1.0)) as usize).max(least);
+        let more = (seconds / 240.0).max(1.0);
         Self {
             one_code: part(if run.kind == Kind::Sqlite { 1000.0 } else { 4000.0 }, 200),
-            codes: part(1000.0 * more, 20),
-            families: (part(200.0 * more, 2), part(1000.0, 50)),
-            mixed: part(2000.0 * more, 12),
+            codes: part(1000.0 * more, 16),
+            families: (part(200.0 * more, 2), part(1000.0, 100)),
+            mixed: part(8000.0 * more, 24),
             assertions: part(1000.0 * more, 25),
-            rounds: part(20.0 * more, 2),
+            rounds: part(20.0 * more, 1),
         }
     }
 }

@@ -123,7 +123,7 @@ pub fn word(said: &Said) -> String {
     match said {
         Said::Yes(answer) => answer.status.to_string(),
         Said::No(status, error) => format!("{status} {error}").chars().take(60).collect(),
-        Said::Later => "503".to_owned(),
+        Said::Later(status) => status.to_string(),
         Said::Nothing(no) => format!("{no:?}"),
     }
 }
