@@ -425,19 +425,22 @@ impl Actor {
 
     /// Locks the person out, by the command line, and lets them in again.
     async fn disable_user(&mut self) -> Result<()> {
-        self.world.cli(&["user", "disable", &self.person.name], "").await?;
+        for family in &self.families {
+            self.api.ledger.end_family(*family, State::Doubtful, "its user may be disabled");
+        }
+        self.command(&["user", "disable", &self.person.name]).await?;
         for family in self.families.drain(..) {
             self.api.ledger.end_family(family, State::Dead, "its user was disabled");
         }
         self.held.clear();
         self.jar = Jar::default();
-        self.world.cli(&["user", "enable", &self.person.name], "").await?;
+        self.command(&["user", "enable", &self.person.name]).await?;
         Ok(())
     }
 
     /// Takes the app out of service, looks whether that holds at every node, and takes it in again.
     async fn disable_app(&mut self) -> Result<()> {
-        self.world.cli(&["client", "disable", &self.app.id], "").await?;
+        self.command(&["client", "disable", &self.app.id]).await?;
         let n = self.pick();
         let text = self.held[n].access[0].clone();
         for node in &self.world.nodes {
@@ -447,7 +450,18 @@ impl Actor {
                 self.api.ledger.complain(format!("I4: a disabled client's token is active at port {}", node.port));
             }
         }
-        self.world.cli(&["client", "update", &self.app.id, "--enable"], "").await?;
-        Ok(())
+        self.command(&["client", "update", &self.app.id, "--enable"]).await
+    }
+
+    /// A command that is given until it succeeds: its database can be in trouble too.
+    async fn command(&self, args: &[&str]) -> Result<()> {
+        let since = Instant::now();
+        loop {
+            match self.world.cli(args, "").await {
+                Ok(_) => return Ok(()),
+                Err(error) if since.elapsed() > PATIENCE => return Err(error),
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
     }
 }

@@ -25,7 +25,7 @@ use faults::Run;
 use report::Report;
 use world::{Kind, Site};
 
-#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+#[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode> {
     let Some(args) = Args::read(std::env::args().skip(1))? else { return Ok(ExitCode::SUCCESS) };
     let site = Site {
