@@ -90,11 +90,16 @@ impl Crowd {
 impl Actor {
     /// So many people, each with an app of their own.
     pub async fn several(world: &Arc<World>, count: usize) -> Result<Vec<Self>> {
-        let mut actors = Vec::new();
+        let mut tasks = tokio::task::JoinSet::new();
         for n in 0..count {
-            let (app, person) = (world.app().await?, world.person().await?);
-            let mut rng = world.rng.clone();
-            let rng = Rng::new(rng.below(u64::MAX), &format!("actor {n}"));
+            let world = world.clone();
+            tasks.spawn(async move { anyhow::Ok((n, world.app().await?, world.person().await?)) });
+        }
+        let mut made = tasks.join_all().await.into_iter().collect::<Result<Vec<_>>>()?;
+        made.sort_by_key(|(n, ..)| *n);
+        let mut actors = Vec::new();
+        for (n, app, person) in made {
+            let rng = Rng::new(world.rng.clone().below(u64::MAX), &format!("actor {n}"));
             let (world, api) = (world.clone(), world.api());
             actors.push(Self {
                 world,

@@ -33,6 +33,7 @@ async fn main() -> Result<ExitCode> {
         work: args.work.clone(),
         postgres: args.postgres.clone(),
         seed: args.seed,
+        asked: usize::try_from(args.seconds.saturating_mul(5))?.clamp(60, 2000),
     };
     println!("seed {}, {} s", args.seed, args.seconds);
     let mut report = Report::default();

@@ -10,9 +10,6 @@ use crate::ledger::State;
 use crate::rng::Rng;
 use crate::world::{App, World};
 
-/// The API is asked about so many tokens of each kind at most, chosen anew by the seed; the database about all.
-const ASKED: usize = 400;
-
 /// I1
 pub async fn single_use(world: &World) -> Result<Outcome> {
     let db = &world.database;
@@ -182,10 +179,11 @@ fn live_rows(rows: Vec<Vec<String>>) -> HashMap<String, bool> {
     rows.into_iter().map(|row| (row[0].clone(), row[1].is_empty() && row[2].is_empty())).collect()
 }
 
+/// The API is asked about some, the database about all.
 fn choose(world: &World, name: &str, mut questions: Vec<Question>) -> Vec<Question> {
     let mut rng = Rng::new(world.rng.clone().below(u64::MAX), name);
     rng.shuffle(&mut questions);
-    questions.truncate(ASKED);
+    questions.truncate(world.asked);
     questions
 }
 

@@ -64,7 +64,7 @@ pub async fn run(run: &mut Run<'_>) -> Result<()> {
         "R-023 503 in at most 6 s for what needs the lock",
         must(
             refreshed.iter().all(|(said, _)| matches!(said, Said::Later(503))) && slowest <= Duration::from_secs(6),
-            || told,
+            || format!("{told}, slowest {slowest:.1?}"),
         ),
     );
     run.report.expect(

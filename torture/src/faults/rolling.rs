@@ -11,7 +11,7 @@ use crate::world::Plan;
 
 pub async fn run(run: &mut Run<'_>) -> Result<()> {
     let world = run.world(&Plan { name: "rolling", nodes: 4, balanced: true, ..Plan::default() }).await?;
-    let crowd = Crowd::start(Actor::several(&world, 8).await?, 4);
+    let crowd = Crowd::start(Actor::several(&world, 6).await?, 4);
     let (begin, mut restarts, mut codes) = (Instant::now(), 0, Vec::new());
     while begin.elapsed() < run.budget || restarts < 4 {
         let node = &world.nodes[restarts % 4];

@@ -34,6 +34,8 @@ pub struct Site {
     /// The directory of PostgreSQL's socket.
     pub postgres: Option<PathBuf>,
     pub seed: u64,
+    /// So many tokens of a kind are asked about at each node, chosen anew by the seed.
+    pub asked: usize,
 }
 
 impl Site {
@@ -102,6 +104,8 @@ pub struct World {
     pub ledger: Arc<Ledger>,
     pub http: Arc<Http>,
     pub rng: Rng,
+    /// See [`Site`].
+    pub asked: usize,
     /// Runs commands past balancer and proxy; never started as a server.
     tool: Arc<Node>,
     made: AtomicU32,
@@ -166,6 +170,7 @@ impl World {
             ledger: Arc::default(),
             http: Arc::default(),
             rng: Rng::new(site.seed, &format!("{} {}", plan.name, kind.name())),
+            asked: site.asked,
             tool,
             made: AtomicU32::new(0),
             commands: AtomicU64::new(0),
