@@ -1,6 +1,7 @@
 //! A TCP proxy between the servers and PostgreSQL that can cut, stall and slow down, and that can lose a connection at
 //! the very moment of a commit.
 
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -103,16 +104,44 @@ impl Drop for Proxy {
 }
 
 impl State {
-    /// Whether this message is a commit that is to die, and how.
-    fn springs(&self, piece: &[u8]) -> Option<Moment> {
+    /// How a commit is to die that just came by, if it is.
+    fn springs(&self) -> Option<Moment> {
         let mut trap = self.trap.lock().unwrap_or_else(PoisonError::into_inner);
         let (moment, left) = (*trap)?;
-        if left == 0 || !piece.windows(6).any(|window| window == b"COMMIT") {
+        if left == 0 {
             return None;
         }
         *trap = Some((moment, left - 1));
         self.sprung.fetch_add(1, Ordering::Relaxed);
         Some(moment)
+    }
+}
+
+/// Recognises commits among the messages of one connection (PostgreSQL's protocol, §54.7): as a query, or as a
+/// statement that was prepared once and is then bound by its name.
+#[derive(Default)]
+struct Commits {
+    prepared: HashSet<Vec<u8>>,
+}
+
+impl Commits {
+    /// Whether one of the messages that begin here is one. A message that goes on in the next piece is none.
+    fn is_in(&mut self, mut piece: &[u8]) -> bool {
+        let mut found = false;
+        while let [kind, a, b, c, d, rest @ ..] = piece {
+            let length = usize::try_from(u32::from_be_bytes([*a, *b, *c, *d])).unwrap_or(0);
+            let Some(body) = length.checked_sub(4).and_then(|length| rest.get(..length)) else { break };
+            let mut texts = body.split(|byte| *byte == 0);
+            let (first, second) = (texts.next().unwrap_or_default(), texts.next().unwrap_or_default());
+            match kind {
+                b'Q' => found |= first == b"COMMIT",
+                b'P' if second == b"COMMIT" => _ = self.prepared.insert(first.to_owned()),
+                b'B' => found |= self.prepared.contains(second),
+                _ => {}
+            }
+            piece = &rest[body.len()..];
+        }
+        found
     }
 }
 
@@ -126,7 +155,7 @@ async fn carry(state: Arc<State>, mut down: TcpStream) {
     }
     let Ok(mut up) = UnixStream::connect(&state.upstream).await else { return };
     let (mut from_down, mut from_up) = (vec![0; 32 * 1024], vec![0; 32 * 1024]);
-    let mut losing = false;
+    let (mut losing, mut commits) = (false, Commits::default());
     loop {
         let now = *weather.borrow_and_update();
         match now {
@@ -146,7 +175,7 @@ async fn carry(state: Arc<State>, mut down: TcpStream) {
             _ = weather.changed() => {}
             read = down.read(&mut from_down) => {
                 let Ok(length @ 1..) = read else { return };
-                let moment = state.springs(&from_down[..length]);
+                let moment = commits.is_in(&from_down[..length]).then(|| state.springs()).flatten();
                 if moment == Some(Moment::BeforeCommit) {
                     let _ = down.set_zero_linger();
                     return;
