@@ -33,7 +33,7 @@ impl Size {
             one_code: part(if run.kind == Kind::Sqlite { 1000.0 } else { 4000.0 }, 200),
             codes: part(1000.0 * more, 12),
             families: (part(200.0 * more, 2), part(1000.0, 100)),
-            mixed: part(8000.0 * more, 12),
+            mixed: part(2000.0 * more, 12),
             assertions: part(1000.0 * more, 20),
             rounds: part(20.0 * more, 1),
         }
