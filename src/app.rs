@@ -1,8 +1,8 @@
 //! All that a handler needs, built once.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use moka::sync::Cache;
@@ -49,6 +49,8 @@ pub struct Inner {
     pub challenges: Cache<(String, String), Arc<std::sync::atomic::AtomicU32>>,
     /// Origins of registered browser apps, as they were a moment ago.
     pub origins: Cache<(), Arc<std::collections::HashSet<String>>>,
+    /// The scopes that the metadata listed last.
+    pub scope_names: Mutex<Vec<String>>,
     /// Why balancers should look elsewhere, if they should.
     pub readiness: Readiness,
     /// The sign that this is the server of a SQLite database.
@@ -108,6 +110,7 @@ pub struct Parts {
     pub id_token_alg: Algorithm,
     pub playground: Option<Playground>,
     pub server_lock: Option<ServerLock>,
+    pub scope_names: Vec<String>,
 }
 
 /// How long a client may be used as it was read.
@@ -131,6 +134,7 @@ impl App {
             verified: Cache::builder().max_capacity(20_000).time_to_live(Duration::from_secs(3600)).build(),
             challenges: Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(3600)).build(),
             origins: Cache::builder().max_capacity(1).time_to_live(CLIENT_MEMORY).build(),
+            scope_names: Mutex::new(parts.scope_names),
             readiness: Readiness::default(),
             server_lock: parts.server_lock,
             playground: parts.playground,

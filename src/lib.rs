@@ -4,7 +4,7 @@
 //! rooms on one line do not know each other. `tests/it/layers.rs` holds us to it.
 //!
 //! ```text
-//! cli                          one file a subcommand
+//! cli  fuzzing                 one file a subcommand; targets for a fuzzer
 //! http                         routes, server, middleware, errors as answers
 //! jobs                         what happens by itself
 //! pages  oauth                 what is served
@@ -29,6 +29,8 @@ pub mod defense;
 pub mod domain;
 pub mod fault;
 pub mod flow;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod http;
 pub mod identity;
 pub mod jobs;

@@ -38,7 +38,11 @@ pub fn sealer(context: &Context, config: &Config, missing: IfMissing) -> anyhow:
         Some(bytes) => bytes,
         None => from_file(context, missing)?,
     };
-    Sealer::new(&bytes).map(Arc::new).context("the encryption key cannot be used")
+    let sealer = match config.keys.previous_encryption_key_bytes() {
+        Some(previous) => Sealer::new(&bytes).and_then(|sealer| sealer.with_previous(&previous)),
+        None => Sealer::new(&bytes),
+    };
+    sealer.map(Arc::new).context("the encryption key cannot be used")
 }
 
 fn from_file(context: &Context, missing: IfMissing) -> anyhow::Result<Zeroizing<[u8; 32]>> {

@@ -30,6 +30,8 @@ pub enum Command {
         #[arg(long)]
         compromised: bool,
     },
+    /// Encrypt the stored keys anew under `[keys] encryption_key`; what `previous_encryption_key` opens is opened by it
+    Reseal,
 }
 
 pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
@@ -38,6 +40,7 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
         Command::List => show_list(context, &tool),
         Command::Rotate { alg, now } => rotate(context, &tool, alg.as_deref(), *now),
         Command::Retire { kid, compromised } => retire(context, &tool, kid, *compromised),
+        Command::Reseal => reseal(context, &tool),
     }
 }
 
@@ -94,6 +97,14 @@ fn rotate(context: &Context, tool: &Tool, alg: Option<&str>, at_once: bool) -> a
             "Published {algorithm} key {kid}; it signs {}.",
             if at_once { "now".to_owned() } else { format!("in {prepublish} seconds") }
         );
+    })
+}
+
+fn reseal(context: &Context, tool: &Tool) -> anyhow::Result<()> {
+    let sealer = dev::sealer(context, &tool.config, dev::IfMissing::Fail)?;
+    let resealed = tool.runtime.block_on(keys::reseal(&tool.db, &sealer, &tool.rng))?;
+    output::show(context, &json!({"resealed": resealed}), || {
+        println!("Sealed {resealed} key(s) anew; all stored keys open with [keys] encryption_key alone.");
     })
 }
 

@@ -14,7 +14,7 @@ use crate::domain::Algorithm;
 use crate::http::server;
 use crate::identity::Passwords;
 use crate::keys::{self, KeyRing, Sealer};
-use crate::storage::{Db, ServerLock};
+use crate::storage::{Db, ServerLock, scopes};
 use crate::support::{Clock, Rng};
 
 const EXAMPLES: &str = "\
@@ -92,6 +92,7 @@ async fn build(config: Config, mode: Mode, store: Store, clock: Clock, sealer: A
         Mode::Dev => Some(dev::playground(&db, &config.server.issuer, &clock, &rng).await?),
         Mode::Production => None,
     };
+    let scopes = db.read("metadata.scopes", scopes::list).await?;
     Ok(App::new(Parts {
         config,
         mode,
@@ -104,6 +105,7 @@ async fn build(config: Config, mode: Mode, store: Store, clock: Clock, sealer: A
         id_token_alg,
         playground,
         server_lock,
+        scope_names: scopes.into_iter().map(|scope| scope.name).collect(),
     }))
 }
 

@@ -63,6 +63,7 @@ pub(super) static KEYS: &[Key] = &[
     key("database", "timeout_seconds", number(1, 300)),
     key("database", "migrate_on_start", Switch),
     key("keys", "encryption_key", Secret),
+    key("keys", "previous_encryption_key", Secret),
     key("keys", "access_token_alg", SIGNING_ALGS),
     key("keys", "id_token_alg", SIGNING_ALGS),
     key("keys", "prepublish_seconds", number(1, 30 * DAY)),

@@ -91,6 +91,9 @@ pub struct Keys {
     /// 32 bytes in base64url or base64: encrypts private keys at rest. Absent only under `serve --dev`.
     #[serde(serialize_with = "print::secret")]
     pub encryption_key: Option<SecretString>,
+    /// The one before, while it is being changed.
+    #[serde(serialize_with = "print::secret")]
+    pub previous_encryption_key: Option<SecretString>,
     /// ES256, EdDSA, RS256 or PS256.
     pub access_token_alg: String,
     /// The algorithm of ID tokens for clients that registered none.

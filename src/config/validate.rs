@@ -99,6 +99,10 @@ fn check_database(url: &str, settings: &Settings) -> Result<(), Problem> {
 }
 
 fn check_encryption_key(keys: &Keys, settings: &Settings, dev: Dev) -> Result<(), Problem> {
+    let reason = "must be exactly 32 bytes in base64 or base64url; make one with `openssl rand -base64 32`";
+    if keys.previous_encryption_key.is_some() && keys.previous_encryption_key_bytes().is_none() {
+        return Err(settings.invalid("keys", "previous_encryption_key", reason));
+    }
     match (&keys.encryption_key, keys.encryption_key_bytes(), dev) {
         (_, Some(_), _) | (None, _, Dev::Yes) => Ok(()),
         (None, _, Dev::No) => Err(missing(
@@ -106,10 +110,7 @@ fn check_encryption_key(keys: &Keys, settings: &Settings, dev: Dev) -> Result<()
             "make one with `openssl rand -base64 32`, keep it in a file and name that file in \
              LATCHWAY__KEYS__ENCRYPTION_KEY_FILE",
         )),
-        (Some(_), None, _) => {
-            let reason = "must be exactly 32 bytes in base64 or base64url; make one with `openssl rand -base64 32`";
-            Err(settings.invalid("keys", "encryption_key", reason))
-        }
+        (Some(_), None, _) => Err(settings.invalid("keys", "encryption_key", reason)),
     }
 }
 
@@ -137,6 +138,11 @@ impl Keys {
     /// The key that encrypts private keys at rest; a loaded configuration lacks it only in developers' mode.
     pub fn encryption_key_bytes(&self) -> Option<Zeroizing<[u8; 32]>> {
         self.encryption_key.as_ref().and_then(decode)
+    }
+
+    /// The key before that one, which opens and seals nothing any more.
+    pub fn previous_encryption_key_bytes(&self) -> Option<Zeroizing<[u8; 32]>> {
+        self.previous_encryption_key.as_ref().and_then(decode)
     }
 }
 

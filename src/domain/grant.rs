@@ -8,6 +8,13 @@ pub enum GrantStage {
     Revoked { at: Seconds },
 }
 
+/// Whether a family has refresh tokens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Renewal {
+    Refreshable,
+    Once,
+}
+
 /// The last use of a family is written down at most so often, in seconds: it is for people to read, and not worth a write
 /// for every refresh.
 pub const USE_GRAIN: Seconds = 300;
@@ -27,6 +34,7 @@ pub struct Grant {
     pub created_at: Seconds,
     /// The end of the family, however often it is refreshed.
     pub expires_at: Seconds,
+    pub renewal: Renewal,
     /// When it was last refreshed, to within [`USE_GRAIN`].
     pub used_at: Seconds,
     pub stage: GrantStage,

@@ -1,7 +1,7 @@
 use super::{Answer, AuthorizationRequest, refuse, succeed};
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
-use crate::domain::{Client, Code, CodeStage, Grant, GrantStage, GrantType, Scopes};
+use crate::domain::{Client, Code, CodeStage, Grant, GrantStage, GrantType, Renewal, Scopes};
 use crate::fault::{Fault, Problem};
 use crate::identity::CurrentSession;
 use crate::protocol::{ErrorCode, OAuthError};
@@ -59,6 +59,7 @@ pub async fn approve(
         created_at: now,
         expires_at: now + family_seconds(app, client),
         used_at: now,
+        renewal: if client.may_use(GrantType::RefreshToken) { Renewal::Refreshable } else { Renewal::Once },
         stage: GrantStage::Live,
     };
     let code = Code {

@@ -8,7 +8,7 @@ mod sign;
 
 pub use make::public_part;
 pub use ring::{Key, KeyRing, KeyStage, Snapshot};
-pub use rotate::{Timing, ensure, retire, rotate};
+pub use rotate::{Timing, ensure, reseal, retire, rotate};
 pub use seal::{Sealer, Unsealed};
 pub use sign::{Jwt, sign};
 

@@ -109,3 +109,24 @@ pub async fn retire(db: &Db, kid: &str, grace: Seconds, now: Seconds) -> Result<
     })
     .await
 }
+
+/// Seals all stored keys anew that were sealed with the encryption key before today's, and tells how many those were.
+pub async fn reseal(db: &Db, sealer: &Sealer, rng: &Rng) -> Result<usize, KeyError> {
+    let mut changes = Vec::new();
+    for key in db.read("keys.list", keys::list).await? {
+        if sealer.is_current(&key.kid, &key.sealed_private_key) {
+            continue;
+        }
+        let plain = sealer.open(&key.kid, &key.sealed_private_key).ok_or_else(|| KeyError::Unseal(key.kid.clone()))?;
+        let sealed = sealer.seal(rng, &key.kid, &plain).ok_or(KeyError::Make)?;
+        changes.push((key.kid, key.sealed_private_key, sealed));
+    }
+    db.write("keys.reseal", move |tx| -> Result<_, Refusal<KeyError>> {
+        let mut resealed = 0;
+        for (kid, before, sealed) in &changes {
+            resealed += usize::from(keys::reseal(tx, kid, before, sealed).map_err(KeyError::from)?);
+        }
+        Ok(resealed)
+    })
+    .await
+}

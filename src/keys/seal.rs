@@ -6,6 +6,8 @@ use crate::support::Rng;
 /// Encrypts what must be readable again, under one key of 256 bits (AES-256-GCM).
 pub struct Sealer {
     key: LessSafeKey,
+    /// The one before, which still opens what it sealed.
+    previous: Option<LessSafeKey>,
 }
 
 /// An opened secret; wiped when dropped.
@@ -14,7 +16,13 @@ pub type Unsealed = Zeroizing<Vec<u8>>;
 impl Sealer {
     /// `None` can only come of a key of the wrong length, which the type excludes.
     pub fn new(key: &[u8; 32]) -> Option<Self> {
-        UnboundKey::new(&AES_256_GCM, key).ok().map(|key| Self { key: LessSafeKey::new(key) })
+        Some(Self { key: less_safe(key)?, previous: None })
+    }
+
+    /// Opens also what was sealed with the key before this one.
+    pub fn with_previous(mut self, key: &[u8; 32]) -> Option<Self> {
+        self.previous = Some(less_safe(key)?);
+        Some(self)
     }
 
     /// Seals for one context: it opens under the same context alone.
@@ -31,13 +39,27 @@ impl Sealer {
 
     /// Opens what [`Sealer::seal`] made; `None` if the key or the context is another, or it was changed.
     pub fn open(&self, context: &str, sealed: &[u8]) -> Option<Unsealed> {
-        let (nonce, body) = sealed.split_at_checked(NONCE_LEN)?;
-        let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
-        let mut body = Zeroizing::new(body.to_vec());
-        let length = self.key.open_in_place(nonce, Aad::from(context.as_bytes()), &mut body).ok()?.len();
-        body.truncate(length);
-        Some(body)
+        let previous = || self.previous.as_ref().and_then(|key| open(key, context, sealed));
+        open(&self.key, context, sealed).or_else(previous)
     }
+
+    /// Whether something was sealed with the key of today.
+    pub fn is_current(&self, context: &str, sealed: &[u8]) -> bool {
+        open(&self.key, context, sealed).is_some()
+    }
+}
+
+fn less_safe(key: &[u8; 32]) -> Option<LessSafeKey> {
+    UnboundKey::new(&AES_256_GCM, key).ok().map(LessSafeKey::new)
+}
+
+fn open(key: &LessSafeKey, context: &str, sealed: &[u8]) -> Option<Unsealed> {
+    let (nonce, body) = sealed.split_at_checked(NONCE_LEN)?;
+    let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
+    let mut body = Zeroizing::new(body.to_vec());
+    let length = key.open_in_place(nonce, Aad::from(context.as_bytes()), &mut body).ok()?.len();
+    body.truncate(length);
+    Some(body)
 }
 
 impl std::fmt::Debug for Sealer {
@@ -61,5 +83,17 @@ mod tests {
         sealed[20] ^= 1;
         assert!(sealer.open("a", &sealed).is_none());
         assert!(sealer.open("a", b"short").is_none());
+    }
+
+    #[test]
+    fn what_the_key_before_sealed_still_opens() {
+        let rng = Rng::system();
+        let old = Sealer::new(&[7; 32]).expect("a key");
+        let sealed = old.seal(&rng, "a", b"secret").expect("sealed");
+        let new = Sealer::new(&[8; 32]).and_then(|sealer| sealer.with_previous(&[7; 32])).expect("keys");
+        assert_eq!(new.open("a", &sealed).expect("opens").as_slice(), b"secret");
+        assert!(!new.is_current("a", &sealed));
+        let sealed = new.seal(&rng, "a", b"secret").expect("sealed");
+        assert!(new.is_current("a", &sealed) && old.open("a", &sealed).is_none());
     }
 }

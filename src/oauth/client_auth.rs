@@ -2,6 +2,8 @@
 
 mod assertion;
 mod credentials;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 
 use std::sync::Arc;
 

@@ -1,5 +1,7 @@
 //! What this server can do (RFC 8414, OpenID Connect Discovery 1.0), generated from the registries that do it.
 
+use std::sync::PoisonError;
+
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
 use openidconnect::core::{
@@ -54,10 +56,22 @@ type Metadata = ProviderMetadata<
     CoreSubjectIdentifierType,
 >;
 
+/// The names of the scopes; while the database is gone those that it had, as clients must find the endpoints all the same.
+async fn scope_names(app: &App) -> Vec<String> {
+    let mut known = app.scope_names.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    match app.db.read("metadata.scopes", scopes::list).await {
+        Ok(scopes) => {
+            known = scopes.into_iter().map(|scope| scope.name).collect();
+            app.scope_names.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&known);
+        }
+        Err(error) => tracing::warn!(%error, "the metadata list the scopes of before"),
+    }
+    known
+}
+
 /// `GET /.well-known/oauth-authorization-server` and `GET /.well-known/openid-configuration`
 pub async fn get(app: web::Data<App>) -> Result<HttpResponse, Fault> {
-    let scopes = app.db.read("metadata.scopes", scopes::list).await?;
-    let document = build(&app, scopes.into_iter().map(|scope| scope.name).collect())?;
+    let document = build(&app, scope_names(&app).await)?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "public, max-age=300")).json(document))
 }
 

@@ -2,6 +2,8 @@
 
 pub mod authorize;
 mod client_auth;
+#[cfg(feature = "fuzzing")]
+pub use client_auth::fuzzing as client_auth_fuzzing;
 pub mod introspect;
 pub mod jwks;
 pub mod metadata;

@@ -64,7 +64,7 @@ pub fn state(conn: &mut Conn, jti: Id, now: Seconds) -> Result<Option<TokenState
         .select((
             access_tokens::all_columns,
             (clients::status, clients::grant_types, clients::scope, clients::audiences),
-            (grants::revoked_at, grants::user_id, grants::auth_time, grants::scope).nullable(),
+            (grants::revoked_at, grants::user_id, grants::auth_time, grants::scope, grants::refreshable).nullable(),
         ))
         .get_result::<(Row, ClientPart, Option<GrantPart>)>(c)
         .optional())?;
@@ -97,8 +97,8 @@ pub fn state(conn: &mut Conn, jti: Id, now: Seconds) -> Result<Option<TokenState
 /// Its status, its grants, its scope, its APIs.
 type ClientPart = (String, String, String, String);
 
-/// When it was revoked, whose it is, when that person logged in, what they allowed.
-type GrantPart = (Option<i64>, Vec<u8>, i64, String);
+/// When it was revoked, whose it is, when that person logged in, what they allowed, whether it has refresh tokens.
+type GrantPart = (Option<i64>, Vec<u8>, i64, String, bool);
 
 /// Asked at every use rather than written down when a client is changed: a token that is being issued at that very
 /// moment must not slip through.
@@ -113,15 +113,15 @@ fn judge_client(
         return Ok(Some("its client is not active"));
     }
     let allowed = match grant {
-        Some((.., scope)) => &place.scopes(scope)?,
+        Some((.., scope, _)) => &place.scopes(scope)?,
         None => &token.scope,
     };
     if !is_within(allowed, scope) {
         return Ok(Some("its client may ask for less since"));
     }
     let came_by = if grant.is_some() { GrantType::AuthorizationCode } else { GrantType::ClientCredentials };
-    let refreshed = token.refreshed_from.is_some();
-    if !may_use(came_by) || refreshed && !may_use(GrantType::RefreshToken) {
+    let refreshable = grant.is_some_and(|(.., refreshable)| *refreshable);
+    if !may_use(came_by) || refreshable && !may_use(GrantType::RefreshToken) {
         return Ok(Some("its client may not use that grant any more"));
     }
     Ok(None)
@@ -134,7 +134,7 @@ fn is_within(scope: &Scopes, allowed: &str) -> bool {
 fn judge_grant(
     conn: &mut Conn,
     state: &mut TokenState,
-    (revoked_at, user_id, auth_time, _): GrantPart,
+    (revoked_at, user_id, auth_time, ..): GrantPart,
 ) -> Result<(), StorageError> {
     let user = on!(conn, c => users::table
         .find(&user_id)

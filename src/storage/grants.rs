@@ -5,7 +5,7 @@ use super::conn::on;
 use super::row::Place;
 use super::schema::grants;
 use super::{Conn, StorageError, Tx};
-use crate::domain::{Grant, GrantStage, InvalidRow};
+use crate::domain::{Grant, GrantStage, InvalidRow, Renewal};
 use crate::support::{Id, Seconds};
 
 #[derive(Queryable)]
@@ -22,6 +22,7 @@ pub(super) struct Row {
     expires_at: i64,
     revoked_at: Option<i64>,
     used_at: Option<i64>,
+    refreshable: bool,
 }
 
 impl TryFrom<Row> for Grant {
@@ -40,6 +41,7 @@ impl TryFrom<Row> for Grant {
             auth_time: row.auth_time,
             created_at: row.created_at,
             expires_at: row.expires_at,
+            renewal: if row.refreshable { Renewal::Refreshable } else { Renewal::Once },
             used_at: row.used_at.unwrap_or(row.created_at),
             stage: row.revoked_at.map_or(GrantStage::Live, |at| GrantStage::Revoked { at }),
         })
@@ -60,6 +62,7 @@ pub fn insert(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), StorageError> {
             grants::created_at.eq(grant.created_at),
             grants::expires_at.eq(grant.expires_at),
             grants::used_at.eq(grant.used_at),
+            grants::refreshable.eq(grant.renewal == Renewal::Refreshable),
         ))
         .execute(c))?;
     Ok(())
@@ -68,6 +71,13 @@ pub fn insert(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), StorageError> {
 /// Writes down that a family was used.
 pub fn note_use(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<(), StorageError> {
     on!(tx.writer()?, c => update(grants::table, grants::used_at.eq(now), grants::id.eq(id.as_bytes().as_slice()))
+        .execute(c))?;
+    Ok(())
+}
+
+/// Writes down that a family gets no refresh tokens after all.
+pub fn never_refreshes(tx: &mut Tx<'_>, id: Id) -> Result<(), StorageError> {
+    on!(tx.writer()?, c => update(grants::table, grants::refreshable.eq(false), grants::id.eq(id.as_bytes().as_slice()))
         .execute(c))?;
     Ok(())
 }

@@ -38,6 +38,15 @@ pub fn insert(tx: &mut Tx<'_>, key: &StoredKey) -> Result<(), StorageError> {
     Ok(())
 }
 
+/// The same key, sealed anew, unless somebody else did that meanwhile.
+pub fn reseal(tx: &mut Tx<'_>, kid: &str, before: &[u8], sealed: &[u8]) -> Result<bool, StorageError> {
+    let resealed = on!(tx.writer()?, c => diesel::update(
+        signing_keys::table.find(kid).filter(signing_keys::sealed_private_key.eq(before)))
+        .set(signing_keys::sealed_private_key.eq(sealed))
+        .execute(c))?;
+    Ok(resealed == 1)
+}
+
 /// Takes a key out of service for signing; until `removed_at` it still verifies. `false`: there is no such key in
 /// service. A key that is to be removed sooner stays so: nothing brings a compromised one back.
 pub fn retire(tx: &mut Tx<'_>, kid: &str, retired_at: Seconds, removed_at: Seconds) -> Result<bool, StorageError> {

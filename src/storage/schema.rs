@@ -119,6 +119,7 @@ diesel::table! {
         expires_at -> BigInt,
         revoked_at -> Nullable<BigInt>,
         used_at -> Nullable<BigInt>,
+        refreshable -> Bool,
     }
 }
 

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 const FLOORS: &[&[&str]] = &[
     &["main"],
     &["lib"],
-    &["cli"],
+    &["cli", "fuzzing"],
     &["http"],
     &["jobs"],
     &["pages", "oauth"],

@@ -45,6 +45,7 @@ DROP TABLE access_tokens;
 ALTER TABLE access_tokens_old RENAME TO access_tokens;
 CREATE INDEX access_tokens_grant ON access_tokens (grant_id) WHERE grant_id IS NOT NULL;
 
+ALTER TABLE grants DROP COLUMN refreshable;
 ALTER TABLE grants DROP COLUMN used_at;
 
 ALTER TABLE audit_events DROP COLUMN writer;

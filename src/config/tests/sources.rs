@@ -96,7 +96,8 @@ fn the_template_the_keys_and_the_sections_are_the_same() {
 fn documented() -> BTreeSet<String> {
     let (mut section, mut before, mut found) = ("", "", BTreeSet::new());
     for line in template().lines() {
-        let setting = line.strip_prefix("# encryption_key").map_or(line, |_| "encryption_key = ");
+        let secret = line.strip_prefix("# ").filter(|rest| rest.ends_with("encryption_key = \"\""));
+        let setting = secret.unwrap_or(line);
         if let Some(name) = setting.strip_prefix('[') {
             section = name.trim_end_matches(']');
         } else if let Some((name, _)) = setting.split_once(" = ").filter(|(name, _)| !name.starts_with('#')) {

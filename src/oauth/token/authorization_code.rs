@@ -3,11 +3,11 @@
 use super::steps::{self, Ctx, Draft, expose_refresh, refuse_recorded, revoke_family};
 use super::{Grant, Redeem};
 use crate::audit::EventKind;
-use crate::domain::{self, Code, CodeStage, GrantType, User};
+use crate::domain::{self, Code, CodeStage, GrantType, Renewal, User};
 use crate::fault::Fault;
 use crate::oauth::oxide::{self, CodeRefusal};
 use crate::protocol::OAuthError;
-use crate::storage::{Refusal, Tx, access_tokens, codes, sessions};
+use crate::storage::{Refusal, Tx, access_tokens, codes, grants, sessions};
 use crate::support::{Handle, Id};
 
 pub const GRANT: Grant = Grant {
@@ -44,12 +44,18 @@ fn redeem(ctx: &Ctx, tx: &mut Tx<'_>) -> Result<Draft, Refusal<Fault>> {
     }
     let token = ctx.family_token(&grant, grant.scope.clone(), audience);
     access_tokens::insert(tx, &token).map_err(Fault::from)?;
-    let refresh_token = if ctx.client.may_use(GrantType::RefreshToken) {
-        let (handle, row) = ctx.refresh_token(&grant, None);
-        steps::store_refresh(tx, &row)?;
-        Some(expose_refresh(&handle))
-    } else {
-        None
+    let refresh_token = match (grant.renewal, ctx.client.may_use(GrantType::RefreshToken)) {
+        (Renewal::Refreshable, true) => {
+            let (handle, row) = ctx.refresh_token(&grant, None);
+            steps::store_refresh(tx, &row)?;
+            Some(expose_refresh(&handle))
+        }
+        (Renewal::Refreshable, false) => {
+            // The client lost that grant since it asked; what it gets now does not hang on it.
+            grants::never_refreshes(tx, grant.id).map_err(Fault::from)?;
+            None
+        }
+        (Renewal::Once, _) => None,
     };
     Ok(Draft { token, event: EventKind::TokenIssued, person: Some((user, grant)), refresh_token })
 }

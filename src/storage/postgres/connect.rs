@@ -54,8 +54,11 @@ impl Connector {
     }
 
     /// A connection for the calling thread, which must not be inside an async runtime.
+    ///
+    /// # Errors
+    /// [`StorageError::Timeout`] if the time was too short, which tells nothing about the database.
     pub fn connect(&self, deadline: Instant) -> Result<Linked, StorageError> {
-        let late = |_| StorageError::Unavailable("the database did not answer to a connection in time".to_owned());
+        let late = |_| StorageError::Timeout;
         let connecting = async {
             // A Unix socket has no TLS, and `disable` wants none.
             if self.config.get_ssl_mode() == SslMode::Disable || self.is_local_socket() {

@@ -48,8 +48,15 @@ impl Health {
         StorageError::Unavailable(why.unwrap_or_default())
     }
 
-    /// Somebody found that the database cannot be reached.
-    pub fn gone(&self, why: &StorageError) {
+    /// Somebody could not connect. Who merely had no time left, or was one too many, has not learnt that nobody can.
+    pub fn not_connected(&self, why: &StorageError) {
+        let crowded = |text: &String| text.contains("too many") || text.contains("connection slots");
+        if matches!(why, StorageError::Unavailable(text) if !crowded(text)) {
+            self.gone(why);
+        }
+    }
+
+    fn gone(&self, why: &StorageError) {
         let changed = self.failure.send_if_modified(|failure| {
             let news = failure.is_none();
             failure.get_or_insert_with(|| why.to_string());

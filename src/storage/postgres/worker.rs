@@ -39,42 +39,52 @@ impl Worker {
     fn perform(&mut self, work: &mut dyn Work, mode: Mode, deadline: Instant) -> Result<(), StorageError> {
         for attempt in 1.. {
             let old = self.link.is_old();
-            let linked = self.link.get(deadline).inspect_err(|error| self.health.gone(error))?;
+            let linked = self.link.get(deadline).inspect_err(|error| self.health.not_connected(error))?;
             let memory = &mut self.memory;
-            let verdict = linked.before(deadline, |conn| run_once(conn, memory, work, mode))?;
-            match verdict {
-                Verdict::Keep | Verdict::Undo => return Ok(()),
-                Verdict::Retry if attempt < ATTEMPTS => std::thread::sleep(self.memory.pause(attempt)),
-                // Nothing was committed. A connection that died while it was idle is found out by its first use.
-                Verdict::Broken if old && Instant::now() < deadline => self.link.drop_connection(),
-                Verdict::Retry => return Ok(()),
-                Verdict::Broken => {
+            let run = linked.before(deadline, |conn| run_once(conn, memory, work, mode));
+            // A connection that died while it was idle is found out by its first use.
+            let may_be_stale = old && Instant::now() < deadline;
+            match run? {
+                Run::Ended(Verdict::Keep | Verdict::Undo) => return Ok(()),
+                Run::Ended(Verdict::Retry) if attempt < ATTEMPTS => std::thread::sleep(self.memory.pause(attempt)),
+                Run::Ended(Verdict::Retry) => return Ok(()),
+                // Nothing was committed.
+                Run::Ended(Verdict::Broken) | Run::NotBegun(_) if may_be_stale => self.link.drop_connection(),
+                Run::Ended(Verdict::Broken) => {
                     self.link.drop_connection();
                     return Ok(());
                 }
+                Run::NotBegun(error) => return Err(error),
             }
         }
         Ok(())
     }
 }
 
-fn run_once(conn: &mut Conn, memory: &mut Memory, work: &mut dyn Work, mode: Mode) -> Result<Verdict, StorageError> {
+/// How one try at a piece of work went.
+enum Run {
+    /// It ran, and has its own answer.
+    Ended(Verdict),
+    /// The connection was of no use, and the work does not know of it.
+    NotBegun(StorageError),
+}
+
+fn run_once(conn: &mut Conn, memory: &mut Memory, work: &mut dyn Work, mode: Mode) -> Result<Run, StorageError> {
     let began_at = memory.begin();
     if mode == Mode::Read {
-        return Ok(work.run(&mut Tx::new(conn, Undo::Whole, memory)));
+        return Ok(Run::Ended(work.run(&mut Tx::new(conn, Undo::Whole, memory))));
     }
-    if let Err(error) = conn.fixed("BEGIN") {
-        let error = StorageError::from(error);
-        return if error.breaks_connection() { Ok(Verdict::Broken) } else { Err(error) };
+    if let Err(error) = conn.fixed("BEGIN").map_err(StorageError::from) {
+        return if error.breaks_connection() { Ok(Run::NotBegun(error)) } else { Err(error) };
     }
     let verdict = work.run(&mut Tx::new(conn, Undo::Whole, memory));
     if verdict == Verdict::Keep {
         return match conn.fixed("COMMIT").map_err(StorageError::from) {
-            Ok(()) => Ok(verdict),
+            Ok(()) => Ok(Run::Ended(verdict)),
             // The database says that it did not commit.
             Err(error) if error.is_passing() => {
                 memory.rolled_back(began_at);
-                Ok(Verdict::Retry)
+                Ok(Run::Ended(Verdict::Retry))
             }
             Err(error) => {
                 memory.lost_count();
@@ -86,5 +96,5 @@ fn run_once(conn: &mut Conn, memory: &mut Memory, work: &mut dyn Work, mode: Mod
     if verdict != Verdict::Broken {
         conn.fixed("ROLLBACK")?;
     }
-    Ok(verdict)
+    Ok(Run::Ended(verdict))
 }

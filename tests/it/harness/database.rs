@@ -123,7 +123,8 @@ impl Database {
                 sqlite(file, "SELECT type || ' ' || name || ' ' || coalesce(sql, '') AS text FROM sqlite_master")
             }
             Self::Postgres { url, .. } => [
-                "SELECT concat_ws(' ', table_name, ordinal_position, column_name, data_type, is_nullable, column_default)
+                // A column that was dropped leaves a gap in the positions of the others.
+                "SELECT concat_ws(' ', table_name, rank() OVER (PARTITION BY table_name ORDER BY ordinal_position), column_name, data_type, is_nullable, column_default)
                  FROM information_schema.columns WHERE table_schema = 'public'",
                 "SELECT conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid) FROM pg_constraint
                  WHERE connamespace = 'public'::regnamespace",

@@ -25,14 +25,13 @@ pub use browser::Browser;
 pub use client::{Auth, Client, Spec, basic};
 pub use database::{Database, Db};
 pub use expect::*;
-pub use faults::Faults;
 pub use form::Form;
 pub use guard::started;
 pub use jws::{EsKey, claims_of, header_of, unsigned};
 pub use process::run_script;
-pub use proxy::{Line, Proxy};
+pub use proxy::Line;
 pub use request::{Pkce, Request};
-pub use server::{CliFailure, Server, free_port, target};
+pub use server::{CliFailure, ENCRYPTION_KEY, Server, free_port, target};
 pub use user::User;
 
 /// The server of one database that ordinary tests share. Its clients and users are each test's own.

@@ -1,5 +1,6 @@
 //! `SECURITY.md` §9.2, as far as one server shows it; what takes many of them and a long time is in `torture/`.
 
 mod disk;
+mod keys;
 mod outage;
 mod time;
