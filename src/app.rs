@@ -8,7 +8,7 @@ use std::time::Duration;
 use moka::sync::Cache;
 
 use crate::config::Config;
-use crate::defense::Limiter;
+use crate::defense::{Admission, Limiter};
 use crate::domain::{Algorithm, Client};
 use crate::identity::{Passwords, SessionCookies};
 use crate::keys::KeyRing;
@@ -38,6 +38,7 @@ pub struct Inner {
     pub keys: KeyRing,
     pub passwords: Passwords,
     pub limiter: Limiter,
+    pub admission: Admission,
     pub cookies: SessionCookies,
     pub access_token_alg: Algorithm,
     pub id_token_alg: Algorithm,
@@ -120,6 +121,7 @@ impl App {
     pub fn new(parts: Parts) -> Self {
         let inner = Inner {
             limiter: Limiter::new(&parts.config.limits),
+            admission: Admission::new(parts.config.server.max_requests),
             cookies: SessionCookies::for_issuer(&parts.config.server.issuer),
             config: parts.config,
             mode: parts.mode,

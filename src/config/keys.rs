@@ -56,6 +56,7 @@ pub(super) static KEYS: &[Key] = &[
     key("server", "shutdown_delay_seconds", number(0, HOUR)),
     key("server", "shutdown_timeout_seconds", number(0, HOUR)),
     key("server", "request_timeout_seconds", number(1, HOUR)),
+    key("server", "max_requests", number(4, MILLION)),
     key("server", "max_connections", number(1, MILLION)),
     key("database", "url", Secret),
     key("database", "pool_size", number(1, 1_000)),

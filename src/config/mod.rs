@@ -63,6 +63,8 @@ pub struct Server {
     pub shutdown_timeout_seconds: u64,
     /// Seconds in which a whole request, body included, must have been answered.
     pub request_timeout_seconds: u64,
+    /// Requests under way at once, over all workers.
+    pub max_requests: usize,
     /// Simultaneous connections per worker.
     pub max_connections: usize,
 }

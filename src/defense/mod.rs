@@ -1,5 +1,7 @@
 //! Limits that a node keeps for itself. What guards a person's password is counted in the database.
 
+mod admission;
+
 use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -11,6 +13,8 @@ use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter};
 use moka::sync::Cache;
 
 use crate::config::Limits;
+
+pub use admission::{Admission, Slot, Urgency};
 
 /// Keys that one limiter remembers at most.
 const MAX_KEYS: u64 = 100_000;

@@ -16,7 +16,7 @@ use actix_web::{Error, HttpMessage, web};
 
 use super::error::{Form, from_status, render};
 use super::unread::Kept;
-use super::{address, cors};
+use super::{address, cors, routes};
 use crate::app::{App, Mode, RequestInfo};
 use crate::fault::{Fault, Problem};
 use crate::pages::policy;
@@ -42,10 +42,18 @@ pub async fn serve(
         address: address::client_address(&req, &app.config.server.trusted_proxies),
     };
     req.extensions_mut().insert(info);
+    let slot = app.admission.enter(routes::urgency(req.path()));
     let (method, form, route) = (req.method().clone(), Form::of(req.path()), label(req.path()));
     let cors = cors::Verdict::of(&app, &req).await;
     let unread = Kept::of(&mut req);
-    let mut response = match refuse_early(&app, &req) {
+    let refusal = match &slot {
+        Some(_) => refuse_early(&app, &req),
+        None => {
+            metrics::counter!("latchway_requests_shed_total").increment(1);
+            Some(StatusCode::SERVICE_UNAVAILABLE)
+        }
+    };
+    let mut response = match refusal {
         Some(status) => {
             let response = render_status(&app, form, status, info);
             req.into_response(response)

@@ -4,6 +4,7 @@ use actix_web::web::{self, ServiceConfig, get, head, post, resource};
 
 use super::health;
 use crate::app::{App, Mode};
+use crate::defense::Urgency;
 use crate::oauth::{authorize, introspect, jwks, metadata, revoke, token};
 use crate::oidc::userinfo;
 use crate::pages::{account, assets_route, consent, home, login, logout, playground, setup};
@@ -87,5 +88,16 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + use<> {
                 .service(resource("/playground").route(get().to(playground::get)))
                 .service(resource("/playground/callback").route(get().to(playground::get)));
         }
+    }
+}
+
+/// Who comes first when too much comes at once.
+pub fn urgency(path: &str) -> Urgency {
+    match path {
+        "/oauth2/revoke" | "/oauth2/introspect" | "/oauth2/userinfo" | "/logout" => Urgency::First,
+        "/oauth2/token" => Urgency::Second,
+        "/livez" | "/readyz" => Urgency::Free,
+        path if path.starts_with("/.well-known/") || path.starts_with("/static/") => Urgency::Free,
+        _ => Urgency::Last,
     }
 }

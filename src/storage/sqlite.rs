@@ -30,6 +30,7 @@ impl Sqlite {
         create_private(path)?;
         let writer = connect(path, options.timeout, Purpose::Write)?;
         let (queue, jobs) = sync_channel(options.queue);
+        metrics::gauge!("latchway_database_up").set(1.0);
         let memory = Memory::new(&clock);
         let failing = Arc::new(AtomicBool::new(false));
         let mut writer = Writer {
@@ -174,7 +175,9 @@ impl Writer {
             Ok(None) => self.commit(&mut works, &issues, Undo::Savepoint),
             answer => answer,
         };
-        self.failing.store(answer.is_err(), Ordering::Relaxed);
+        if self.failing.swap(answer.is_err(), Ordering::Relaxed) != answer.is_err() {
+            metrics::gauge!("latchway_database_up").set(if answer.is_ok() { 1.0 } else { 0.0 });
+        }
         let failure = match &answer {
             Ok(_) => None,
             Err(error) => {

@@ -82,6 +82,7 @@ fn defaults_load_in_dev() {
 fn the_template_the_keys_and_the_sections_are_the_same() {
     let mut config = Setup::dev().ok();
     config.keys.encryption_key = Some(SecretString::from(KEY));
+    config.keys.previous_encryption_key = Some(SecretString::from(KEY));
     let shown: toml::Table = print(&config, Format::Toml).parse().expect("TOML");
     let fields = shown.iter().flat_map(|(section, table)| {
         table.as_table().expect("a section").keys().map(move |name| format!("[{section}] {name}"))

@@ -26,6 +26,7 @@ pub struct Health {
 impl Health {
     /// For so many workers and the issuer.
     pub fn new(workers: usize) -> Self {
+        metrics::gauge!("latchway_database_up").set(1.0);
         let since = (0..=workers).map(|_| AtomicU64::new(0)).collect();
         Self { failure: watch::Sender::new(None), since, began: Instant::now() }
     }

@@ -3,4 +3,5 @@
 mod disk;
 mod keys;
 mod outage;
+mod overload;
 mod time;

@@ -115,7 +115,12 @@ async fn b_032_sweeping_forgets_nothing_alive(db: Db) {
     claims["jti"] = json!("the same");
     let kept = long.assertion(&claims);
     assert_tokens(&present(&server, "/oauth2/token", &kept).await);
-    tokio::time::sleep(Duration::from_secs(5)).await;
+    // The row of an expired one stays for an hour more, for nodes whose clock is behind: that hour has passed.
+    tokio::time::sleep(Duration::from_secs(4)).await;
+    server.cli(&["cleanup"]);
+    assert_eq!(server.database.rows("client_assertions", "1 = 1").len(), 2, "too early");
+    let condition = format!("client_id = '{}'", short.id);
+    server.database.execute(&format!("UPDATE client_assertions SET expires_at = expires_at - 3600 WHERE {condition}"));
     server.cli(&["cleanup"]);
     let rows = server.database.rows("client_assertions", "1 = 1");
     assert_eq!(rows.len(), 1, "the expired one is gone, the other is not: {rows:?}");
