@@ -15,6 +15,9 @@ use crate::storage::{Conn, StorageError};
 /// Waiting longer than this for a row that somebody else holds would keep a connection from everybody else.
 const LOCK_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// A connection that takes longer to make than this is given up: what it is for can be asked again.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Makes connections.
 #[derive(Clone)]
 pub struct Connector {
@@ -67,7 +70,7 @@ impl Connector {
                 self.connect_with(tokio_postgres_rustls::MakeRustlsConnect::new((*self.tls).clone())).await
             }
         };
-        let until = tokio::time::Instant::from_std(deadline);
+        let until = tokio::time::Instant::from_std(deadline.min(Instant::now() + CONNECT_TIMEOUT));
         let (connection, driver) = ThreadRuntime::get_runtime()
             .block_on(async { tokio::time::timeout_at(until, connecting).await.map_err(late) })??;
         let mut linked = Linked { conn: Conn::Postgres(Box::new(connection.into())), driver };
@@ -115,6 +118,11 @@ fn chain(error: &dyn std::error::Error) -> String {
 }
 
 impl Linked {
+    /// What ends the connection, whoever waits for it.
+    pub fn driver(&self) -> AbortHandle {
+        self.driver.clone()
+    }
+
     /// Works on the connection until a deadline; a wait that is longer ends with the connection.
     pub fn before<T>(&mut self, deadline: Instant, work: impl FnOnce(&mut Conn) -> T) -> T {
         let conn = &mut self.conn;

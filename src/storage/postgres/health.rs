@@ -1,8 +1,10 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 
 use super::connect::Link;
 use crate::storage::StorageError;
@@ -18,22 +20,30 @@ const PATIENCE: Duration = Duration::from_millis(500);
 /// tries to reach it.
 pub struct Health {
     failure: watch::Sender<Option<String>>,
-    /// When what a thread is doing began, in milliseconds since `began`; 0 while it does nothing.
-    since: Vec<AtomicU64>,
+    slots: Vec<Slot>,
     began: Instant,
+}
+
+/// What is known of one thread.
+#[derive(Default)]
+struct Slot {
+    /// When what it is doing began, in milliseconds since `began`; 0 while it does nothing.
+    since: AtomicU64,
+    /// What ends the connection that it waits for.
+    driver: Mutex<Option<AbortHandle>>,
 }
 
 impl Health {
     /// For so many workers and the issuer.
     pub fn new(workers: usize) -> Self {
         metrics::gauge!("latchway_database_up").set(1.0);
-        let since = (0..=workers).map(|_| AtomicU64::new(0)).collect();
-        Self { failure: watch::Sender::new(None), since, began: Instant::now() }
+        let slots = (0..=workers).map(|_| Slot::default()).collect();
+        Self { failure: watch::Sender::new(None), slots, began: Instant::now() }
     }
 
     /// The issuer's slot; the workers' are 0 and up.
     pub fn issuer(&self) -> usize {
-        self.since.len() - 1
+        self.slots.len() - 1
     }
 
     /// Refuses while the database is gone.
@@ -66,6 +76,19 @@ impl Health {
         if changed {
             metrics::gauge!("latchway_database_up").set(0.0);
             tracing::error!(error = %why, "the database is gone");
+            // Whoever waits for an answer of it would still wait when it is back.
+            for slot in &self.slots {
+                if let Some(driver) = slot.driver.lock().unwrap_or_else(PoisonError::into_inner).as_ref() {
+                    driver.abort();
+                }
+            }
+        }
+    }
+
+    /// The connection that a thread works with from now on.
+    pub fn uses(&self, slot: usize, driver: AbortHandle) {
+        if let Some(slot) = self.slots.get(slot) {
+            *slot.driver.lock().unwrap_or_else(PoisonError::into_inner) = Some(driver);
         }
     }
 
@@ -78,18 +101,15 @@ impl Health {
     /// Runs `work` and lets it be known for how long already.
     pub fn observe<T>(&self, slot: usize, work: impl FnOnce() -> T) -> T {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
-        if let Some(since) = self.since.get(slot) {
-            since.store(now, Ordering::Relaxed);
-        }
+        let Some(slot) = self.slots.get(slot) else { return work() };
+        slot.since.store(now, Ordering::Relaxed);
         let result = work();
-        if let Some(since) = self.since.get(slot) {
-            since.store(0, Ordering::Relaxed);
-        }
+        slot.since.store(0, Ordering::Relaxed);
         result
     }
 
     fn longest(&self) -> Duration {
-        let oldest = self.since.iter().map(|since| since.load(Ordering::Relaxed)).filter(|since| *since > 0).min();
+        let oldest = self.slots.iter().map(|slot| slot.since.load(Ordering::Relaxed)).filter(|since| *since > 0).min();
         oldest.map_or(Duration::ZERO, |since| self.began.elapsed().saturating_sub(Duration::from_millis(since)))
     }
 }

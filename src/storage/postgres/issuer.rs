@@ -54,7 +54,9 @@ impl Issuer {
     fn write(&mut self, jobs: &[IssueJob], deadline: Instant) -> Result<Vec<Issued>, StorageError> {
         for attempt in 1.. {
             let old = self.link.is_old();
+            self.health.check()?;
             let linked = self.link.get(deadline).inspect_err(|error| self.health.not_connected(error))?;
+            self.health.uses(self.health.issuer(), linked.driver());
             let memory = &mut self.memory;
             match linked.before(deadline, |conn| commit(conn, memory, jobs)) {
                 Ok(outcomes) => return Ok(outcomes),

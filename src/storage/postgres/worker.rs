@@ -39,7 +39,9 @@ impl Worker {
     fn perform(&mut self, work: &mut dyn Work, mode: Mode, deadline: Instant) -> Result<(), StorageError> {
         for attempt in 1.. {
             let old = self.link.is_old();
+            self.health.check()?;
             let linked = self.link.get(deadline).inspect_err(|error| self.health.not_connected(error))?;
+            self.health.uses(self.slot, linked.driver());
             let memory = &mut self.memory;
             let run = linked.before(deadline, |conn| run_once(conn, memory, work, mode));
             // A connection that died while it was idle is found out by its first use.
