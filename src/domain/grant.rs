@@ -77,7 +77,8 @@ pub enum RefreshStage {
     /// Used; for a short while its holder can have the same successor again.
     Rotated {
         at: Seconds,
-        /// The successor, sealed with this token's own secret; gone as soon as anything of it was used.
+        /// The successor, sealed with this token's own secret; gone as soon as an access token of it was used. That the
+        /// successor itself was used is in its own row.
         successor: Option<Vec<u8>>,
     },
 }
