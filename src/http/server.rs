@@ -8,6 +8,7 @@ use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpResponse, HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::{middleware, routes};
@@ -92,9 +93,16 @@ fn serve_metrics(listener: TcpListener, handle: PrometheusHandle) -> std::io::Re
     Ok(())
 }
 
-/// A listening socket. The backlog is long enough for a burst; what exceeds it waits in the kernel.
+/// Connections that the kernel keeps until they are accepted, as far as `net.core.somaxconn` allows. What exceeds it comes
+/// back after a second at the earliest, so that a burst must fit.
+const BACKLOG: i32 = 4096;
+
+/// A listening socket.
 pub fn bind(address: SocketAddr) -> std::io::Result<TcpListener> {
-    let listener = TcpListener::bind(address)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
 }
