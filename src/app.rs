@@ -46,6 +46,8 @@ pub struct Inner {
     pub clients: Cache<String, Option<Arc<Client>>>,
     /// Access tokens whose signature was verified: hash of the token to its id and expiry.
     pub verified: Cache<Digest, (Id, Seconds)>,
+    /// Codes and refresh tokens whose family ended because they were used again: nothing brings them back.
+    pub spent: Cache<Digest, ()>,
     /// PKCE challenges of late, to notice a client that sends the same one again and again.
     pub challenges: Cache<(String, String), Arc<std::sync::atomic::AtomicU32>>,
     /// Origins of registered browser apps, as they were a moment ago.
@@ -134,6 +136,7 @@ impl App {
             id_token_alg: parts.id_token_alg,
             clients: Cache::builder().max_capacity(10_000).time_to_live(CLIENT_MEMORY).build(),
             verified: Cache::builder().max_capacity(20_000).time_to_live(Duration::from_secs(3600)).build(),
+            spent: Cache::builder().max_capacity(20_000).time_to_live(Duration::from_secs(600)).build(),
             challenges: Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(3600)).build(),
             origins: Cache::builder().max_capacity(1).time_to_live(CLIENT_MEMORY).build(),
             scope_names: Mutex::new(parts.scope_names),

@@ -103,7 +103,7 @@ impl Db {
         match &*self.backend {
             Backend::Sqlite(sqlite) => sqlite.read(&mut work),
             Backend::Postgres(postgres) => {
-                let (call, answer) = Call::new(name, move |tx: &mut Tx<'_>| Ok(work(tx.reader())?));
+                let (call, answer) = Call::new(name, || None, move |tx: &mut Tx<'_>| Ok(work(tx.reader())?));
                 postgres.send(Box::new(call), Mode::Read)?;
                 postgres.answer(name, answer).await?
             }
@@ -117,7 +117,19 @@ impl Db {
         E: WriteError,
         F: FnMut(&mut Tx<'_>) -> Result<T, Refusal<E>> + Send + 'static,
     {
-        let (call, answer) = Call::new(name, work);
+        self.write_unless(name, || None, work).await
+    }
+
+    /// As [`Db::write`], for work that may become pointless while it waits: `settled` is asked when its turn has come, and
+    /// the answer that it has is given without a transaction.
+    pub async fn write_unless<T, E, S, F>(&self, name: &'static str, settled: S, work: F) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: WriteError,
+        S: Fn() -> Option<E> + Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T, Refusal<E>> + Send + 'static,
+    {
+        let (call, answer) = Call::new(name, settled, work);
         match &*self.backend {
             Backend::Sqlite(sqlite) => {
                 sqlite.send(Job::Work(Box::new(call)))?;
@@ -193,6 +205,15 @@ pub(super) enum Job {
     Issue(Box<IssueJob>),
 }
 
+impl Job {
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Work(work) => work.name(),
+            Self::Issue(_) => "issue",
+        }
+    }
+}
+
 pub(super) struct IssueJob {
     pub issue: Issue,
     pub reply: oneshot::Sender<Result<Issued, StorageError>>,
@@ -214,30 +235,34 @@ pub(super) trait Work: Send {
     fn name(&self) -> &'static str;
     fn since(&self) -> Instant;
     fn is_late(&self, timeout: Duration) -> bool;
+    /// Whether there is nothing left to do but to give an answer that is known by now.
+    fn is_settled(&mut self) -> bool;
     fn run(&mut self, tx: &mut Tx<'_>) -> Verdict;
     /// Sends the answer. `failure` stands for a transaction that could not begin or commit.
     fn finish(self: Box<Self>, failure: Option<StorageError>);
 }
 
-struct Call<T, E, F> {
+struct Call<T, E, S, F> {
     name: &'static str,
     since: Instant,
+    settled: S,
     work: F,
     result: Option<Result<T, Refusal<E>>>,
     reply: oneshot::Sender<Result<T, E>>,
 }
 
-impl<T, E, F> Call<T, E, F> {
-    fn new(name: &'static str, work: F) -> (Self, oneshot::Receiver<Result<T, E>>) {
+impl<T, E, S, F> Call<T, E, S, F> {
+    fn new(name: &'static str, settled: S, work: F) -> (Self, oneshot::Receiver<Result<T, E>>) {
         let (reply, answer) = oneshot::channel();
-        (Self { name, since: Instant::now(), work, result: None, reply }, answer)
+        (Self { name, since: Instant::now(), settled, work, result: None, reply }, answer)
     }
 }
 
-impl<T, E, F> Work for Call<T, E, F>
+impl<T, E, S, F> Work for Call<T, E, S, F>
 where
     T: Send,
     E: WriteError,
+    S: Fn() -> Option<E> + Send,
     F: FnMut(&mut Tx<'_>) -> Result<T, Refusal<E>> + Send,
 {
     fn name(&self) -> &'static str {
@@ -250,6 +275,11 @@ where
 
     fn is_late(&self, timeout: Duration) -> bool {
         self.since.elapsed() > timeout
+    }
+
+    fn is_settled(&mut self) -> bool {
+        self.result = (self.settled)().map(|error| Err(Refusal::RollBack(error)));
+        self.result.is_some()
     }
 
     fn run(&mut self, tx: &mut Tx<'_>) -> Verdict {

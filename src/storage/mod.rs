@@ -27,6 +27,7 @@ pub mod links;
 mod lock;
 mod migrations;
 mod postgres;
+mod pressure;
 pub mod refresh_tokens;
 pub mod restore;
 pub mod restore_point;

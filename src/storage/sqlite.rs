@@ -7,6 +7,7 @@ use std::time::Duration;
 use diesel::{Connection, SqliteConnection};
 
 use super::db::{DbOptions, IssueJob, Job, Verdict, Work};
+use super::pressure::Pressure;
 use super::tx::{Issued, Memory, Undo, Undone, issue_all};
 use super::{Conn, StorageError, Tx};
 use crate::support::Clock;
@@ -21,6 +22,7 @@ pub(super) struct Sqlite {
     readers: Mutex<Vec<Conn>>,
     queue: Option<SyncSender<Job>>,
     writer: Option<JoinHandle<()>>,
+    pressure: Arc<Pressure>,
     /// Set while nothing could be written of late.
     failing: Arc<AtomicBool>,
 }
@@ -33,9 +35,11 @@ impl Sqlite {
         metrics::gauge!("latchway_database_up").set(1.0);
         let memory = Memory::new(&clock);
         let failing = Arc::new(AtomicBool::new(false));
+        let pressure = Arc::new(Pressure::new());
         let mut writer = Writer {
             conn: writer,
             jobs,
+            pressure: pressure.clone(),
             path: path.to_owned(),
             timeout: options.timeout,
             memory,
@@ -51,6 +55,7 @@ impl Sqlite {
             readers: Mutex::new(Vec::new()),
             queue: Some(queue),
             writer: Some(thread),
+            pressure,
             failing,
         })
     }
@@ -66,10 +71,13 @@ impl Sqlite {
     }
 
     pub fn send(&self, job: Job) -> Result<(), StorageError> {
-        let Some(queue) = &self.queue else { return Err(StorageError::Busy) };
-        queue.try_send(job).map_err(|e| match e {
-            TrySendError::Full(_) => StorageError::Busy,
-            TrySendError::Disconnected(_) => StorageError::Unavailable("the writer has ended".to_owned()),
+        let queue = self.queue.as_ref().filter(|_| self.pressure.admit(job.name())).ok_or(StorageError::Busy)?;
+        queue.try_send(job).map_err(|e| {
+            self.pressure.withdrawn();
+            match e {
+                TrySendError::Full(_) => StorageError::Busy,
+                TrySendError::Disconnected(_) => StorageError::Unavailable("the writer has ended".to_owned()),
+            }
         })
     }
 
@@ -138,9 +146,23 @@ fn connect(path: &str, timeout: Duration, purpose: Purpose) -> Result<Conn, Stor
     Ok(conn)
 }
 
+/// Answers what has waited for too long or what has become pointless meanwhile.
+fn still_to_do(mut work: Box<dyn Work>, timeout: Duration) -> Option<Box<dyn Work>> {
+    if work.is_late(timeout) {
+        work.finish(Some(StorageError::Timeout));
+        None
+    } else if work.is_settled() {
+        work.finish(None);
+        None
+    } else {
+        Some(work)
+    }
+}
+
 struct Writer {
     conn: Conn,
     jobs: Receiver<Job>,
+    pressure: Arc<Pressure>,
     path: String,
     timeout: Duration,
     memory: Memory,
@@ -159,6 +181,7 @@ impl Writer {
             for job in self.jobs.try_iter().take(BATCH - 1) {
                 sort(job);
             }
+            self.pressure.taken(works.len() + issues.len());
             metrics::histogram!("latchway_database_batch").record((works.len() + issues.len()) as f64);
             self.commit_together(works, issues);
         }
@@ -166,9 +189,9 @@ impl Writer {
 
     /// One transaction for all; every answer leaves after the commit.
     fn commit_together(&mut self, works: Vec<Box<dyn Work>>, issues: Vec<IssueJob>) {
-        let (late, mut works): (Vec<_>, Vec<_>) = works.into_iter().partition(|work| work.is_late(self.timeout));
-        for work in late {
-            work.finish(Some(StorageError::Timeout));
+        let mut works: Vec<_> = works.into_iter().filter_map(|work| still_to_do(work, self.timeout)).collect();
+        if works.is_empty() && issues.is_empty() {
+            return;
         }
         let answer = match self.commit(&mut works, &issues, Undo::Whole) {
             // One of them must be undone: all of them again, each under its own savepoint.

@@ -13,6 +13,7 @@ use crate::support::{Handle, Id};
 pub const GRANT: Grant = Grant {
     grant_type: GrantType::AuthorizationCode,
     parameters: &["code", "redirect_uri", "code_verifier", "resource"],
+    single_use: Some("code"),
     redeem: Redeem::InTransaction(redeem),
 };
 

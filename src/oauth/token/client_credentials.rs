@@ -11,6 +11,7 @@ use crate::protocol::{ErrorCode, OAuthError};
 pub const GRANT: Grant = Grant {
     grant_type: GrantType::ClientCredentials,
     parameters: &["scope", "resource"],
+    single_use: None,
     redeem: Redeem::Plain(redeem),
 };
 

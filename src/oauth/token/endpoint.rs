@@ -1,9 +1,10 @@
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::steps::{Ctx, Draft};
+use super::steps::{self, Ctx, Draft};
 use super::{GRANTS, Grant, Redeem};
 use crate::app::{App, RequestInfo};
 use crate::audit::EventKind;
@@ -15,6 +16,7 @@ use crate::oidc;
 use crate::protocol::{ErrorCode, JwtClaims, OAuthError, Params, TokenResponse};
 use crate::request;
 use crate::storage::{Issue, Issued, Refusal, Tx};
+use crate::support::sha256;
 
 /// `POST /oauth2/token`
 pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Fault> {
@@ -66,10 +68,10 @@ async fn serve(
     })?;
     let client = client_auth::authenticate(app, info, headers, params, freshness).await?;
     check_permission(&client, grant)?;
-    let ctx = Ctx { app: app.clone(), info, client, params: params.clone(), now: app.now() };
+    let ctx = Ctx { app: app.clone(), info, client, params: params.clone(), now: app.now(), ended: Arc::default() };
     let draft = match grant.redeem {
         Redeem::Plain(redeem) => issue(&ctx, redeem(&ctx)?).await?,
-        Redeem::InTransaction(redeem) => transact(&ctx, redeem).await?,
+        Redeem::InTransaction(redeem) => transact(&ctx, grant.single_use, redeem).await?,
     };
     epilogue(&ctx, &draft)
 }
@@ -96,20 +98,35 @@ async fn issue(ctx: &Ctx, draft: Draft) -> Result<Draft, Fault> {
     }
 }
 
-async fn transact(ctx: &Ctx, redeem: fn(&Ctx, &mut Tx<'_>) -> Result<Draft, Refusal<Fault>>) -> Result<Draft, Fault> {
-    let shared = ctx.clone();
-    ctx.app
-        .db
-        .write("token.redeem", move |tx| -> Result<_, Refusal<Fault>> {
-            let ctx = &shared;
-            if tx.client_version(&ctx.client.client_id).map_err(Fault::from)? != Some(ctx.client.version) {
-                return Err(Fault::ClientChanged.into());
-            }
-            let draft = redeem(ctx, tx)?;
-            ctx.record(tx, issued_event(ctx, &draft))?;
-            Ok(draft)
-        })
-        .await
+async fn transact(
+    ctx: &Ctx,
+    single_use: Option<&'static str>,
+    redeem: fn(&Ctx, &mut Tx<'_>) -> Result<Draft, Refusal<Fault>>,
+) -> Result<Draft, Fault> {
+    // Thousands may come at once with the same code. Once its family has ended they are told so without the database:
+    // that was recorded, and is true for ever.
+    let presented = single_use.and_then(|name| ctx.params.get(name)).unwrap_or_default();
+    let key = sha256(format!("{} {presented}", ctx.client.client_id).as_bytes());
+    let (known, shared) = (ctx.app.clone(), ctx.clone());
+    let settled = move || known.spent.contains_key(&key).then(|| Fault::from(steps::ended("it was before")));
+    if let Some(refusal) = settled() {
+        return Err(refusal);
+    }
+    let work = move |tx: &mut Tx<'_>| -> Result<_, Refusal<Fault>> {
+        let ctx = &shared;
+        if tx.client_version(&ctx.client.client_id).map_err(Fault::from)? != Some(ctx.client.version) {
+            return Err(Fault::ClientChanged.into());
+        }
+        let draft = redeem(ctx, tx)?;
+        ctx.record(tx, issued_event(ctx, &draft))?;
+        Ok(draft)
+    };
+    let outcome = ctx.app.db.write_unless("token.redeem", settled, work).await;
+    // Only what was committed counts: of a commit that failed the answer is another.
+    if ctx.ended.load(Ordering::Relaxed) && matches!(outcome, Err(Fault::OAuth(_))) {
+        ctx.app.spent.insert(key, ());
+    }
+    outcome
 }
 
 fn issued_event(ctx: &Ctx, draft: &Draft) -> crate::audit::Event {

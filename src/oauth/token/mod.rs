@@ -23,6 +23,8 @@ pub struct Grant {
     pub grant_type: GrantType,
     /// Its own parameters, beyond those of client authentication.
     pub parameters: &'static [&'static str],
+    /// The parameter that can be used once.
+    pub single_use: Option<&'static str>,
     redeem: Redeem,
 }
 

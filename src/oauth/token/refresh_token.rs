@@ -18,6 +18,7 @@ use crate::support::Handle;
 pub const GRANT: Grant = Grant {
     grant_type: GrantType::RefreshToken,
     parameters: &["refresh_token", "scope", "resource"],
+    single_use: Some("refresh_token"),
     redeem: Redeem::InTransaction(redeem),
 };
 

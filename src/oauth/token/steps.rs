@@ -1,6 +1,7 @@
 //! Verbs that grants share.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
@@ -20,6 +21,8 @@ pub struct Ctx {
     pub client: Arc<Client>,
     pub params: Arc<Params>,
     pub now: Seconds,
+    /// Raised when the family of the presented code or refresh token has ended for good.
+    pub ended: Arc<AtomicBool>,
 }
 
 /// What a grant decided to issue; signed after the commit.
@@ -138,9 +141,13 @@ pub fn revoke_family<T>(ctx: &Ctx, tx: &mut Tx<'_>, grant: &Grant, kind: EventKi
     grants::revoke(tx, grant.id, ctx.now).map_err(Fault::from)?;
     let event = ctx.event(kind, false).subject(grant.user_id).detail(serde_json::json!({"severity": "high"}));
     ctx.record(tx, event)?;
-    let error =
-        OAuthError::invalid_grant("the grant is invalid, expired or was used before").with_detail(kind.as_str());
-    Err(Refusal::Commit(error.into()))
+    ctx.ended.store(true, Ordering::Relaxed);
+    Err(Refusal::Commit(ended(kind.as_str()).into()))
+}
+
+/// What is said of a code or refresh token whose family has ended.
+pub fn ended(why: &'static str) -> OAuthError {
+    OAuthError::invalid_grant("the grant is invalid, expired or was used before").with_detail(why)
 }
 
 /// Refuses, and keeps the record of it.

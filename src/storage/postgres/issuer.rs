@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::connect::Link;
 use super::health::Health;
 use crate::storage::db::IssueJob;
+use crate::storage::pressure::Pressure;
 use crate::storage::tx::{Issued, Memory, issue_all};
 use crate::storage::{Conn, StorageError};
 
@@ -15,6 +16,7 @@ const ATTEMPTS: u32 = 4;
 /// The thread that writes tokens which need nothing but their rows, many in one statement.
 pub struct Issuer {
     pub jobs: Receiver<IssueJob>,
+    pub pressure: Arc<Pressure>,
     pub health: Arc<Health>,
     pub link: Link,
     pub memory: Memory,
@@ -34,6 +36,7 @@ impl Issuer {
         while let Ok(first) = self.jobs.recv() {
             let mut jobs = vec![first];
             jobs.extend(self.jobs.try_iter().take(BATCH - 1));
+            self.pressure.taken(jobs.len());
             metrics::histogram!("latchway_database_batch").record(jobs.len() as f64);
             let (health, deadline) = (self.health.clone(), Instant::now() + self.timeout);
             let outcomes = health.observe(health.issuer(), || self.write(&jobs, deadline));

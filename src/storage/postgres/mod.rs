@@ -20,6 +20,7 @@ use self::issuer::Issuer;
 use self::queue::Queue;
 use self::worker::Worker;
 use super::db::{DbOptions, IssueJob, Mode, Work};
+use super::pressure::Pressure;
 use super::tx::Memory;
 use super::{Conn, StorageError};
 use crate::support::Clock;
@@ -29,6 +30,7 @@ pub(super) struct Postgres {
     health: Arc<Health>,
     queue: Arc<Queue>,
     issues: Option<SyncSender<IssueJob>>,
+    issuing: Arc<Pressure>,
     /// Ends the thread that watches, when it is dropped.
     watching: Option<SyncSender<()>>,
     threads: Vec<JoinHandle<()>>,
@@ -60,8 +62,10 @@ impl Postgres {
             threads.push(spawn(format!("postgres-{slot}"), move || worker.run())?);
         }
         let (issues, jobs) = sync_channel(options.queue);
+        let issuing = Arc::new(Pressure::new());
         let issuer = Issuer {
             jobs,
+            pressure: issuing.clone(),
             health: health.clone(),
             link: Link::new(connector.clone()),
             memory: Memory::new(&clock),
@@ -76,6 +80,7 @@ impl Postgres {
             health,
             queue,
             issues: Some(issues),
+            issuing,
             watching: Some(watching),
             threads,
             timeout: options.timeout,
@@ -89,9 +94,15 @@ impl Postgres {
 
     pub fn issue(&self, job: IssueJob) -> Result<(), StorageError> {
         self.health.check()?;
-        self.issues.as_ref().ok_or(StorageError::Busy)?.try_send(job).map_err(|e| match e {
-            TrySendError::Full(_) => StorageError::Busy,
-            TrySendError::Disconnected(_) => StorageError::Unavailable("the database threads have ended".to_owned()),
+        let issues = self.issues.as_ref().filter(|_| self.issuing.admit("issue")).ok_or(StorageError::Busy)?;
+        issues.try_send(job).map_err(|e| {
+            self.issuing.withdrawn();
+            match e {
+                TrySendError::Full(_) => StorageError::Busy,
+                TrySendError::Disconnected(_) => {
+                    StorageError::Unavailable("the database threads have ended".to_owned())
+                }
+            }
         })
     }
 

@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use crate::storage::StorageError;
 use crate::storage::db::{Mode, Work};
+use crate::storage::pressure::Pressure;
 
 /// What waits for a connection. No kind of work gets them all: if one is held up, by a row that somebody holds or by a
 /// table that is being changed, the others go on.
 pub struct Queue {
     inner: Mutex<Inner>,
     changed: Condvar,
+    pressure: Pressure,
     capacity: usize,
     /// Connections that may write at once.
     writers: usize,
@@ -29,12 +31,12 @@ impl Queue {
     pub fn new(capacity: usize, connections: usize) -> Self {
         let writers = connections.saturating_sub((connections / 4).max(1)).max(1);
         let alike = connections.saturating_sub(2).max(1);
-        Self { inner: Mutex::default(), changed: Condvar::new(), capacity, writers, alike }
+        Self { inner: Mutex::default(), changed: Condvar::new(), pressure: Pressure::new(), capacity, writers, alike }
     }
 
     pub fn push(&self, work: Box<dyn Work>, mode: Mode) -> Result<(), StorageError> {
         let mut inner = self.lock();
-        if inner.closed || inner.waiting.len() >= self.capacity {
+        if inner.closed || inner.waiting.len() >= self.capacity || !self.pressure.admit(work.name()) {
             return Err(StorageError::Busy);
         }
         inner.waiting.push_back((work, mode));
@@ -49,6 +51,7 @@ impl Queue {
         loop {
             while inner.waiting.front().is_some_and(|(work, _)| work.is_late(timeout)) {
                 if let Some((late, _)) = inner.waiting.pop_front() {
+                    self.pressure.withdrawn();
                     late.finish(Some(StorageError::Timeout));
                 }
             }
@@ -58,6 +61,7 @@ impl Queue {
                 alike < self.alike && (!writes || inner.writing < self.writers)
             });
             if let Some((work, mode)) = next.and_then(|next| inner.waiting.remove(next)) {
+                self.pressure.taken(1);
                 *inner.running.entry(work.name()).or_default() += 1;
                 inner.writing += usize::from(mode == Mode::Write);
                 return Some((work, mode));

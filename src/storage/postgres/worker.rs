@@ -24,6 +24,11 @@ impl Worker {
     pub fn run(mut self) {
         while let Some((mut work, mode)) = self.queue.take(self.timeout) {
             let name = work.name();
+            if work.is_settled() {
+                self.queue.done(name, mode);
+                work.finish(None);
+                continue;
+            }
             let deadline = work.since() + self.timeout;
             let health = self.health.clone();
             let failure = health.observe(self.slot, || self.perform(work.as_mut(), mode, deadline)).err();
