@@ -37,6 +37,11 @@ pub struct Api {
 }
 
 impl Api {
+    /// Sees to open connections for as many requests.
+    pub async fn open(&self, count: usize) -> Result<(), NoAnswer> {
+        self.http.open(self.port, count).await
+    }
+
     /// Sends a request and writes down what kind of answer it got.
     pub async fn send(&self, what: &'static str, bytes: &[u8]) -> Said {
         let outcome = self.http.send(self.port, bytes, LIMIT).await;

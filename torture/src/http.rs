@@ -40,6 +40,16 @@ impl Http {
         outcome.unwrap_or_else(|_| Err(NoAnswer::Lost(format!("no answer in {limit:?}"))))
     }
 
+    /// Sees to so many open connections, for what is to be sent at one moment: connecting is not what is measured.
+    pub async fn open(&self, port: u16, count: usize) -> Result<(), NoAnswer> {
+        let idle = self.idle().get(&port).map_or(0, Vec::len);
+        for _ in idle..count {
+            let stream = connect(port).await?;
+            self.idle().entry(port).or_default().push(stream);
+        }
+        Ok(())
+    }
+
     async fn exchange(&self, port: u16, request: &[u8]) -> Result<Answer, NoAnswer> {
         let mut stream = match self.take(port) {
             Some(stream) => stream,

@@ -1,4 +1,4 @@
-//! R-020: PostgreSQL cannot be reached: connections are cut, stall, or crawl.
+//! R-020: PostgreSQL cannot be reached, lets nobody in, or takes no writes any more.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::scene::{Visitor, must};
 use crate::actor::{Actor, Crowd};
 use crate::http::{Answer, NoAnswer, request};
 use crate::report::Report;
-use crate::world::{Plan, Weather, World};
+use crate::world::{Database, Plan, Weather, World};
 
 const POOL: u64 = 4;
 /// No request may take longer.
@@ -39,14 +39,22 @@ struct Probe {
 
 pub async fn run(run: &mut Run<'_>) -> Result<()> {
     let plan = Plan { name: "outage", nodes: 1, proxied: true, ..Plan::default() };
-    let kinds = [Weather::Cut, Weather::Stalled, Weather::Slow(Duration::from_secs(5))];
+    let kinds = [
+        Trouble::Network(Weather::Cut),
+        Trouble::Network(Weather::Stalled),
+        Trouble::Network(Weather::Slow(Duration::from_secs(5))),
+        // invalid_password, too_many_connections
+        Trouble::Network(Weather::Refused("28P01")),
+        Trouble::Network(Weather::Refused("53300")),
+        Trouble::ReadOnly,
+    ];
     // There is much waiting in it, so that each has a world of its own and all go on at the same time.
     let mut tasks = Vec::new();
-    for weather in kinds {
+    for trouble in kinds {
         let world = run.world(&plan).await?;
         let probes = probes(&world).await?;
         let crowd = Crowd::start(Actor::several(&world, 2).await?, 10);
-        tasks.push((world.clone(), tokio::spawn(one(world, weather, probes, crowd, run.budget))));
+        tasks.push((world.clone(), tokio::spawn(one(world, trouble, probes, crowd, run.budget))));
     }
     for (world, task) in tasks {
         let seen = task.await??;
@@ -59,9 +67,50 @@ pub async fn run(run: &mut Run<'_>) -> Result<()> {
     Ok(())
 }
 
+/// What happens to the database.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    Network(Weather),
+    /// As after a failover to a standby that was not promoted: it answers, and takes no writes.
+    ReadOnly,
+}
+
+impl Trouble {
+    async fn begins(self, world: &World) -> Result<()> {
+        match self {
+            Self::Network(weather) => world.proxy.as_ref().context("a proxy")?.weather(weather),
+            Self::ReadOnly => read_only(world, "on").await?,
+        }
+        Ok(())
+    }
+
+    async fn ends(self, world: &World) -> Result<()> {
+        match self {
+            Self::Network(_) => world.proxy.as_ref().context("a proxy")?.weather(Weather::Fair),
+            Self::ReadOnly => read_only(world, "off").await?,
+        }
+        Ok(())
+    }
+}
+
+/// A failover ends all connections, too.
+async fn read_only(world: &World, value: &str) -> Result<()> {
+    let Database::Postgres { name, .. } = &world.database else { anyhow::bail!("PostgreSQL is meant") };
+    let session = world.database.session().await?;
+    // A session that began while it was on may change nothing until it says otherwise.
+    session.batch_execute("SET default_transaction_read_only = off").await?;
+    session
+        .batch_execute(&format!(
+            "ALTER DATABASE {name} SET default_transaction_read_only = {value}; \
+             SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND pid <> pg_backend_pid()"
+        ))
+        .await?;
+    Ok(())
+}
+
 /// What one outage showed.
 struct Seen {
-    weather: Weather,
+    trouble: Trouble,
     answers: BTreeMap<(&'static str, u16), u32>,
     wrong: Vec<String>,
     longest: Duration,
@@ -72,29 +121,29 @@ struct Seen {
 
 impl Seen {
     fn tell(&self, report: &mut Report) {
-        let Self { weather, longest, opened, .. } = self;
+        let Self { trouble, longest, opened, .. } = self;
         let answers = self.answers.iter().map(|((name, status), count)| format!("{name} {status} x{count}"));
         let answers = answers.collect::<Vec<_>>().join(", ");
-        report.say(&format!("R-020 {weather:?}: {answers}, longest {longest:.1?}, {opened} connections afterwards"));
+        report.say(&format!("R-020 {trouble:?}: {answers}, longest {longest:.1?}, {opened} connections afterwards"));
         report.expect(
-            &format!("R-020 {weather:?}: 503 where the database is needed, all else as ever, nothing above 6 s"),
+            &format!("R-020 {trouble:?}: 503 where the database is needed, all else as ever, nothing above 6 s"),
             must(self.wrong.is_empty(), || format!("{} answers; {}", self.wrong.len(), distinct(&self.wrong))),
         );
         report.expect(
-            &format!("R-020 {weather:?}: all well within 2 s of its return"),
+            &format!("R-020 {trouble:?}: all well within 2 s of its return"),
             must(self.back.as_ref().is_ok_and(|back| *back <= BACK), || format!("{:?}", self.back)),
         );
         report.expect(
-            &format!("R-020 {weather:?}: no herd of connections, no process ended"),
+            &format!("R-020 {trouble:?}: no herd of connections, no process ended"),
             must(*opened <= 2 * (POOL + 2) && self.runs, || format!("{opened} connections, runs: {}", self.runs)),
         );
     }
 }
 
-async fn one(world: Arc<World>, weather: Weather, probes: Vec<Probe>, crowd: Crowd, length: Duration) -> Result<Seen> {
+async fn one(world: Arc<World>, trouble: Trouble, probes: Vec<Probe>, crowd: Crowd, length: Duration) -> Result<Seen> {
     let proxy = world.proxy.as_ref().context("a proxy")?;
     tokio::time::sleep(Duration::from_millis(500)).await;
-    proxy.weather(weather);
+    trouble.begins(&world).await?;
     // What is asked from one second on is judged; what was under way before may end either way.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let begin = Instant::now();
@@ -123,14 +172,14 @@ async fn one(world: Arc<World>, weather: Weather, probes: Vec<Probe>, crowd: Cro
         tokio::time::sleep(Duration::from_millis(300)).await;
     }
     let opened = proxy.opened();
-    proxy.weather(Weather::Fair);
+    trouble.ends(&world).await?;
     let back = back(&world, &probes).await;
     tokio::time::sleep(Duration::from_millis(500)).await;
     let opened = proxy.opened() - opened;
     tokio::time::sleep(Duration::from_millis(500)).await;
     crowd.finish().await?;
     let runs = world.nodes[0].ended().is_none();
-    Ok(Seen { weather, answers: seen, wrong, longest, back, opened, runs })
+    Ok(Seen { trouble, answers: seen, wrong, longest, back, opened, runs })
 }
 
 /// Each kind of complaint once.

@@ -30,7 +30,7 @@ impl Size {
         let part = |whole: f64, least: usize| ((whole * (seconds / 240.0).min(1.0)) as usize).max(least);
         let more = (seconds / 240.0).max(1.0);
         Self {
-            one_code: part(if run.kind == Kind::Sqlite { 1000.0 } else { 4000.0 }, 200),
+            one_code: part(if run.kind == Kind::Sqlite { 1000.0 } else { 10_000.0 }, 200),
             codes: part(1000.0 * more, 12),
             families: (part(200.0 * more, 2), part(1000.0, 100)),
             mixed: part(2000.0 * more, 12),

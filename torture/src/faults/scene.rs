@@ -1,5 +1,6 @@
 //! What faults have in common: somebody with an app and a session, many requests at once, figures.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -99,6 +100,12 @@ pub struct Shot {
 
 /// Sends all at the same moment. The answers are in the order of the requests, each with how long it took.
 pub async fn at_once(shots: Vec<Shot>) -> Vec<(Said, Duration)> {
+    let mut places = BTreeMap::<u16, (&Api, usize)>::new();
+    shots.iter().for_each(|shot| places.entry(shot.api.port).or_insert((&shot.api, 0)).1 += 1);
+    for (api, count) in places.into_values() {
+        // What cannot be opened now is opened then.
+        let _ = api.open(count).await;
+    }
     let mut tasks = JoinSet::new();
     let start = Arc::new(tokio::sync::Barrier::new(shots.len()));
     for (n, shot) in shots.into_iter().enumerate() {
@@ -130,7 +137,7 @@ pub fn word(said: &Said) -> String {
 
 /// `3x 200, 997x 400 invalid_grant`
 pub fn tally<'a>(said: impl Iterator<Item = &'a Said>) -> String {
-    let mut counts = std::collections::BTreeMap::<String, usize>::new();
+    let mut counts = BTreeMap::<String, usize>::new();
     said.for_each(|said| *counts.entry(word(said)).or_default() += 1);
     counts.iter().map(|(word, count)| format!("{count}x {word}")).collect::<Vec<_>>().join(", ")
 }

@@ -1,12 +1,13 @@
 //! A balancer in front of several nodes: round robin over those whose `/readyz` says 200.
 
+use std::net::Ipv4Addr;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Result;
 use tokio::io::AsyncWriteExt;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpSocket, TcpStream};
 
 use crate::http::{Answer, Http, NoAnswer, read_message, request};
 
@@ -36,7 +37,10 @@ struct State {
 
 impl Balancer {
     pub async fn start(port: u16, nodes: Vec<u16>) -> Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        socket.bind((Ipv4Addr::LOCALHOST, port).into())?;
+        let listener = socket.listen(4096)?;
         let up = nodes.iter().map(|_| AtomicBool::new(false)).collect();
         let state = State {
             nodes,

@@ -22,6 +22,8 @@ pub enum Weather {
     Stalled,
     /// Each piece takes so long.
     Slow(Duration),
+    /// Every connection ends, and PostgreSQL answers new ones with this SQLSTATE.
+    Refused(&'static str),
 }
 
 /// Where a connection dies in a transaction.
@@ -149,9 +151,14 @@ impl Commits {
 async fn carry(state: Arc<State>, mut down: TcpStream) {
     let _ = down.set_nodelay(true);
     let mut weather = state.weather.subscribe();
-    if *weather.borrow() == Weather::Cut {
-        let _ = down.set_zero_linger();
-        return;
+    let now = *weather.borrow();
+    match now {
+        Weather::Cut => {
+            let _ = down.set_zero_linger();
+            return;
+        }
+        Weather::Refused(state) => return refuse(down, state).await,
+        _ => {}
     }
     let Ok(mut up) = UnixStream::connect(&state.upstream).await else { return };
     let (mut from_down, mut from_up) = (vec![0; 32 * 1024], vec![0; 32 * 1024]);
@@ -159,7 +166,7 @@ async fn carry(state: Arc<State>, mut down: TcpStream) {
     loop {
         let now = *weather.borrow_and_update();
         match now {
-            Weather::Cut => {
+            Weather::Cut | Weather::Refused(_) => {
                 let _ = down.set_zero_linger();
                 return;
             }
@@ -197,16 +204,28 @@ async fn carry(state: Arc<State>, mut down: TcpStream) {
     }
 }
 
+/// What PostgreSQL says to somebody whom it does not let in (its protocol, ErrorResponse).
+async fn refuse(mut down: TcpStream, state: &str) {
+    let mut startup = [0; 1024];
+    if !matches!(down.read(&mut startup).await, Ok(1..)) {
+        return;
+    }
+    let fields = format!("SFATAL\0VFATAL\0C{state}\0Mnot now\0\0");
+    let length = u32::try_from(fields.len() + 4).unwrap_or_default();
+    let answer = [b"E".as_slice(), &length.to_be_bytes(), fields.as_bytes()].concat();
+    let _ = down.write_all(&answer).await;
+}
+
 /// Lets a piece wait as the weather demands; false if it is not to go on.
 async fn hold(weather: &mut watch::Receiver<Weather>) -> bool {
     loop {
         let now = *weather.borrow_and_update();
         match now {
             Weather::Fair => return true,
-            Weather::Cut => return false,
+            Weather::Cut | Weather::Refused(_) => return false,
             Weather::Slow(delay) => {
                 tokio::time::sleep(delay).await;
-                return *weather.borrow() != Weather::Cut;
+                return matches!(*weather.borrow(), Weather::Fair | Weather::Slow(_) | Weather::Stalled);
             }
             Weather::Stalled => {
                 if weather.changed().await.is_err() {
