@@ -71,9 +71,10 @@ impl Sqlite {
     }
 
     pub fn send(&self, job: Job) -> Result<(), StorageError> {
-        let queue = self.queue.as_ref().filter(|_| self.pressure.admit(job.name())).ok_or(StorageError::Busy)?;
+        let name = job.name();
+        let queue = self.queue.as_ref().filter(|_| self.pressure.admit(name)).ok_or(StorageError::Busy)?;
         queue.try_send(job).map_err(|e| {
-            self.pressure.withdrawn();
+            self.pressure.withdrawn(name);
             match e {
                 TrySendError::Full(_) => StorageError::Busy,
                 TrySendError::Disconnected(_) => StorageError::Unavailable("the writer has ended".to_owned()),
@@ -146,19 +147,6 @@ fn connect(path: &str, timeout: Duration, purpose: Purpose) -> Result<Conn, Stor
     Ok(conn)
 }
 
-/// Answers what has waited for too long or what has become pointless meanwhile.
-fn still_to_do(mut work: Box<dyn Work>, timeout: Duration) -> Option<Box<dyn Work>> {
-    if work.is_late(timeout) {
-        work.finish(Some(StorageError::Timeout));
-        None
-    } else if work.is_settled() {
-        work.finish(None);
-        None
-    } else {
-        Some(work)
-    }
-}
-
 struct Writer {
     conn: Conn,
     jobs: Receiver<Job>,
@@ -181,15 +169,29 @@ impl Writer {
             for job in self.jobs.try_iter().take(BATCH - 1) {
                 sort(job);
             }
-            self.pressure.taken(works.len() + issues.len());
+            self.pressure.taken(works.iter().map(|work| work.name()).chain(issues.iter().map(|_| "issue")));
             metrics::histogram!("latchway_database_batch").record((works.len() + issues.len()) as f64);
             self.commit_together(works, issues);
         }
     }
 
+    /// Answers what has waited for too long or what has become pointless meanwhile.
+    fn still_to_do(&self, mut work: Box<dyn Work>) -> Option<Box<dyn Work>> {
+        if work.is_late(self.timeout) {
+            work.finish(Some(StorageError::Timeout));
+        } else if self.pressure.gives_up(work.name(), work.since().elapsed()) {
+            work.finish(Some(StorageError::Busy));
+        } else if work.is_settled() {
+            work.finish(None);
+        } else {
+            return Some(work);
+        }
+        None
+    }
+
     /// One transaction for all; every answer leaves after the commit.
     fn commit_together(&mut self, works: Vec<Box<dyn Work>>, issues: Vec<IssueJob>) {
-        let mut works: Vec<_> = works.into_iter().filter_map(|work| still_to_do(work, self.timeout)).collect();
+        let mut works: Vec<_> = works.into_iter().filter_map(|work| self.still_to_do(work)).collect();
         if works.is_empty() && issues.is_empty() {
             return;
         }

@@ -36,7 +36,7 @@ impl Issuer {
         while let Ok(first) = self.jobs.recv() {
             let mut jobs = vec![first];
             jobs.extend(self.jobs.try_iter().take(BATCH - 1));
-            self.pressure.taken(jobs.len());
+            self.pressure.taken(jobs.iter().map(|_| "issue"));
             metrics::histogram!("latchway_database_batch").record(jobs.len() as f64);
             let (health, deadline) = (self.health.clone(), Instant::now() + self.timeout);
             let outcomes = health.observe(health.issuer(), || self.write(&jobs, deadline));

@@ -96,7 +96,7 @@ impl Postgres {
         self.health.check()?;
         let issues = self.issues.as_ref().filter(|_| self.issuing.admit("issue")).ok_or(StorageError::Busy)?;
         issues.try_send(job).map_err(|e| {
-            self.issuing.withdrawn();
+            self.issuing.withdrawn("issue");
             match e {
                 TrySendError::Full(_) => StorageError::Busy,
                 TrySendError::Disconnected(_) => {

@@ -49,10 +49,11 @@ impl Queue {
     pub fn take(&self, timeout: Duration) -> Option<(Box<dyn Work>, Mode)> {
         let mut inner = self.lock();
         loop {
-            while inner.waiting.front().is_some_and(|(work, _)| work.is_late(timeout)) {
+            while let Some(error) = inner.waiting.front().and_then(|(work, _)| self.is_too_late(work.as_ref(), timeout))
+            {
                 if let Some((late, _)) = inner.waiting.pop_front() {
-                    self.pressure.withdrawn();
-                    late.finish(Some(StorageError::Timeout));
+                    self.pressure.withdrawn(late.name());
+                    late.finish(Some(error));
                 }
             }
             let next = inner.waiting.iter().position(|(work, mode)| {
@@ -61,7 +62,7 @@ impl Queue {
                 alike < self.alike && (!writes || inner.writing < self.writers)
             });
             if let Some((work, mode)) = next.and_then(|next| inner.waiting.remove(next)) {
-                self.pressure.taken(1);
+                self.pressure.taken(std::iter::once(work.name()));
                 *inner.running.entry(work.name()).or_default() += 1;
                 inner.writing += usize::from(mode == Mode::Write);
                 return Some((work, mode));
@@ -71,6 +72,13 @@ impl Queue {
             }
             inner = self.changed.wait(inner).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+
+    fn is_too_late(&self, work: &dyn Work, timeout: Duration) -> Option<StorageError> {
+        if work.is_late(timeout) {
+            return Some(StorageError::Timeout);
+        }
+        self.pressure.gives_up(work.name(), work.since().elapsed()).then_some(StorageError::Busy)
     }
 
     /// A piece of work of that name is done.

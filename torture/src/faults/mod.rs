@@ -8,6 +8,7 @@ mod lock;
 mod lost_answer;
 mod migrate;
 mod outage;
+mod overload;
 mod pause;
 mod race_clients;
 mod race_codes;
@@ -107,10 +108,18 @@ pub const FAULTS: &[Fault] = &[
     Fault {
         name: "outage",
         targets: "R-020",
-        what: "the database is cut off, stalls, crawls",
+        what: "the database is cut off, stalls, crawls, lets nobody in, takes no writes",
         on: POSTGRES,
         share: 4,
         run: |run| Box::pin(outage::run(run)),
+    },
+    Fault {
+        name: "overload",
+        targets: "R-060",
+        what: "ten times as much as can be done",
+        on: POSTGRES,
+        share: 4,
+        run: |run| Box::pin(overload::run(run)),
     },
     Fault {
         name: "commit",

@@ -69,6 +69,11 @@ impl Node {
         self.ready(Duration::from_secs(30)).await
     }
 
+    /// The process, while it runs.
+    pub fn pid(&self) -> Option<u32> {
+        self.child().as_ref().map(Child::id)
+    }
+
     /// `kill -9`.
     pub fn kill(&self) {
         if let Some(mut child) = self.child().take() {
