@@ -77,7 +77,7 @@ pub async fn mixed(run: &mut Run<'_>, world: &Arc<World>, rounds: usize) -> Resu
         };
         let mut shots = Vec::new();
         let mut rng = visitor.rng.clone();
-        for n in 0..10 {
+        for n in 0..48 {
             let bytes = visitor.api.refreshing(&visitor.app, &held[n % 2].refresh);
             let after = Duration::from_micros(rng.below(12_000));
             shots.push(Shot { api: visitor.api.clone(), what: "refresh", bytes, after });
