@@ -17,7 +17,8 @@ const FLOORS: &[&[&str]] = &[
     &["identity", "keys", "defense", "audit"],
     &["fault"],
     &["storage"],
-    &["config", "protocol", "domain"],
+    &["config", "domain", "resource_server"],
+    &["protocol"],
     &["support"],
 ];
 

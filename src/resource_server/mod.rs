@@ -1,0 +1,1 @@
+//! For APIs written with actix-web: who calls, and may they?
