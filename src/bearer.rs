@@ -50,6 +50,8 @@ struct Claims<'a> {
     aud: Vec<String>,
     #[serde(default, rename = "scope")]
     _scope: String,
+    #[serde(default, rename = "roles")]
+    _roles: Vec<String>,
     jti: Id,
     exp: Seconds,
     #[serde(default)]

@@ -88,6 +88,7 @@ fn describe(app: &App, state: TokenState) -> Introspection {
     Introspection {
         active: true,
         scope: Some(token.scope.to_string()).filter(|scope| !scope.is_empty()),
+        roles: state.role.map(|role| [role.as_str()]),
         client_id: Some(token.client_id),
         username: state.username,
         token_type: Some("Bearer"),

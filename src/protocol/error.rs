@@ -29,8 +29,11 @@ pub enum ErrorCode {
     /// RFC 6750 §3.1
     InvalidToken,
     InsufficientScope,
-    /// Not of an RFC: too many requests, and what HTTP itself refuses.
+    /// RFC 9470 §3
+    InsufficientUserAuthentication,
+    /// Not of an RFC: too many requests, what HTTP itself refuses, and what comes from the wrong place.
     SlowDown,
+    Forbidden,
     NotFound,
     MethodNotAllowed,
     PayloadTooLarge,
@@ -61,7 +64,9 @@ impl ErrorCode {
             Self::InvalidDpopProof => "invalid_dpop_proof",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InsufficientUserAuthentication => "insufficient_user_authentication",
             Self::SlowDown => "slow_down",
+            Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::PayloadTooLarge => "payload_too_large",
@@ -73,9 +78,9 @@ impl ErrorCode {
     /// The HTTP status that belongs to the code; no handler picks one.
     pub const fn status(self) -> u16 {
         match self {
-            // RFC 6749 §5.2, RFC 6750 §3.1
-            Self::InvalidClient | Self::InvalidToken => 401,
-            Self::InsufficientScope => 403,
+            // RFC 6749 §5.2, RFC 6750 §3.1, RFC 9470 §3
+            Self::InvalidClient | Self::InvalidToken | Self::InsufficientUserAuthentication => 401,
+            Self::InsufficientScope | Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,

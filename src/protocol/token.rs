@@ -22,6 +22,9 @@ pub struct JwtClaims<'a> {
     pub client_id: &'a str,
     #[serde(skip_serializing_if = "str::is_empty")]
     pub scope: &'a str,
+    /// RFC 9068 §2.2.3.1; of people only.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roles: Option<[&'static str; 1]>,
     pub jti: String,
     pub iat: i64,
     pub exp: i64,
@@ -47,6 +50,9 @@ pub struct Introspection {
     pub active: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scope: Option<String>,
+    /// RFC 9068 §2.2.3.1; those that the person has now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub roles: Option<[&'static str; 1]>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub client_id: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -4,7 +4,7 @@ use super::conn::on;
 use super::row::Place;
 use super::schema::{access_tokens, clients, grants, refresh_tokens, users};
 use super::{Conn, StorageError, Tx};
-use crate::domain::{AccessToken, ClientStatus, GrantType, InvalidRow, Scopes, UserStatus};
+use crate::domain::{AccessToken, ClientStatus, GrantType, InvalidRow, Role, Scopes, UserStatus};
 use crate::support::{Id, Seconds};
 
 /// Everything that decides whether an issued access token still counts.
@@ -14,6 +14,7 @@ pub struct TokenState {
     /// `None` while it counts; else why not.
     pub dead: Option<&'static str>,
     pub username: Option<String>,
+    pub role: Option<Role>,
     pub user_id: Option<Id>,
     pub auth_time: Option<Seconds>,
     /// The refresh token that it came from could still be retried.
@@ -74,6 +75,7 @@ pub fn state(conn: &mut Conn, jti: Id, now: Seconds) -> Result<Option<TokenState
         token: AccessToken::try_from(row)?,
         dead: None,
         username: None,
+        role: None,
         user_id: None,
         auth_time: None,
         retry_open: None,
@@ -138,8 +140,8 @@ fn judge_grant(
 ) -> Result<(), StorageError> {
     let user = on!(conn, c => users::table
         .find(&user_id)
-        .select((users::username, users::status))
-        .get_result::<(String, String)>(c)
+        .select((users::username, users::status, users::role))
+        .get_result::<(String, String, String)>(c)
         .optional())?;
     let place = Place { table: "grants", key: state.token.jti };
     state.user_id = Some(place.id(user_id)?);
@@ -148,7 +150,10 @@ fn judge_grant(
         state.dead = state.dead.or(Some("its family was revoked"));
     }
     match user {
-        Some((username, status)) if status == UserStatus::Active.as_str() => state.username = Some(username),
+        Some((username, status, role)) if status == UserStatus::Active.as_str() => {
+            state.username = Some(username);
+            state.role = Some(place.word(&role)?);
+        }
         _ => state.dead = state.dead.or(Some("its user is not active")),
     }
     if let Some(parent) = state.token.refreshed_from {

@@ -172,6 +172,7 @@ fn access_claims<'a>(ctx: &'a Ctx, draft: &'a Draft, scope: &'a str) -> JwtClaim
         aud: audience,
         client_id,
         scope,
+        roles: person.map(|(user, _)| [user.role.as_str()]),
         jti: jti.to_string(),
         iat: *issued_at,
         exp: *expires_at,

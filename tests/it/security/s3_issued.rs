@@ -52,7 +52,7 @@ async fn c_015_access_token(server: Shared) {
     assert_eq!(claims["exp"].as_i64().expect("exp") - claims["iat"].as_i64().expect("iat"), 900);
     assert!(claims["jti"].as_str().is_some_and(|jti| jti.len() >= 16), "{claims}");
     // RFC 9068 §2.2 and no person's data, though the scope has profile and email.
-    let known = ["iss", "sub", "aud", "client_id", "scope", "jti", "iat", "exp", "auth_time", "acr", "amr"];
+    let known = ["iss", "sub", "aud", "client_id", "scope", "jti", "iat", "exp", "auth_time", "acr", "amr", "roles"];
     assert!(names(&claims).is_subset(&HashSet::from(known)), "{claims}");
     let text = claims.to_string();
     assert!(!text.contains(&held.user.email) && !text.contains(&held.user.username), "{text}");
