@@ -7,7 +7,8 @@
 //! cli  fuzzing                 one file a subcommand; targets for a fuzzer
 //! http                         routes, server, middleware, errors as answers
 //! jobs                         what happens by itself
-//! pages  oauth                 what is served
+//! pages  oauth  api            what is served
+//! issuing                      how tokens are issued, whichever endpoint was asked
 //! oidc                         ID tokens for what oauth grants, and who a token speaks of
 //! flow  bearer  request        what they share: a request under way, a presented token, reading requests
 //! app                          all that a handler needs
@@ -20,6 +21,7 @@
 //!
 //! `docs/architecture.md` walks one request through them.
 
+pub mod api;
 pub mod app;
 pub mod audit;
 mod bearer;
@@ -33,6 +35,7 @@ pub mod flow;
 pub mod fuzzing;
 pub mod http;
 pub mod identity;
+pub mod issuing;
 pub mod jobs;
 pub mod keys;
 pub mod oauth;

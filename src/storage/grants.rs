@@ -23,6 +23,7 @@ pub(super) struct Row {
     revoked_at: Option<i64>,
     used_at: Option<i64>,
     refreshable: bool,
+    origin: String,
 }
 
 impl TryFrom<Row> for Grant {
@@ -43,6 +44,7 @@ impl TryFrom<Row> for Grant {
             expires_at: row.expires_at,
             renewal: if row.refreshable { Renewal::Refreshable } else { Renewal::Once },
             used_at: row.used_at.unwrap_or(row.created_at),
+            origin: place.word(&row.origin)?,
             stage: row.revoked_at.map_or(GrantStage::Live, |at| GrantStage::Revoked { at }),
         })
     }
@@ -63,6 +65,7 @@ pub fn insert(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), StorageError> {
             grants::expires_at.eq(grant.expires_at),
             grants::used_at.eq(grant.used_at),
             grants::refreshable.eq(grant.renewal == Renewal::Refreshable),
+            grants::origin.eq(grant.origin.as_str()),
         ))
         .execute(c))?;
     Ok(())
