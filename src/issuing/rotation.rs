@@ -11,7 +11,7 @@ use crate::fault::Fault;
 use crate::keys::Sealer;
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::storage::{Refusal, Tx, access_tokens, grants, refresh_tokens};
-use crate::support::{Handle, Seconds};
+use crate::support::{Handle, Id, Seconds};
 
 fn invalid() -> OAuthError {
     OAuthError::invalid_grant("refresh_token is invalid, expired, revoked or belongs to another client")
@@ -58,19 +58,29 @@ pub fn foreign_token() -> Fault {
     OAuthError::new(ErrorCode::UnauthorizedClient, "the token was issued to another client").into()
 }
 
-/// Ends the family of a refresh token of one client's (RFC 7009 §2.1); `None` if there was nothing to end.
+/// Ends the family of a refresh token (RFC 7009 §2.1), if `allowed` lets it; `None` if there was nothing to end.
 pub fn revoke_family_of(
     tx: &mut Tx<'_>,
     presented: &str,
-    client_id: Option<&str>,
     now: Seconds,
+    allowed: impl FnOnce(&domain::Grant) -> Result<(), Fault>,
 ) -> Result<Option<domain::Grant>, Fault> {
     let Some(handle) = parse(presented) else { return Ok(None) };
     let found = refresh_tokens::find(tx.reader(), handle.id())?;
     let Some((_, grant)) = found.filter(|(token, _)| handle.matches(&token.secret_hash)) else { return Ok(None) };
-    if client_id.is_some_and(|client_id| client_id != grant.client_id) {
-        return Err(foreign_token());
-    }
+    allowed(&grant)?;
+    Ok(grants::revoke(tx, grant.id, now)?.then_some(grant))
+}
+
+/// Ends the family of an access token, if `allowed` lets it; `None` if there was nothing to end.
+pub fn revoke_family_with(
+    tx: &mut Tx<'_>,
+    jti: Id,
+    now: Seconds,
+    allowed: impl FnOnce(&domain::Grant) -> Result<(), Fault>,
+) -> Result<Option<domain::Grant>, Fault> {
+    let Some(grant) = grants::find_by_token(tx.reader(), jti)? else { return Ok(None) };
+    allowed(&grant)?;
     Ok(grants::revoke(tx, grant.id, now)?.then_some(grant))
 }
 

@@ -5,7 +5,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
 use crate::bearer::verified_id;
-use crate::domain::Client;
+use crate::domain::{Client, Grant};
 use crate::fault::Fault;
 use crate::issuing::{self, REFRESH_PREFIX};
 use crate::oauth::client_auth::{self, Freshness};
@@ -46,7 +46,7 @@ async fn revoke(app: &App, info: RequestInfo, client: &Client, target: Target) -
     app.db
         .write("token.revoke", move |tx| -> Result<_, Refusal<Fault>> {
             let revoked = match &target {
-                Target::Refresh(token) => issuing::revoke_family_of(tx, token, Some(&client_id), now)?.is_some(),
+                Target::Refresh(token) => revoke_family(tx, token, &client_id, now)?,
                 Target::Access(jti) => revoke_access(tx, *jti, &client_id, now)?,
             };
             if revoked {
@@ -59,6 +59,11 @@ async fn revoke(app: &App, info: RequestInfo, client: &Client, target: Target) -
             Ok(())
         })
         .await
+}
+
+fn revoke_family(tx: &mut Tx<'_>, token: &str, client_id: &str, now: Seconds) -> Result<bool, Fault> {
+    let own = |grant: &Grant| if grant.client_id == client_id { Ok(()) } else { Err(issuing::foreign_token()) };
+    Ok(issuing::revoke_family_of(tx, token, now, own)?.is_some())
 }
 
 fn revoke_access(tx: &mut Tx<'_>, jti: Id, client_id: &str, now: Seconds) -> Result<bool, Fault> {

@@ -29,8 +29,9 @@ pub enum ErrorCode {
     /// RFC 6750 §3.1
     InvalidToken,
     InsufficientScope,
-    /// Not of an RFC: too many requests, and what HTTP itself refuses.
+    /// Not of an RFC: too many requests, what HTTP itself refuses, and what comes from the wrong place.
     SlowDown,
+    Forbidden,
     NotFound,
     MethodNotAllowed,
     PayloadTooLarge,
@@ -62,6 +63,7 @@ impl ErrorCode {
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::SlowDown => "slow_down",
+            Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
             Self::PayloadTooLarge => "payload_too_large",
@@ -75,7 +77,7 @@ impl ErrorCode {
         match self {
             // RFC 6749 §5.2, RFC 6750 §3.1
             Self::InvalidClient | Self::InvalidToken => 401,
-            Self::InsufficientScope => 403,
+            Self::InsufficientScope | Self::Forbidden => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::RequestTimeout => 408,

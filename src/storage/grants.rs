@@ -3,7 +3,7 @@ use diesel::prelude::*;
 use super::cached::update;
 use super::conn::on;
 use super::row::Place;
-use super::schema::grants;
+use super::schema::{access_tokens, grants};
 use super::{Conn, StorageError, Tx};
 use crate::domain::{Grant, GrantStage, InvalidRow, Renewal};
 use crate::support::{Id, Seconds};
@@ -69,6 +69,17 @@ pub fn insert(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), StorageError> {
         ))
         .execute(c))?;
     Ok(())
+}
+
+/// The family that an access token came of.
+pub fn find_by_token(conn: &mut Conn, jti: Id) -> Result<Option<Grant>, StorageError> {
+    let row = on!(conn, c => access_tokens::table
+        .inner_join(grants::table)
+        .filter(access_tokens::jti.eq(jti.as_bytes().as_slice()))
+        .select(grants::all_columns)
+        .get_result::<Row>(c)
+        .optional())?;
+    Ok(row.map(Grant::try_from).transpose()?)
 }
 
 /// Writes down that a family was used.
