@@ -18,6 +18,16 @@ use crate::support::{Id, Seconds, sha256};
 pub struct BearerToken(String);
 
 impl BearerToken {
+    /// The token of a first-party app in the browser, as its cookie brings it.
+    pub fn from_cookie(value: String) -> Self {
+        Self(value)
+    }
+
+    /// The id of the token, if its signature is ours and it has not expired. Whether it was revoked is not looked at.
+    pub fn verified_id(&self, app: &App) -> Result<Id, OAuthError> {
+        verified_id(app, &self.0).ok_or_else(|| OAuthError::invalid_token("not a live access token of ours"))
+    }
+
     pub fn read(headers: &HeaderMap, form: &Params) -> Result<Self, OAuthError> {
         let mut headers = headers.get_all(AUTHORIZATION);
         let header = headers.next();
@@ -92,7 +102,7 @@ pub fn verified_id(app: &App, token: &str) -> Option<Id> {
 /// What a presented token stands for, if it counts.
 pub async fn bearer(app: &App, token: &BearerToken) -> Result<TokenState, Fault> {
     let invalid = |why: &str| Fault::from(OAuthError::invalid_token(why));
-    let jti = verified_id(app, &token.0).ok_or_else(|| invalid("not a live access token of ours"))?;
+    let jti = token.verified_id(app)?;
     let now = app.now();
     let state = app.db.read("token.state", move |conn| access_tokens::state(conn, jti, now)).await?;
     let state = state.ok_or_else(|| invalid("there is no row of it"))?;

@@ -7,7 +7,8 @@
 //! cli  fuzzing                 one file a subcommand; targets for a fuzzer
 //! http                         routes, server, middleware, errors as answers
 //! jobs                         what happens by itself
-//! pages  oauth                 what is served
+//! pages  oauth  api            what is served
+//! issuing                      how tokens are issued, whichever endpoint was asked
 //! oidc                         ID tokens for what oauth grants, and who a token speaks of
 //! flow  bearer  request        what they share: a request under way, a presented token, reading requests
 //! app                          all that a handler needs
@@ -24,6 +25,8 @@
 //! An API that is protected by Latchway needs none of that: with `default-features = false, features =
 //! ["resource-server"]` this crate is [`resource_server`] and the two rooms that it stands on.
 
+#[cfg(feature = "server")]
+pub mod api;
 #[cfg(feature = "server")]
 pub mod app;
 #[cfg(feature = "server")]
@@ -48,6 +51,8 @@ pub mod fuzzing;
 pub mod http;
 #[cfg(feature = "server")]
 pub mod identity;
+#[cfg(feature = "server")]
+pub mod issuing;
 #[cfg(feature = "server")]
 pub mod jobs;
 #[cfg(feature = "server")]

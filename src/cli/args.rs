@@ -6,7 +6,9 @@ use anyhow::Context as _;
 use clap::Args;
 
 use super::context::usage;
-use crate::domain::{Algorithm, ApplicationType, AuthMethod, Client, GrantType, PkcePolicy, RedirectUri, Scopes};
+use crate::domain::{
+    Algorithm, ApplicationType, AuthMethod, Client, GrantType, Party, PkcePolicy, RedirectUri, Scopes,
+};
 
 /// What can be said of a client when it is made and later.
 #[derive(Args, Default)]
@@ -23,6 +25,14 @@ pub struct ClientArgs {
     /// An API that it may ask tokens for, and whose tokens it may introspect. May be repeated
     #[arg(long = "audience", value_name = "URI", num_args = 1..)]
     pub audiences: Vec<String>,
+    /// Your own app: it takes the password itself, at /api/v1/login, and nobody is asked for consent.
+    /// --first-party=false takes that back
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub first_party: Option<bool>,
+    /// web or native: the tokens of a first-party web app never leave the browser's cookies. Not said, the redirect URIs
+    /// tell; without any it is native
+    #[arg(long, value_name = "TYPE")]
+    pub application_type: Option<String>,
     /// Public keys (a JWKS) for private_key_jwt
     #[arg(long, value_name = "FILE")]
     pub jwks_file: Option<PathBuf>,
@@ -57,6 +67,7 @@ impl ClientArgs {
             let native = client.redirect_uris.iter().any(RedirectUri::is_native);
             client.application_type = if native { ApplicationType::Native } else { ApplicationType::Web };
         }
+        self.apply_party(client)?;
         if !self.grants.is_empty() {
             let mut grants: Vec<GrantType> =
                 self.grants.iter().map(|g| g.parse().map_err(|e| word("grant", e))).collect::<Result<_, _>>()?;
@@ -96,6 +107,20 @@ impl ClientArgs {
         client.validate().map_err(|e| usage(e.to_string()))
     }
 
+    fn apply_party(&self, client: &mut Client) -> anyhow::Result<()> {
+        let before = client.party;
+        if let Some(first) = self.first_party {
+            client.party = if first { Party::First } else { Party::Third };
+        }
+        if let Some(said) = &self.application_type {
+            client.application_type = said.parse().map_err(|e| usage(format!("--application-type: {e}")))?;
+        } else if before == Party::Third && client.is_first_party() && client.redirect_uris.is_empty() {
+            // A browser is known by its own headers and gets cookies in any case; who sends none wants its tokens.
+            client.application_type = ApplicationType::Native;
+        }
+        Ok(())
+    }
+
     /// The logo, with the content type that its bytes show.
     pub fn logo(&self) -> anyhow::Result<Option<(&'static str, Vec<u8>)>> {
         self.logo_file.as_deref().map(read_logo).transpose()
@@ -121,7 +146,7 @@ fn read_logo(path: &Path) -> anyhow::Result<(&'static str, Vec<u8>)> {
     Ok((media, image))
 }
 
-/// How a new client proves itself: what was said, or what fits.
+/// How a new client proves itself: what was said, or what fits. A first-party client is public.
 pub fn auth_method(public: bool, said: Option<&str>) -> anyhow::Result<AuthMethod> {
     match (public, said.map(str::parse::<AuthMethod>)) {
         (_, Some(Err(e))) => Err(usage(format!("--auth-method: {e}"))),

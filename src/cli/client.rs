@@ -21,6 +21,9 @@ Examples:
     latchway client create --name Notes --redirect-uri https://notes.example/cb --scope \"openid profile\"
   An app in the browser or on a phone:
     latchway client create --name Notes --public --redirect-uri com.example.notes:/cb --scope \"openid offline_access\"
+  Your own app, which shows its own login form and uses /api/v1:
+    latchway client create --name \"My app\" --first-party --scope \"profile orders:read\"
+    latchway client create --name \"My shop\" --first-party --application-type web --scope \"profile orders:read\"
   A program that acts for itself:
     latchway client create --name Reports --grant client_credentials --scope reports:read --audience https://api.example
   An API that introspects its tokens:
@@ -37,7 +40,7 @@ pub enum Command {
         /// An id of your choice instead of a made one
         #[arg(long)]
         id: Option<String>,
-        /// It cannot keep a secret: an app in the browser, on a phone or a desktop
+        /// It cannot keep a secret: an app in the browser, on a phone or a desktop. So is every first-party client
         #[arg(long)]
         public: bool,
         /// client_secret_basic, client_secret_post, private_key_jwt or none
@@ -81,7 +84,8 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
     let tool = context.open_tool()?;
     match command {
         Command::Create { name, id, public, auth_method: method, secret_file, client } => {
-            let method = auth_method(*public, method.as_deref())?;
+            let public = *public || (client.first_party == Some(true) && method.is_none());
+            let method = auth_method(public, method.as_deref())?;
             let (client, secret) = create(&tool, name, id.as_deref(), method, client)?;
             hand_over(context, &client, secret, secret_file.as_deref())
         }
@@ -214,6 +218,7 @@ fn as_json(client: &Client) -> Value {
         "scope": client.scope.to_string(),
         "audiences": client.audiences,
         "application_type": client.application_type.as_str(),
+        "first_party": client.is_first_party(),
         "pkce": client.pkce.as_str(),
         "id_token_alg": client.id_token_alg.map(|algorithm| algorithm.as_str()),
         "client_uri": client.client_uri,
@@ -229,7 +234,8 @@ fn list(context: &Context, tool: &Tool) -> anyhow::Result<()> {
     let all = tool.runtime.block_on(tool.db.read("client.list", clients::list))?;
     output::show(context, &all.iter().map(as_json).collect(), || {
         let row = |client: &Client| {
-            let grants: Vec<&str> = client.grant_types.iter().map(|grant| grant.as_str()).collect();
+            let mut grants: Vec<&str> = client.grant_types.iter().map(|grant| grant.as_str()).collect();
+            grants.extend(client.is_first_party().then_some("first-party"));
             vec![
                 client.client_id.clone(),
                 client.name.clone(),

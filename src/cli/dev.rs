@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::context::{Context, usage};
 use crate::app::Playground;
 use crate::config::{Config, Dev};
-use crate::domain::{AuthMethod, Client, GrantType, RedirectUri, Scopes};
+use crate::domain::{ApplicationType, AuthMethod, Client, GrantType, RedirectUri, Scopes};
 use crate::keys::Sealer;
 use crate::pages::setup;
 use crate::storage::scopes::ScopeText;
@@ -111,6 +111,7 @@ fn app_client(issuer: &str, now: Seconds) -> anyhow::Result<Client> {
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         scope: Scopes::parse(SCOPE)?,
         audiences: vec![RESOURCE.to_owned()],
+        application_type: ApplicationType::Native,
         ..Client::new("playground".to_owned(), "Demo Notes".to_owned(), AuthMethod::None, now)
     })
 }

@@ -33,6 +33,11 @@ words! {
 }
 
 words! {
+    /// Whose app it is. The operator's own may take a password itself (`/api/v1/login`); nobody else's ever may.
+    Party { First = "first", Third = "third" }
+}
+
+words! {
     /// Whether a client may leave PKCE out.
     PkcePolicy {
         Required = "required",
@@ -65,6 +70,7 @@ pub struct Client {
     /// Public keys for `private_key_jwt` (RFC 7517).
     pub jwks: Option<String>,
     pub application_type: ApplicationType,
+    pub party: Party,
     pub pkce: PkcePolicy,
     pub id_token_alg: Option<Algorithm>,
     pub client_uri: Option<String>,
@@ -94,6 +100,7 @@ impl Client {
             audiences: Vec::new(),
             jwks: None,
             application_type: ApplicationType::Web,
+            party: Party::Third,
             pkce: PkcePolicy::Required,
             id_token_alg: None,
             client_uri: None,
@@ -109,6 +116,10 @@ impl Client {
 
     pub fn is_public(&self) -> bool {
         self.auth_method == AuthMethod::None
+    }
+
+    pub fn is_first_party(&self) -> bool {
+        self.party == Party::First
     }
 
     pub fn may_use(&self, grant: GrantType) -> bool {
@@ -143,8 +154,19 @@ impl Client {
                 "a redirect URI is of use to the grant authorization_code alone; add --grant authorization_code"
             });
         }
-        if self.may_use(GrantType::RefreshToken) && !self.may_use(GrantType::AuthorizationCode) {
+        let has_families = self.may_use(GrantType::AuthorizationCode) || self.is_first_party();
+        if self.may_use(GrantType::RefreshToken) && !has_families {
             return fail("the grant refresh_token continues authorization_code; add --grant authorization_code");
+        }
+        if self.is_first_party() && !self.is_public() {
+            return fail(
+                "a first-party client logs people in from phones and browsers, where no secret is one: it must be public",
+            );
+        }
+        if self.application_type == ApplicationType::Web && self.redirect_uris.iter().any(RedirectUri::is_native) {
+            return fail(
+                "the application type web has no loopback or private-use redirect URI; say --application-type native",
+            );
         }
         if self.is_public() && self.may_use(GrantType::ClientCredentials) {
             // RFC 6749 §4.4

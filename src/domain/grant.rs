@@ -1,4 +1,4 @@
-use super::{OFFLINE_ACCESS, Scopes};
+use super::{OFFLINE_ACCESS, Scopes, words};
 use crate::support::{Id, Seconds};
 
 /// Whether what a person allowed still stands.
@@ -6,6 +6,16 @@ use crate::support::{Id, Seconds};
 pub enum GrantStage {
     Live,
     Revoked { at: Seconds },
+}
+
+words! {
+    /// How a family of tokens began.
+    GrantOrigin {
+        /// At the authorization endpoint, where the person decided.
+        Authorization = "authorization",
+        /// By a login of the operator's own app, where nobody is asked.
+        FirstParty = "first_party",
+    }
 }
 
 /// Whether a family has refresh tokens.
@@ -38,6 +48,7 @@ pub struct Grant {
     /// When it was last refreshed, to within [`USE_GRAIN`].
     pub used_at: Seconds,
     pub stage: GrantStage,
+    pub origin: GrantOrigin,
 }
 
 impl Grant {

@@ -7,9 +7,12 @@ mod scope;
 mod user;
 
 pub use client::{
-    Algorithm, ApplicationType, AuthMethod, Client, ClientStatus, ClientValidation, GrantType, PkcePolicy, validate_uri,
+    Algorithm, ApplicationType, AuthMethod, Client, ClientStatus, ClientValidation, GrantType, Party, PkcePolicy,
+    validate_uri,
 };
-pub use grant::{AccessToken, Code, CodeStage, Grant, GrantStage, RefreshStage, RefreshToken, Renewal, USE_GRAIN};
+pub use grant::{
+    AccessToken, Code, CodeStage, Grant, GrantOrigin, GrantStage, RefreshStage, RefreshToken, Renewal, USE_GRAIN,
+};
 pub use redirect::{InvalidRedirectUri, RedirectUri};
 pub use scope::{InvalidScope, OFFLINE_ACCESS, OPENID, Scopes};
 pub use user::{Role, Session, SessionStage, User, UserStatus, normalize_email, normalize_username};

@@ -1,7 +1,7 @@
 use super::{Answer, AuthorizationRequest, refuse, succeed};
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
-use crate::domain::{Client, Code, CodeStage, Grant, GrantStage, GrantType, Renewal, Scopes};
+use crate::domain::{Client, Code, CodeStage, Grant, GrantOrigin, GrantStage, GrantType, Renewal, Scopes};
 use crate::fault::{Fault, Problem};
 use crate::identity::CurrentSession;
 use crate::protocol::{ErrorCode, OAuthError};
@@ -61,6 +61,7 @@ pub async fn approve(
         used_at: now,
         renewal: if client.may_use(GrantType::RefreshToken) { Renewal::Refreshable } else { Renewal::Once },
         stage: GrantStage::Live,
+        origin: GrantOrigin::Authorization,
     };
     let code = Code {
         id: handle.id(),

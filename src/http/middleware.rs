@@ -7,8 +7,8 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::error::InternalError;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, HeaderValue, PRAGMA, REFERRER_POLICY,
-    STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, HeaderValue, LINK, PRAGMA,
+    REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
@@ -17,6 +17,7 @@ use actix_web::{Error, HttpMessage, web};
 use super::error::{Form, from_status, render};
 use super::unread::Kept;
 use super::{address, cors, routes};
+use crate::api;
 use crate::app::{App, Mode, RequestInfo};
 use crate::fault::{Fault, Problem};
 use crate::pages::policy;
@@ -148,19 +149,27 @@ fn finish_body(
 ) -> ServiceResponse<BoxBody> {
     let status = response.status();
     if let Some(fault) = response.response().error().and_then(|error| error.as_error::<Fault>()) {
-        let rendered = render(app, form, fault, &info.id.to_string());
+        let mut rendered = render(app, form, fault, &info.id.to_string());
+        keep_headers(response.headers(), rendered.headers_mut());
         return response.into_response(rendered);
     }
     let is_ours = response.headers().contains_key(actix_web::http::header::CONTENT_TYPE);
     let from_framework = response.response().error().is_some() || !is_ours;
     if (status.is_client_error() || status.is_server_error()) && from_framework {
         let mut rendered = render_status(app, form, status, info);
-        if let Some(allow) = response.headers().get(actix_web::http::header::ALLOW) {
-            rendered.headers_mut().insert(actix_web::http::header::ALLOW, allow.clone());
-        }
+        keep_headers(response.headers(), rendered.headers_mut());
         return response.into_response(rendered);
     }
     response
+}
+
+/// What an answer tells beside its body is told with another body too.
+fn keep_headers(from: &HeaderMap, to: &mut HeaderMap) {
+    for name in [&ALLOW, &LINK, &api::DEPRECATION, &api::SUNSET] {
+        if let Some(value) = from.get(name) {
+            to.insert(name.clone(), value.clone());
+        }
+    }
 }
 
 fn add_headers(app: &App, info: RequestInfo, headers: &mut HeaderMap) {

@@ -3,6 +3,7 @@
 use actix_web::web::{self, ServiceConfig, get, head, post, resource};
 
 use super::health;
+use crate::api;
 use crate::app::{App, Mode};
 use crate::defense::Urgency;
 use crate::oauth::{authorize, introspect, jwks, metadata, revoke, token};
@@ -35,6 +36,11 @@ pub const PATHS: &[&str] = &[
     "/logged-out",
     "/playground",
     "/playground/callback",
+    "/api/v1/login",
+    "/api/v1/token/refresh",
+    "/api/v1/logout",
+    "/api/v1/me",
+    "/api/v1/openapi.json",
     "/livez",
     "/readyz",
 ];
@@ -80,6 +86,8 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + use<> {
             .service(resource("/static/{name}").route(get().to(assets_route::get_static)))
             .service(resource("/favicon.ico").route(get().to(assets_route::favicon)))
             .service(resource("/client-logo/{client_id}").route(get().to(assets_route::client_logo)))
+            // First-party apps
+            .configure(api::configure(api::VERSIONS))
             // For whoever runs it
             .service(resource("/livez").route(get().to(health::livez)).route(head().to(health::livez)))
             .service(resource("/readyz").route(get().to(health::readyz)).route(head().to(health::readyz)));
@@ -95,7 +103,8 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + use<> {
 pub fn urgency(path: &str) -> Urgency {
     match path {
         "/oauth2/revoke" | "/oauth2/introspect" | "/oauth2/userinfo" | "/logout" => Urgency::First,
-        "/oauth2/token" => Urgency::Second,
+        "/api/v1/logout" | "/api/v1/me" => Urgency::First,
+        "/oauth2/token" | "/api/v1/token/refresh" => Urgency::Second,
         "/livez" | "/readyz" => Urgency::Free,
         path if path.starts_with("/.well-known/") || path.starts_with("/static/") => Urgency::Free,
         _ => Urgency::Last,

@@ -11,10 +11,10 @@ use actix_web::http::header::HeaderMap;
 
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
-use crate::domain::{AuthMethod, Client, ClientStatus};
+use crate::domain::{AuthMethod, Client};
 use crate::fault::Fault;
+use crate::issuing::client::{fresh, recent};
 use crate::protocol::{OAuthError, Params};
-use crate::storage::clients;
 use crate::support::constant_time_eq;
 use crate::support::sha256;
 
@@ -71,23 +71,6 @@ pub async fn authenticate(
             Err(error.into())
         }
     }
-}
-
-/// The client as it was read within the last second, or as it is.
-async fn recent(app: &App, client_id: &str) -> Result<Option<Arc<Client>>, Fault> {
-    match app.clients.get(client_id) {
-        Some(client) => Ok(client),
-        None => fresh(app, client_id).await,
-    }
-}
-
-/// The client as it is.
-pub async fn fresh(app: &App, client_id: &str) -> Result<Option<Arc<Client>>, Fault> {
-    let id = client_id.to_owned();
-    let found = app.db.read("client.find", move |conn| clients::find(conn, &id)).await?;
-    let client = found.filter(|client| client.status == ClientStatus::Active).map(Arc::new);
-    app.clients.insert(client_id.to_owned(), client.clone());
-    Ok(client)
 }
 
 fn prove(app: &App, client: Option<Arc<Client>>, credentials: &Credentials) -> Result<Arc<Client>, Failure> {

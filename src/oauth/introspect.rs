@@ -6,8 +6,8 @@ use crate::app::App;
 use crate::bearer::{note_use, verified_id};
 use crate::domain::{Client, GrantStage, GrantType, RefreshStage, UserStatus};
 use crate::fault::Fault;
+use crate::issuing::{REFRESH_PREFIX, client};
 use crate::oauth::client_auth::{self, Freshness};
-use crate::oauth::token::REFRESH_PREFIX;
 use crate::protocol::{Introspection, OAuthError};
 use crate::request;
 use crate::storage::access_tokens::{self, TokenState};
@@ -35,7 +35,7 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     // The hint is only a hint: what a token is, it says itself.
     let mut answer = look_up(&app, &caller, token).await;
     if let Err(Fault::ClientChanged) = answer {
-        let changed = client_auth::fresh(&app, &caller.client_id).await?;
+        let changed = client::fresh(&app, &caller.client_id).await?;
         caller = changed.ok_or_else(|| OAuthError::invalid_client("the client was disabled a moment ago"))?;
         answer = look_up(&app, &caller, token).await;
     }

@@ -5,14 +5,14 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
 use crate::bearer::verified_id;
-use crate::domain::Client;
+use crate::domain::{Client, Grant};
 use crate::fault::Fault;
+use crate::issuing::{self, REFRESH_PREFIX};
 use crate::oauth::client_auth::{self, Freshness};
-use crate::oauth::token::REFRESH_PREFIX;
-use crate::protocol::{ErrorCode, OAuthError};
+use crate::protocol::OAuthError;
 use crate::request;
-use crate::storage::{Refusal, Tx, access_tokens, grants, refresh_tokens};
-use crate::support::{Handle, Id, Seconds};
+use crate::storage::{Refusal, Tx, access_tokens};
+use crate::support::{Id, Seconds};
 
 /// `POST /oauth2/revoke`
 pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Fault> {
@@ -24,7 +24,7 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     let client = client_auth::authenticate(&app, info, req.headers(), &params, Freshness::Now).await?;
     let token = params.get("token").ok_or_else(|| OAuthError::invalid_request("token is missing"))?;
     let target = match token.strip_prefix(REFRESH_PREFIX) {
-        Some(handle) => Handle::parse(handle).ok().map(Target::Refresh),
+        Some(_) => Some(Target::Refresh(token.to_owned())),
         None => verified_id(&app, token).map(Target::Access),
     };
     // RFC 7009 §2.2: a token that is none is as good as revoked.
@@ -36,7 +36,7 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
 
 enum Target {
     /// Its family goes with it, and with the family all access tokens (RFC 7009 §2.1).
-    Refresh(Handle),
+    Refresh(String),
     /// That token alone; the family can go on. It is how a client gives back a token that it needs no longer.
     Access(Id),
 }
@@ -46,7 +46,7 @@ async fn revoke(app: &App, info: RequestInfo, client: &Client, target: Target) -
     app.db
         .write("token.revoke", move |tx| -> Result<_, Refusal<Fault>> {
             let revoked = match &target {
-                Target::Refresh(handle) => revoke_family(tx, handle, &client_id, now)?,
+                Target::Refresh(token) => revoke_family(tx, token, &client_id, now)?,
                 Target::Access(jti) => revoke_access(tx, *jti, &client_id, now)?,
             };
             if revoked {
@@ -61,22 +61,14 @@ async fn revoke(app: &App, info: RequestInfo, client: &Client, target: Target) -
         .await
 }
 
-fn foreign() -> Fault {
-    OAuthError::new(ErrorCode::UnauthorizedClient, "the token was issued to another client").into()
-}
-
-fn revoke_family(tx: &mut Tx<'_>, handle: &Handle, client_id: &str, now: Seconds) -> Result<bool, Fault> {
-    let found = refresh_tokens::find(tx.reader(), handle.id())?;
-    let Some((_, grant)) = found.filter(|(token, _)| handle.matches(&token.secret_hash)) else { return Ok(false) };
-    if grant.client_id != client_id {
-        return Err(foreign());
-    }
-    Ok(grants::revoke(tx, grant.id, now)?)
+fn revoke_family(tx: &mut Tx<'_>, token: &str, client_id: &str, now: Seconds) -> Result<bool, Fault> {
+    let own = |grant: &Grant| if grant.client_id == client_id { Ok(()) } else { Err(issuing::foreign_token()) };
+    Ok(issuing::revoke_family_of(tx, token, now, own)?.is_some())
 }
 
 fn revoke_access(tx: &mut Tx<'_>, jti: Id, client_id: &str, now: Seconds) -> Result<bool, Fault> {
     match access_tokens::state(tx.reader(), jti, now)? {
-        Some(state) if state.token.client_id != client_id => Err(foreign()),
+        Some(state) if state.token.client_id != client_id => Err(issuing::foreign_token()),
         Some(_) => Ok(access_tokens::revoke(tx, jti, now)?),
         None => Ok(false),
     }

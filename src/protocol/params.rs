@@ -27,6 +27,13 @@ impl Params {
         Ok(params)
     }
 
+    /// Parameters that came in another form, such as JSON.
+    pub fn from_pairs(pairs: impl IntoIterator<Item = (&'static str, String)>) -> Self {
+        let mut params = Self::default();
+        pairs.into_iter().for_each(|(name, value)| params.add(name.to_owned(), value));
+        params
+    }
+
     fn add(&mut self, name: String, value: String) {
         // RFC 6749 §3.1: parameters MUST NOT be included more than once, not even as an empty one.
         if name != REPEATABLE && self.pairs.iter().any(|(known, _)| *known == name) {

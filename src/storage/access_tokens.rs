@@ -4,7 +4,7 @@ use super::conn::on;
 use super::row::Place;
 use super::schema::{access_tokens, clients, grants, refresh_tokens, users};
 use super::{Conn, StorageError, Tx};
-use crate::domain::{AccessToken, ClientStatus, GrantType, InvalidRow, Role, Scopes, UserStatus};
+use crate::domain::{AccessToken, ClientStatus, GrantOrigin, GrantType, InvalidRow, Party, Role, Scopes, UserStatus};
 use crate::support::{Id, Seconds};
 
 /// Everything that decides whether an issued access token still counts.
@@ -21,6 +21,8 @@ pub struct TokenState {
     pub retry_open: Option<Id>,
     /// The APIs that its client may still ask tokens for.
     pub client_audiences: Vec<String>,
+    /// Whose app its client is.
+    pub party: Party,
 }
 
 #[derive(Queryable)]
@@ -64,13 +66,22 @@ pub fn state(conn: &mut Conn, jti: Id, now: Seconds) -> Result<Option<TokenState
         .filter(access_tokens::jti.eq(jti.as_bytes().as_slice()))
         .select((
             access_tokens::all_columns,
-            (clients::status, clients::grant_types, clients::scope, clients::audiences),
-            (grants::revoked_at, grants::user_id, grants::auth_time, grants::scope, grants::refreshable).nullable(),
+            (clients::status, clients::grant_types, clients::scope, clients::audiences, clients::party),
+            (
+                grants::revoked_at,
+                grants::user_id,
+                grants::auth_time,
+                grants::scope,
+                grants::refreshable,
+                grants::origin,
+            )
+                .nullable(),
         ))
         .get_result::<(Row, ClientPart, Option<GrantPart>)>(c)
         .optional())?;
     let Some((row, client, grant)) = found else { return Ok(None) };
     let revoked = row.revoked_at.is_some();
+    let party = Place { table: "clients", key: &row.client_id }.word(&client.4)?;
     let mut state = TokenState {
         token: AccessToken::try_from(row)?,
         dead: None,
@@ -80,6 +91,7 @@ pub fn state(conn: &mut Conn, jti: Id, now: Seconds) -> Result<Option<TokenState
         auth_time: None,
         retry_open: None,
         client_audiences: Place::<String>::list(&client.3),
+        party,
     };
     if revoked {
         state.dead = Some("revoked");
@@ -96,17 +108,18 @@ pub fn state(conn: &mut Conn, jti: Id, now: Seconds) -> Result<Option<TokenState
     Ok(Some(state))
 }
 
-/// Its status, its grants, its scope, its APIs.
-type ClientPart = (String, String, String, String);
+/// Its status, its grants, its scope, its APIs, whose app it is.
+type ClientPart = (String, String, String, String, String);
 
-/// When it was revoked, whose it is, when that person logged in, what they allowed, whether it has refresh tokens.
-type GrantPart = (Option<i64>, Vec<u8>, i64, String, bool);
+/// When it was revoked, whose it is, when that person logged in, what they allowed, whether it has refresh tokens, how it
+/// began.
+type GrantPart = (Option<i64>, Vec<u8>, i64, String, bool, String);
 
 /// Asked at every use rather than written down when a client is changed: a token that is being issued at that very
 /// moment must not slip through.
 fn judge_client(
     token: &AccessToken,
-    (status, grant_types, scope, _): &ClientPart,
+    (status, grant_types, scope, _, party): &ClientPart,
     grant: Option<&GrantPart>,
 ) -> Result<Option<&'static str>, StorageError> {
     let place = Place { table: "clients", key: &token.client_id };
@@ -115,15 +128,20 @@ fn judge_client(
         return Ok(Some("its client is not active"));
     }
     let allowed = match grant {
-        Some((.., scope, _)) => &place.scopes(scope)?,
+        Some((.., scope, _, _)) => &place.scopes(scope)?,
         None => &token.scope,
     };
     if !is_within(allowed, scope) {
         return Ok(Some("its client may ask for less since"));
     }
-    let came_by = if grant.is_some() { GrantType::AuthorizationCode } else { GrantType::ClientCredentials };
-    let refreshable = grant.is_some_and(|(.., refreshable)| *refreshable);
-    if !may_use(came_by) || refreshable && !may_use(GrantType::RefreshToken) {
+    let may = match grant {
+        None => may_use(GrantType::ClientCredentials),
+        Some((.., origin)) if *origin == GrantOrigin::FirstParty.as_str() => *party == Party::First.as_str(),
+        Some((.., refreshable, _)) => {
+            may_use(GrantType::AuthorizationCode) && (!refreshable || may_use(GrantType::RefreshToken))
+        }
+    };
+    if !may {
         return Ok(Some("its client may not use that grant any more"));
     }
     Ok(None)

@@ -80,6 +80,10 @@ struct Pair {
     pkce: String,
     #[diesel(sql_type = Text)]
     later_pkce: String,
+    #[diesel(sql_type = Text)]
+    party: String,
+    #[diesel(sql_type = Text)]
+    later_party: String,
 }
 
 const CREDENTIALS: &str = "auth_method, secret_hash, previous_secret_hash, previous_secret_until, jwks";
@@ -93,7 +97,7 @@ fn clients(c: &mut SqliteConnection, carried: &mut Carried) -> QueryResult<()> {
          ({now}) IS NOT ({later_credentials}) AS other_credentials, \
          m.scope, o.scope AS later_scope, m.grant_types, o.grant_types AS later_grant_types, \
          m.audiences, o.audiences AS later_audiences, m.redirect_uris, o.redirect_uris AS later_redirect_uris, \
-         m.pkce, o.pkce AS later_pkce \
+         m.pkce, o.pkce AS later_pkce, m.party, o.party AS later_party \
          FROM main.clients m JOIN old.clients o ON o.client_id = m.client_id \
          WHERE o.updated_at >= m.updated_at AND (o.version <> m.version OR o.updated_at <> m.updated_at)"
     ))
@@ -105,17 +109,19 @@ fn clients(c: &mut SqliteConnection, carried: &mut Carried) -> QueryResult<()> {
         let audiences = both(&pair.audiences, &pair.later_audiences);
         let redirect_uris = both(&pair.redirect_uris, &pair.later_redirect_uris);
         let pkce = if pair.later_pkce == "required" { &pair.later_pkce } else { &pair.pkce };
+        let party = if pair.later_party == "third" { &pair.later_party } else { &pair.party };
         carried.clients_disabled += usize::from(status != pair.status);
         carried.credentials += usize::from(pair.other_credentials != 0 && status != "deleted");
         let reduced = scope != pair.scope
             || grant_types != pair.grant_types
             || audiences != pair.audiences
             || redirect_uris != pair.redirect_uris
-            || *pkce != pair.pkce;
+            || *pkce != pair.pkce
+            || *party != pair.party;
         carried.reductions += usize::from(reduced);
         sql_query(format!(
             "UPDATE main.clients SET ({CREDENTIALS}) = ({later_credentials}), status = ?, scope = ?, grant_types = ?, \
-             audiences = ?, redirect_uris = ?, pkce = ?, version = max(main.clients.version, o.version) + 1, \
+             audiences = ?, redirect_uris = ?, pkce = ?, party = ?, version = max(main.clients.version, o.version) + 1, \
              updated_at = o.updated_at \
              FROM old.clients o WHERE o.client_id = main.clients.client_id AND main.clients.client_id = ?"
         ))
@@ -125,6 +131,7 @@ fn clients(c: &mut SqliteConnection, carried: &mut Carried) -> QueryResult<()> {
         .bind::<Text, _>(audiences)
         .bind::<Text, _>(redirect_uris)
         .bind::<Text, _>(pkce)
+        .bind::<Text, _>(party)
         .bind::<Text, _>(&pair.client_id)
         .execute(c)?;
     }

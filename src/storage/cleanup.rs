@@ -134,7 +134,7 @@ pub const TABLES: &[&str] = &[
 
 /// Removes one batch from one table.
 ///
-/// Nothing goes that a decision can need. A token never outlives its family (`family_token` in `oauth/token`), and
+/// Nothing goes that a decision can need. A token never outlives its family (`family_token` in `issuing`), and
 /// families are kept for an hour longer, so that no live token loses its family, wherever a sweep is interrupted. What
 /// is missing counts as unknown, never as unused: codes and assertions are refused by their own expiry long before
 /// their rows go.

@@ -31,6 +31,7 @@ struct Row {
     version: i64,
     created_at: i64,
     updated_at: i64,
+    party: String,
 }
 
 impl TryFrom<Row> for Client {
@@ -52,6 +53,7 @@ impl TryFrom<Row> for Client {
             audiences: Place::<String>::list(&row.audiences),
             jwks: row.jwks,
             application_type: place.word(&row.application_type)?,
+            party: place.word(&row.party)?,
             pkce: place.word(&row.pkce)?,
             id_token_alg: row.id_token_alg.as_deref().map(|alg| place.word(alg)).transpose()?,
             client_uri: row.client_uri,
@@ -86,6 +88,7 @@ macro_rules! values {
             clients::audiences.eq($client.audiences.join(" ")),
             clients::jwks.eq(&$client.jwks),
             clients::application_type.eq($client.application_type.as_str()),
+            clients::party.eq($client.party.as_str()),
             clients::pkce.eq($client.pkce.as_str()),
             clients::id_token_alg.eq($client.id_token_alg.map(|alg| alg.as_str())),
             clients::client_uri.eq(&$client.client_uri),

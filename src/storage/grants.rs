@@ -3,7 +3,7 @@ use diesel::prelude::*;
 use super::cached::update;
 use super::conn::on;
 use super::row::Place;
-use super::schema::grants;
+use super::schema::{access_tokens, grants};
 use super::{Conn, StorageError, Tx};
 use crate::domain::{Grant, GrantStage, InvalidRow, Renewal};
 use crate::support::{Id, Seconds};
@@ -23,6 +23,7 @@ pub(super) struct Row {
     revoked_at: Option<i64>,
     used_at: Option<i64>,
     refreshable: bool,
+    origin: String,
 }
 
 impl TryFrom<Row> for Grant {
@@ -43,6 +44,7 @@ impl TryFrom<Row> for Grant {
             expires_at: row.expires_at,
             renewal: if row.refreshable { Renewal::Refreshable } else { Renewal::Once },
             used_at: row.used_at.unwrap_or(row.created_at),
+            origin: place.word(&row.origin)?,
             stage: row.revoked_at.map_or(GrantStage::Live, |at| GrantStage::Revoked { at }),
         })
     }
@@ -63,9 +65,21 @@ pub fn insert(tx: &mut Tx<'_>, grant: &Grant) -> Result<(), StorageError> {
             grants::expires_at.eq(grant.expires_at),
             grants::used_at.eq(grant.used_at),
             grants::refreshable.eq(grant.renewal == Renewal::Refreshable),
+            grants::origin.eq(grant.origin.as_str()),
         ))
         .execute(c))?;
     Ok(())
+}
+
+/// The family that an access token came of.
+pub fn find_by_token(conn: &mut Conn, jti: Id) -> Result<Option<Grant>, StorageError> {
+    let row = on!(conn, c => access_tokens::table
+        .inner_join(grants::table)
+        .filter(access_tokens::jti.eq(jti.as_bytes().as_slice()))
+        .select(grants::all_columns)
+        .get_result::<Row>(c)
+        .optional())?;
+    Ok(row.map(Grant::try_from).transpose()?)
 }
 
 /// Writes down that a family was used.

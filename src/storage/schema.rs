@@ -39,6 +39,7 @@ diesel::table! {
         version -> BigInt,
         created_at -> BigInt,
         updated_at -> BigInt,
+        party -> Text,
     }
 }
 
@@ -120,6 +121,7 @@ diesel::table! {
         revoked_at -> Nullable<BigInt>,
         used_at -> Nullable<BigInt>,
         refreshable -> Bool,
+        origin -> Text,
     }
 }
 

@@ -7,7 +7,7 @@ use crate::audit::{Event, EventKind};
 use crate::domain::Client;
 use crate::fault::{Fault, Problem};
 use crate::flow::{ResponseMode, Target};
-use crate::oauth::client_auth;
+use crate::issuing::client;
 use crate::protocol::Params;
 
 const MAX_REDIRECT_URI: usize = 2048;
@@ -40,7 +40,7 @@ pub async fn find(app: &App, info: RequestInfo, params: &Params) -> Result<(Arc<
 async fn client(app: &App, info: RequestInfo, params: &Params) -> Result<Arc<Client>, Fault> {
     let named = params.get("client_id").filter(|_| !params.is_repeated("client_id"));
     let found = match named.filter(|id| id.len() <= 200) {
-        Some(id) => client_auth::fresh(app, id).await?,
+        Some(id) => client::fresh(app, id).await?,
         None => None,
     };
     match found.filter(|client| !client.redirect_uris.is_empty()) {

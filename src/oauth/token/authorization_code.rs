@@ -1,10 +1,10 @@
 //! RFC 6749 §4.1.3 with PKCE (RFC 7636): a code becomes tokens, once.
 
-use super::steps::{self, Ctx, Draft, expose_refresh, refuse_recorded, revoke_family};
 use super::{Grant, Redeem};
 use crate::audit::EventKind;
 use crate::domain::{self, Code, CodeStage, GrantType, Renewal, User};
 use crate::fault::Fault;
+use crate::issuing::{self, Ctx, Draft, expose_refresh, refuse_recorded, revoke_family};
 use crate::oauth::oxide::{self, CodeRefusal};
 use crate::protocol::OAuthError;
 use crate::storage::{Refusal, Tx, access_tokens, codes, grants, sessions};
@@ -37,9 +37,9 @@ fn redeem(ctx: &Ctx, tx: &mut Tx<'_>) -> Result<Draft, Refusal<Fault>> {
     if code.expires_at <= ctx.now {
         return Err(Fault::from(invalid().with_detail("the code has expired")).into());
     }
-    steps::check_alive(ctx, &grant, &user).map_err(Fault::from)?;
+    issuing::check_alive(ctx, &grant, &user).map_err(Fault::from)?;
     session_stands(tx, grant.session_id)?;
-    let audience = ctx.audience(&ctx.granted_resources(&grant), &grant.scope).map_err(Fault::from)?;
+    let audience = ctx.family_audience(&grant, &grant.scope).map_err(Fault::from)?;
     if !codes::consume(tx, code.id, ctx.now).map_err(Fault::from)? {
         return revoke_family(ctx, tx, &grant, EventKind::CodeReplay);
     }
@@ -48,7 +48,7 @@ fn redeem(ctx: &Ctx, tx: &mut Tx<'_>) -> Result<Draft, Refusal<Fault>> {
     let refresh_token = match (grant.renewal, ctx.client.may_use(GrantType::RefreshToken)) {
         (Renewal::Refreshable, true) => {
             let (handle, row) = ctx.refresh_token(&grant, None);
-            steps::store_refresh(tx, &row)?;
+            issuing::store_refresh(tx, &row)?;
             Some(expose_refresh(&handle))
         }
         (Renewal::Refreshable, false) => {

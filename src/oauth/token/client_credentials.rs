@@ -1,10 +1,10 @@
 //! RFC 6749 §4.4: a client acts for itself.
 
-use super::steps::{Ctx, Draft};
 use super::{Grant, Redeem};
 use crate::audit::EventKind;
 use crate::domain::{GrantType, OFFLINE_ACCESS, OPENID, Scopes};
 use crate::fault::Fault;
+use crate::issuing::{Ctx, Draft};
 use crate::oauth::oxide;
 use crate::protocol::{ErrorCode, OAuthError};
 

@@ -1,22 +1,19 @@
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
 use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::steps::{self, Ctx, Draft};
 use super::{GRANTS, Grant, Redeem};
 use crate::app::{App, RequestInfo};
 use crate::audit::EventKind;
-use crate::domain::{AccessToken, Client, GrantType, OPENID};
+use crate::domain::{Client, GrantType, OPENID};
 use crate::fault::Fault;
-use crate::keys::{self, Jwt};
+use crate::issuing::{self, Ctx, Draft};
 use crate::oauth::client_auth::{self, Freshness};
 use crate::oidc;
-use crate::protocol::{ErrorCode, JwtClaims, OAuthError, Params, TokenResponse};
+use crate::protocol::{ErrorCode, OAuthError, Params, TokenResponse};
 use crate::request;
-use crate::storage::{Issue, Issued, Refusal, Tx};
-use crate::support::sha256;
+use crate::storage::{Issue, Issued};
 
 /// `POST /oauth2/token`
 pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Fault> {
@@ -71,7 +68,10 @@ async fn serve(
     let ctx = Ctx { app: app.clone(), info, client, params: params.clone(), now: app.now(), ended: Arc::default() };
     let draft = match grant.redeem {
         Redeem::Plain(redeem) => issue(&ctx, redeem(&ctx)?).await?,
-        Redeem::InTransaction(redeem) => transact(&ctx, grant.single_use, redeem).await?,
+        Redeem::InTransaction(redeem) => {
+            let single_use = grant.single_use.and_then(|name| ctx.params.get(name));
+            issuing::transact(&ctx, "token.redeem", single_use, redeem).await?
+        }
     };
     epilogue(&ctx, &draft)
 }
@@ -89,7 +89,7 @@ fn check_permission(client: &Client, grant: &Grant) -> Result<(), Fault> {
 async fn issue(ctx: &Ctx, draft: Draft) -> Result<Draft, Fault> {
     let issue = Issue {
         token: draft.token.clone(),
-        audit: issued_event(ctx, &draft).stamp(&ctx.app.clock, &ctx.app.rng),
+        audit: draft.audit(ctx).stamp(&ctx.app.clock, &ctx.app.rng),
         client_version: ctx.client.version,
     };
     match ctx.app.db.issue(issue).await? {
@@ -98,86 +98,24 @@ async fn issue(ctx: &Ctx, draft: Draft) -> Result<Draft, Fault> {
     }
 }
 
-async fn transact(
-    ctx: &Ctx,
-    single_use: Option<&'static str>,
-    redeem: fn(&Ctx, &mut Tx<'_>) -> Result<Draft, Refusal<Fault>>,
-) -> Result<Draft, Fault> {
-    // Thousands may come at once with the same code. Once its family has ended they are told so without the database:
-    // that was recorded, and is true for ever.
-    let presented = single_use.and_then(|name| ctx.params.get(name)).unwrap_or_default();
-    let key = sha256(format!("{} {presented}", ctx.client.client_id).as_bytes());
-    let (known, shared) = (ctx.app.clone(), ctx.clone());
-    let settled = move || known.spent.contains_key(&key).then(|| Fault::from(steps::ended("it was before")));
-    if let Some(refusal) = settled() {
-        return Err(refusal);
-    }
-    let work = move |tx: &mut Tx<'_>| -> Result<_, Refusal<Fault>> {
-        let ctx = &shared;
-        if tx.client_version(&ctx.client.client_id).map_err(Fault::from)? != Some(ctx.client.version) {
-            return Err(Fault::ClientChanged.into());
-        }
-        let draft = redeem(ctx, tx)?;
-        ctx.record(tx, issued_event(ctx, &draft))?;
-        Ok(draft)
-    };
-    let outcome = ctx.app.db.write_unless("token.redeem", settled, work).await;
-    // Only what was committed counts: of a commit that failed the answer is another.
-    if ctx.ended.load(Ordering::Relaxed) && matches!(outcome, Err(Fault::OAuth(_))) {
-        ctx.app.spent.insert(key, ());
-    }
-    outcome
-}
-
-fn issued_event(ctx: &Ctx, draft: &Draft) -> crate::audit::Event {
-    let event = ctx.event(draft.event, true);
-    match &draft.person {
-        Some((user, _)) => event.subject(user.id),
-        None => event,
-    }
-}
-
 /// After the commit: sign and answer.
 fn epilogue(ctx: &Ctx, draft: &Draft) -> Result<HttpResponse, Fault> {
-    let failed = |e: keys::KeyError| Fault::from(OAuthError::server_error(e.to_string()));
-    let ring = ctx.app.keys.snapshot();
-    let scope = draft.token.scope.to_string();
-    let claims = access_claims(ctx, draft, &scope);
-    let key = ring.signing(ctx.app.access_token_alg, ctx.now).map_err(failed)?;
-    let access_token = keys::sign(key, Jwt::AccessToken, &claims).map_err(failed)?;
+    let signed = issuing::sign(ctx, draft)?;
     let id_token = match &draft.person {
         Some((user, grant)) if draft.token.scope.contains(OPENID) => {
             let nonce = (draft.event == EventKind::TokenIssued).then_some(grant.nonce.as_deref()).flatten();
-            Some(oidc::id_token::issue(&ctx.app, &ring, &ctx.client, user, grant, nonce, &access_token)?)
+            let ring = ctx.app.keys.snapshot();
+            Some(oidc::id_token::issue(&ctx.app, &ring, &ctx.client, user, grant, nonce, &signed.access_token)?)
         }
         _ => None,
     };
     let answer = TokenResponse {
-        access_token: &access_token,
+        access_token: &signed.access_token,
         token_type: "Bearer",
-        expires_in: draft.token.expires_at - ctx.now,
-        scope: &scope,
-        refresh_token: draft.refresh_token.as_deref(),
+        expires_in: signed.expires_in,
+        scope: &signed.scope,
+        refresh_token: signed.refresh_token.as_deref(),
         id_token: id_token.as_deref(),
     };
     Ok(HttpResponse::Ok().json(answer))
-}
-
-fn access_claims<'a>(ctx: &'a Ctx, draft: &'a Draft, scope: &'a str) -> JwtClaims<'a> {
-    let AccessToken { subject, audience, client_id, jti, issued_at, expires_at, .. } = &draft.token;
-    let person = draft.person.as_ref();
-    JwtClaims {
-        iss: ctx.app.issuer(),
-        sub: subject,
-        aud: audience,
-        client_id,
-        scope,
-        roles: person.map(|(user, _)| [user.role.as_str()]),
-        jti: jti.to_string(),
-        iat: *issued_at,
-        exp: *expires_at,
-        auth_time: person.map(|(_, grant)| grant.auth_time),
-        acr: person.map(|_| oidc::ACR_PASSWORD),
-        amr: person.map(|_| oidc::AMR_PASSWORD),
-    }
 }

@@ -4,15 +4,12 @@ mod authorization_code;
 mod client_credentials;
 mod endpoint;
 mod refresh_token;
-mod steps;
 
 pub use endpoint::post;
-pub use steps::REFRESH_PREFIX;
-
-use steps::{Ctx, Draft};
 
 use crate::domain::GrantType;
 use crate::fault::Fault;
+use crate::issuing::{Ctx, Draft};
 use crate::storage::{Refusal, Tx};
 
 /// What this endpoint can do. Metadata and client registration read the same list.

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
 use crate::domain::{
-    AccessToken, Client, Grant, GrantStage, OPENID, RefreshStage, RefreshToken, Scopes, User, UserStatus,
+    AccessToken, Client, Grant, GrantOrigin, GrantStage, GrantType, OPENID, RefreshStage, RefreshToken, Scopes, User,
+    UserStatus,
 };
 use crate::fault::Fault;
 use crate::protocol::{ErrorCode, OAuthError, Params};
@@ -19,6 +20,7 @@ pub struct Ctx {
     pub app: App,
     pub info: RequestInfo,
     pub client: Arc<Client>,
+    /// The parameters of the request by their names in the RFCs, from a form or from JSON; no password is among them.
     pub params: Arc<Params>,
     pub now: Seconds,
     /// Raised when the family of the presented code or refresh token has ended for good.
@@ -57,6 +59,17 @@ impl Ctx {
         audience.dedup();
         // Our own userinfo endpoint is an API too.
         if audience.is_empty() || scope.contains(OPENID) {
+            audience.push(self.app.issuer().to_owned());
+        }
+        Ok(audience)
+    }
+
+    /// The APIs of a new access token of a family. One that the operator's own app has without naming any API is for this
+    /// server too, whose `/api/v1/me` tells the app who its person is.
+    pub fn family_audience(&self, grant: &Grant, scope: &Scopes) -> Result<Vec<String>, OAuthError> {
+        let mut audience = self.audience(&self.granted_resources(grant), scope)?;
+        let names_none = grant.resources.is_empty() && !self.params.has("resource");
+        if grant.origin == GrantOrigin::FirstParty && names_none && !audience.iter().any(|a| a == self.app.issuer()) {
             audience.push(self.app.issuer().to_owned());
         }
         Ok(audience)
@@ -122,6 +135,13 @@ pub fn check_alive(ctx: &Ctx, grant: &Grant, user: &User) -> Result<(), OAuthErr
     }
     if grant.expires_at <= ctx.now {
         return Err(dead("the family has expired"));
+    }
+    let may = match grant.origin {
+        GrantOrigin::Authorization => ctx.client.may_use(GrantType::AuthorizationCode),
+        GrantOrigin::FirstParty => ctx.client.is_first_party(),
+    };
+    if !may {
+        return Err(dead("the client may not use that grant any more"));
     }
     if !grant.scope.is_subset(&ctx.client.scope) {
         // The client was allowed less since; what it was allowed before ends.

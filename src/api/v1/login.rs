@@ -1,0 +1,220 @@
+//! A login of the operator's own app, which shows its own form.
+
+use std::sync::Arc;
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use secrecy::SecretString;
+use serde::Deserialize;
+use utoipa::ToSchema;
+
+use crate::api::problem::{Invalid, Problem};
+use crate::api::tokens::{self, Delivery, TokenAnswer};
+use crate::api::{browser, json};
+use crate::app::App;
+use crate::audit::{Event, EventKind};
+use crate::defense;
+use crate::domain::{ApplicationType, Client, Grant, GrantOrigin, GrantStage, Renewal, Scopes, User, UserStatus};
+use crate::fault::Fault;
+use crate::identity::{self, Limit, LoginRefusal, TokenCookies};
+use crate::issuing::{self, Ctx, Draft, expose_refresh};
+use crate::protocol::{ErrorCode, OAuthError, Params};
+use crate::request;
+use crate::storage::{Refusal, Tx, access_tokens, grants, users};
+use crate::support::Id;
+
+/// Who logs in, and to which app.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LoginRequest {
+    /// A client that is marked first-party.
+    #[serde(deserialize_with = "json::text")]
+    #[schema(example = "my-app")]
+    client_id: String,
+    /// The user name or the e-mail address.
+    #[serde(deserialize_with = "json::text")]
+    #[schema(example = "alice")]
+    username: String,
+    #[serde(deserialize_with = "json::secret")]
+    #[schema(value_type = String, format = Password, max_length = 1024, example = "correct horse battery staple")]
+    password: SecretString,
+    /// What the tokens are to allow, separated by spaces; all that the client is registered for if left out.
+    #[serde(default, deserialize_with = "json::optional_text")]
+    #[schema(example = "orders:read")]
+    scope: Option<String>,
+    /// The APIs that the tokens are for (RFC 8707), one or several; all that the client is registered for if left out.
+    #[serde(default, deserialize_with = "json::one_or_many")]
+    #[schema(example = json!(["https://api.example"]))]
+    resource: Vec<String>,
+}
+
+/// Log in
+///
+/// Checks a user name (or e-mail address) and a password, and begins a family of tokens. Nobody is asked for consent: the
+/// operator has vouched for the app by marking it first-party.
+///
+/// A browser gets its tokens in cookies, and so does everybody for a client of the application type `web`; the body then
+/// has the `csrf_token` alone. All others get a token response.
+///
+/// One answer for an unknown person, a wrong password and a disabled account: `invalid_grant`.
+#[utoipa::path(
+    post, path = "/api/v1/login", tag = "Login", security(()), request_body = LoginRequest,
+    responses(
+        (status = 200, description = "Logged in", body = TokenAnswer,
+         headers(("Set-Cookie" = String, description = "For browsers: `__Host-latchway_access`, `__Host-latchway_refresh`, `__Host-latchway_csrf`"))),
+        Invalid,
+        (status = 401, description = "`invalid_client`: no active client of that name", body = Problem),
+        (status = 403, description = "`forbidden`: a page of another origin made the browser send this", body = Problem),
+        (status = 429, description = "`slow_down`: too many failures; see `Retry-After`", body = Problem),
+        (status = 503, description = "`temporarily_unavailable`: too many logins at once; see `Retry-After`", body = Problem),
+    )
+)]
+pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Fault> {
+    let info = request::info(&req)?;
+    browser::refuse_foreign(&app, &req, info).await?;
+    let asked: LoginRequest = json::read(&req, &body)?;
+    // All that can be wrong with the request is told before any password is looked at.
+    let ctx = async |client| -> Result<Ctx, Fault> {
+        let (app, now, params) = (App::clone(&app), app.now(), asked.params());
+        let ctx = Ctx { app, info, client, params, now, ended: Arc::default() };
+        asked.new_grant(&ctx, None)?;
+        Ok(ctx)
+    };
+    let ctx = tokens::with_client(&app, &asked.client_id, ctx).await?;
+    let user = authenticate(&ctx, &asked).await?;
+    let replaced = request::cookie(&req, &app, TokenCookies::for_issuer(app.issuer()).refresh);
+    tokens::with_client(&app, &asked.client_id, async |client| {
+        let delivery = delivery(&client, &req);
+        let ctx = Ctx { client, now: app.now(), ..ctx.clone() };
+        let (grant, user, replaced) = (asked.new_grant(&ctx, Some(&user))?, user.clone(), replaced.clone());
+        let draft = issuing::transact(&ctx, "login.first_party", None, move |ctx, tx| {
+            begin(ctx, tx, &grant, &user, replaced.as_deref())
+        });
+        tokens::answer(&ctx, &draft.await?, delivery)
+    })
+    .await
+}
+
+/// Whatever the client is, tokens never come into the reach of a browser's scripts.
+fn delivery(client: &Client, req: &HttpRequest) -> Delivery {
+    if client.application_type == ApplicationType::Web || browser::is_browser(req) {
+        Delivery::Cookies
+    } else {
+        Delivery::Body
+    }
+}
+
+impl LoginRequest {
+    /// What of it decides over tokens.
+    fn params(&self) -> Arc<Params> {
+        Arc::new(Params::from_pairs(self.resource.iter().map(|resource| ("resource", resource.clone()))))
+    }
+
+    /// The family that this asks for; an error names the parameter that the client may not ask so.
+    fn new_grant(&self, ctx: &Ctx, user: Option<&User>) -> Result<Grant, Fault> {
+        let invalid = |why: String| OAuthError::new(ErrorCode::InvalidScope, why);
+        let scope = match self.scope.as_deref() {
+            None | Some("") => ctx.client.scope.clone(),
+            Some(text) => Scopes::parse(text).map_err(|e| invalid(e.to_string()))?,
+        };
+        if !scope.is_subset(&ctx.client.scope) {
+            return Err(invalid("scope has more than the client is registered for".to_owned()).into());
+        }
+        let mut resources = self.resource.clone();
+        resources.sort();
+        resources.dedup();
+        let grant = Grant {
+            id: Id::new(&ctx.app.clock, &ctx.app.rng),
+            client_id: ctx.client.client_id.clone(),
+            user_id: user.map_or_else(|| Id::from_bytes([0; 16]), |user| user.id),
+            session_id: None,
+            scope,
+            resources,
+            nonce: None,
+            auth_time: ctx.now,
+            created_at: ctx.now,
+            expires_at: ctx.now + ctx.app.config.tokens.refresh_absolute_seconds,
+            renewal: Renewal::Refreshable,
+            used_at: ctx.now,
+            stage: GrantStage::Live,
+            origin: GrantOrigin::FirstParty,
+        };
+        ctx.family_audience(&grant, &grant.scope)?;
+        Ok(grant)
+    }
+}
+
+/// The page's own way to check a password: one counter of failures, one queue of hashes, one duration.
+async fn authenticate(ctx: &Ctx, asked: &LoginRequest) -> Result<User, Fault> {
+    let app = &ctx.app;
+    let address = defense::network(ctx.info.address).to_string();
+    let credentials = (asked.username.as_str(), asked.password.clone());
+    let outcome = identity::log_in(&app.db, &app.passwords, &app.config.limits, credentials, &address, app.now()).await;
+    match outcome {
+        Ok(user) => Ok(user),
+        Err(refusal) => {
+            let (error, event) = refused(ctx, refusal);
+            if let Some(event) = event {
+                event.record_alone(&app.db, &app.clock, &app.rng).await;
+            }
+            Err(error)
+        }
+    }
+}
+
+/// One text for all reasons, so that they cannot be told apart.
+fn wrong() -> OAuthError {
+    OAuthError::invalid_grant("the user name or the password is wrong")
+}
+
+fn refused(ctx: &Ctx, refusal: LoginRefusal) -> (Fault, Option<Event>) {
+    let event = |kind| Some(ctx.event(kind, false));
+    match refusal {
+        LoginRefusal::Wrong { known } => {
+            let event = event(EventKind::LoginFailed).map(|event| known.into_iter().fold(event, Event::subject));
+            (wrong().into(), event)
+        }
+        LoginRefusal::Throttled { limit, seconds } => {
+            let kind = if limit == Limit::AddressJustNow { EventKind::CredStuffing } else { EventKind::LoginThrottled };
+            (OAuthError::slow_down(u64::try_from(seconds).unwrap_or(1)).into(), event(kind))
+        }
+        LoginRefusal::Busy => (OAuthError::unavailable("too many logins at once").into(), None),
+        LoginRefusal::TooLong => {
+            let error = format!("member password is longer than {} bytes", identity::MAX_PASSWORD_BYTES);
+            (OAuthError::invalid_request(error).into(), None)
+        }
+        LoginRefusal::Storage(error) => (error.into(), None),
+        LoginRefusal::Failed(why) => (OAuthError::server_error(why).into(), None),
+    }
+}
+
+/// Begins the family. The one that the same browser had before ends, as its cookies are overwritten.
+fn begin(
+    ctx: &Ctx,
+    tx: &mut Tx<'_>,
+    grant: &Grant,
+    proven: &User,
+    replaced: Option<&str>,
+) -> Result<Draft, Refusal<Fault>> {
+    // What the password proved must hold until it is written down: whoever changes it ends what stands at that moment.
+    let user = users::find(tx.reader(), proven.id).map_err(Fault::from)?;
+    let user = user
+        .filter(|user| user.status == UserStatus::Active && user.password_changed_at == proven.password_changed_at)
+        .ok_or_else(|| Fault::from(wrong().with_detail("the account was changed meanwhile")))?;
+    if let Some(old) = replaced {
+        issuing::revoke_family_of(tx, old, ctx.now, |_| Ok(()))?;
+    }
+    let audience = ctx.family_audience(grant, &grant.scope).map_err(Fault::from)?;
+    let token = ctx.family_token(grant, grant.scope.clone(), audience);
+    let (refresh, row) = ctx.refresh_token(grant, None);
+    grants::insert(tx, grant).map_err(Fault::from)?;
+    access_tokens::insert(tx, &token).map_err(Fault::from)?;
+    issuing::store_refresh(tx, &row)?;
+    let detail = serde_json::json!({"scope": grant.scope.to_string(), "consent": "not asked: first-party client"});
+    ctx.record(tx, ctx.event(EventKind::LoginSucceeded, true).subject(user.id).detail(detail))?;
+    Ok(Draft {
+        token,
+        event: EventKind::TokenIssued,
+        person: Some((user, grant.clone())),
+        refresh_token: Some(expose_refresh(&refresh)),
+    })
+}

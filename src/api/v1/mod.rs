@@ -1,0 +1,53 @@
+//! Version 1. A route is one line of [`routes!`]: the router, the list and the document are made from it.
+
+mod document;
+mod login;
+mod logout;
+mod me;
+mod refresh;
+
+use actix_web::web::{self, ServiceConfig, resource};
+use utoipa::OpenApi;
+
+use super::document::SecuritySchemes;
+use super::json;
+
+macro_rules! routes {
+    ($($path:literal => $($method:ident $module:ident :: $handler:ident),+;)+) => {
+        /// Every route, below `/api/v1`.
+        pub fn configure(routes: &mut ServiceConfig) {
+            $(routes.service(
+                resource($path)
+                    .app_data(web::PayloadConfig::new(json::MAX_BODY))
+                    $(.route(web::$method().to($module::$handler)))+
+            );)+
+        }
+
+        /// Method and path of every route.
+        pub const ROUTES: &[(&str, &str)] = &[$($((stringify!($method), concat!("/api/v1", $path))),+),+];
+
+        #[derive(OpenApi)]
+        #[openapi(
+            info(
+                title = "Latchway",
+                description = include_str!("description.md"),
+                license(name = "MIT OR Apache-2.0"),
+            ),
+            paths($($($module::$handler),+),+),
+            tags(
+                (name = "Login", description = "For the operator's own apps, which show their own login form"),
+                (name = "About", description = "This document"),
+            ),
+            modifiers(&SecuritySchemes),
+        )]
+        pub struct Document;
+    };
+}
+
+routes! {
+    "/login" => post login::post;
+    "/token/refresh" => post refresh::post;
+    "/logout" => post logout::post;
+    "/me" => get me::get;
+    "/openapi.json" => get document::get;
+}

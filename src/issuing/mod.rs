@@ -1,0 +1,13 @@
+//! How tokens are issued, whichever endpoint was asked: the verbs that grants share, the rotation of refresh tokens, and
+//! the signature after the commit.
+
+pub mod client;
+mod rotation;
+mod sign;
+mod steps;
+
+pub use rotation::{foreign_token, refresh, revoke_family_of, revoke_family_with};
+pub use sign::{Signed, sign, transact};
+pub use steps::{
+    Ctx, Draft, REFRESH_PREFIX, check_alive, expose_refresh, refuse_recorded, revoke_family, store_refresh,
+};
