@@ -9,7 +9,7 @@
 //! jobs                         what happens by itself
 //! pages  oauth                 what is served
 //! oidc                         ID tokens for what oauth grants, and who a token speaks of
-//! flow  bearer  request        what they share: a request under way, a presented token, reading requests
+//! flow  bearer  api_key  request    what they share: a request under way, a presented credential, reading requests
 //! app                          all that a handler needs
 //! identity  keys  defense  audit
 //! fault                        why a request was not served
@@ -24,6 +24,8 @@
 //! An API that is protected by Latchway needs none of that: with `default-features = false, features =
 //! ["resource-server"]` this crate is [`resource_server`] and the two rooms that it stands on.
 
+#[cfg(feature = "server")]
+mod api_key;
 #[cfg(feature = "server")]
 pub mod app;
 #[cfg(feature = "server")]

@@ -12,7 +12,7 @@ const FLOORS: &[&[&str]] = &[
     &["jobs"],
     &["pages", "oauth"],
     &["oidc"],
-    &["flow", "bearer", "request"],
+    &["flow", "bearer", "api_key", "request"],
     &["app"],
     &["identity", "keys", "defense", "audit"],
     &["fault"],
