@@ -7,7 +7,7 @@
 //! cli  fuzzing                 one file a subcommand; targets for a fuzzer
 //! http                         routes, server, middleware, errors as answers
 //! jobs                         what happens by itself
-//! pages  oauth                 what is served
+//! pages  oauth  api            what is served
 //! oidc                         ID tokens for what oauth grants, and who a token speaks of
 //! flow  bearer  api_key  request    what they share: a request under way, a presented credential, reading requests
 //! app                          all that a handler needs
@@ -24,6 +24,8 @@
 //! An API that is protected by Latchway needs none of that: with `default-features = false, features =
 //! ["resource-server"]` this crate is [`resource_server`] and the two rooms that it stands on.
 
+#[cfg(feature = "server")]
+pub mod api;
 #[cfg(feature = "server")]
 mod api_key;
 #[cfg(feature = "server")]

@@ -23,10 +23,17 @@ pub fn query(req: &HttpRequest) -> Result<Params, OAuthError> {
 
 /// The parameters of a form, which must come as one (RFC 6749 §3.2).
 pub fn form(headers: &HeaderMap, body: &[u8]) -> Result<Params, OAuthError> {
+    if !is_media_type(headers, "application/x-www-form-urlencoded") {
+        let error = "Content-Type must be application/x-www-form-urlencoded, in UTF-8";
+        return Err(OAuthError::new(ErrorCode::UnsupportedMediaType, error));
+    }
+    Params::parse(body).map_err(|e| OAuthError::invalid_request(e.to_string()))
+}
+
+/// Whether a body says that it is of this type, in UTF-8 and as it is.
+pub fn is_media_type(headers: &HeaderMap, wanted: &str) -> bool {
     let mut types = headers.get_all(CONTENT_TYPE).map(|value| value.to_str().unwrap_or_default());
-    let (Some(kind), None) = (types.next(), types.next()) else {
-        return Err(unsupported());
-    };
+    let (Some(kind), None) = (types.next(), types.next()) else { return false };
     let mut parts = kind.split(';').map(str::trim);
     let essence = parts.next().unwrap_or_default();
     let utf8 = parts.filter_map(|part| part.split_once('=')).all(|(name, value)| {
@@ -34,14 +41,7 @@ pub fn form(headers: &HeaderMap, body: &[u8]) -> Result<Params, OAuthError> {
     });
     // RFC 9110 §8.4: what is compressed is not unpacked here, whatever a few bytes would grow to.
     let encoded = headers.contains_key(CONTENT_ENCODING);
-    if !essence.eq_ignore_ascii_case("application/x-www-form-urlencoded") || !utf8 || encoded {
-        return Err(unsupported());
-    }
-    Params::parse(body).map_err(|e| OAuthError::invalid_request(e.to_string()))
-}
-
-fn unsupported() -> OAuthError {
-    OAuthError::new(ErrorCode::UnsupportedMediaType, "Content-Type must be application/x-www-form-urlencoded, in UTF-8")
+    essence.eq_ignore_ascii_case(wanted) && utf8 && !encoded
 }
 
 /// Parameters of an endpoint that takes them in the body alone.

@@ -1,12 +1,12 @@
 use clap::{ArgGroup, Subcommand};
 use ipnet::IpNet;
 use secrecy::ExposeSecret;
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use super::context::{Context, Tool, usage};
 use super::{duration, output};
-use crate::api_key::{self, Actor, Limit, Unfit, Wish};
-use crate::domain::{ApiKey, ApiKeyStage, KeyOwner, Scopes};
+use crate::api_key::{self, Actor, ApiKeyView, Limit, Unfit, Wish};
+use crate::domain::{ApiKey, KeyOwner, Scopes};
 use crate::storage::{Conn, Refusal, StorageError, api_keys, clients, users};
 use crate::support::{ApiKeyText, Id, Seconds};
 
@@ -154,7 +154,7 @@ fn create(context: &Context, tool: &Tool, wish: Wish) -> anyhow::Result<()> {
         Ok(api_key::create(tx, &actor, &wish, &issuer, Limit::None)?)
     });
     let (key, text) = tool.runtime.block_on(write).map_err(explain)?;
-    let mut json = as_json(&key, tool.clock.now());
+    let mut json = as_json(&key, tool)?;
     json["api_key"] = Value::from(text.expose().expose_secret());
     output::show(context, &json, || {
         println!("id       {}", key.id);
@@ -166,16 +166,16 @@ fn create(context: &Context, tool: &Tool, wish: Wish) -> anyhow::Result<()> {
 fn list(context: &Context, tool: &Tool, owner: Option<KeyOwner>) -> anyhow::Result<()> {
     let read = tool.db.read("api_key.list", move |conn| api_keys::list(conn, owner.as_ref()));
     let (keys, now) = (tool.runtime.block_on(read)?, tool.clock.now());
-    output::show(context, &keys.iter().map(|key| as_json(key, now)).collect(), || {
-        let row = |key: &ApiKey| {
-            let (kind, owner) = owner_words(key);
-            let last = key.last_use.as_ref().map_or_else(String::new, |last| last.at.to_string());
-            let scope = key.scope.to_string();
-            vec![key.id.to_string(), key.name.clone(), format!("{kind} {owner}"), scope, status(key, now).to_owned(), last]
+    let views: Vec<ApiKeyView> = keys.iter().map(|key| ApiKeyView::of(key, now)).collect();
+    output::show(context, &serde_json::to_value(&views)?, || {
+        let row = |key: &ApiKeyView| {
+            let owner = key.client_id.as_ref().or(key.user_id.as_ref()).cloned().unwrap_or_default();
+            let last = key.last_used_at.map_or_else(String::new, |at| at.to_string());
+            vec![key.id.clone(), key.name.clone(), owner, key.scope.clone(), key.status.to_owned(), last]
         };
         output::table(
             &["id", "name", "owner", "scope", "status", "last used"],
-            &keys.iter().map(row).collect::<Vec<_>>(),
+            &views.iter().map(row).collect::<Vec<_>>(),
         );
     })
 }
@@ -192,7 +192,7 @@ fn rotate(context: &Context, tool: &Tool, id: Id, overlap: Option<Seconds>) -> a
         Ok((find(tx, id)?, text))
     });
     let (key, text): (ApiKey, ApiKeyText) = tool.runtime.block_on(write).map_err(explain)?;
-    let mut json = as_json(&key, tool.clock.now());
+    let mut json = as_json(&key, tool)?;
     json["api_key"] = Value::from(text.expose().expose_secret());
     output::show(context, &json, || {
         println!("id       {id}");
@@ -210,46 +210,9 @@ fn revoke(context: &Context, tool: &Tool, id: Id) -> anyhow::Result<()> {
         Ok(find(tx, id)?)
     });
     let key = tool.runtime.block_on(write).map_err(explain)?;
-    output::show(context, &as_json(&key, tool.clock.now()), || println!("{id} is revoked."))
+    output::show(context, &as_json(&key, tool)?, || println!("{id} is revoked."))
 }
 
-fn owner_words(key: &ApiKey) -> (&'static str, String) {
-    match &key.owner {
-        KeyOwner::Client(client_id) => ("client", client_id.clone()),
-        KeyOwner::Person(user_id) => ("user", user_id.to_string()),
-    }
-}
-
-fn status(key: &ApiKey, now: Seconds) -> &'static str {
-    match key.stage {
-        ApiKeyStage::Revoked { .. } => "revoked",
-        ApiKeyStage::Live if key.is_expired(now) => "expired",
-        ApiKeyStage::Live => "active",
-    }
-}
-
-fn as_json(key: &ApiKey, now: Seconds) -> Value {
-    let (kind, owner) = owner_words(key);
-    let revoked_at = match key.stage {
-        ApiKeyStage::Live => None,
-        ApiKeyStage::Revoked { at } => Some(at),
-    };
-    json!({
-        "id": key.id.to_string(),
-        "name": key.name,
-        "client_id": (kind == "client").then_some(&owner),
-        "user_id": (kind == "user").then_some(&owner),
-        "scope": key.scope.to_string(),
-        "audience": key.audience,
-        "networks": key.networks.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "rate_limit": key.rate_limit,
-        "status": status(key, now),
-        "created_at": key.created_at,
-        "rotated_at": key.rotated_at,
-        "previous_until": key.previous.as_ref().map(|(_, until)| until).filter(|until| **until > now),
-        "expires_at": key.expires_at,
-        "revoked_at": revoked_at,
-        "last_used_at": key.last_use.as_ref().map(|last| last.at),
-        "last_used_address": key.last_use.as_ref().and_then(|last| last.address.as_ref()),
-    })
+fn as_json(key: &ApiKey, tool: &Tool) -> anyhow::Result<Value> {
+    Ok(serde_json::to_value(ApiKeyView::of(key, tool.clock.now()))?)
 }

@@ -1,13 +1,14 @@
 //! The index of the whole server: where is X served?
 
-use actix_web::web::{self, ServiceConfig, get, head, post, resource};
+use actix_web::web::{self, ServiceConfig, delete, get, head, post, resource};
 
 use super::health;
+use crate::api::v1::api_keys as key_api;
 use crate::app::{App, Mode};
 use crate::defense::Urgency;
 use crate::oauth::{authorize, introspect, jwks, metadata, revoke, token};
 use crate::oidc::userinfo;
-use crate::pages::{account, assets_route, consent, home, login, logout, playground, setup};
+use crate::pages::{account, api_keys, assets_route, consent, home, login, logout, playground, setup};
 
 /// Larger bodies are refused, in bytes.
 const MAX_BODY: usize = 16 * 1024;
@@ -31,6 +32,10 @@ pub const PATHS: &[&str] = &[
     "/account/revoke",
     "/account/sessions/revoke",
     "/account/sessions/revoke-others",
+    "/account/api-keys",
+    "/account/api-keys/rotate",
+    "/account/api-keys/revoke",
+    "/api/v1/api-keys",
     "/logout",
     "/logged-out",
     "/playground",
@@ -75,11 +80,18 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + use<> {
             .service(resource("/account/revoke").route(post().to(account::revoke_app)))
             .service(resource("/account/sessions/revoke").route(post().to(account::revoke_session)))
             .service(resource("/account/sessions/revoke-others").route(post().to(account::revoke_other_sessions)))
+            .service(resource("/account/api-keys").route(get().to(api_keys::get)).route(post().to(api_keys::create)))
+            .service(resource("/account/api-keys/rotate").route(post().to(api_keys::rotate)))
+            .service(resource("/account/api-keys/revoke").route(post().to(api_keys::revoke)))
             .service(resource("/logout").route(post().to(logout::post)))
             .service(resource("/logged-out").route(get().to(logout::get)))
             .service(resource("/static/{name}").route(get().to(assets_route::get_static)))
             .service(resource("/favicon.ico").route(get().to(assets_route::favicon)))
             .service(resource("/client-logo/{client_id}").route(get().to(assets_route::client_logo)))
+            // Programs
+            .service(resource("/api/v1/api-keys").route(get().to(key_api::list)).route(post().to(key_api::create)))
+            .service(resource("/api/v1/api-keys/{id}").route(delete().to(key_api::revoke)))
+            .service(resource("/api/v1/api-keys/{id}/rotate").route(post().to(key_api::rotate)))
             // For whoever runs it
             .service(resource("/livez").route(get().to(health::livez)).route(head().to(health::livez)))
             .service(resource("/readyz").route(get().to(health::readyz)).route(head().to(health::readyz)));

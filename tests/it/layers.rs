@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["cli", "fuzzing"],
     &["http"],
     &["jobs"],
-    &["pages", "oauth"],
+    &["pages", "oauth", "api"],
     &["oidc"],
     &["flow", "bearer", "api_key", "request"],
     &["app"],
