@@ -8,9 +8,9 @@ use std::time::Duration;
 use moka::sync::Cache;
 
 use crate::config::Config;
-use crate::defense::{Admission, Limiter};
+use crate::defense::{Admission, KeyRates, Limiter};
 use crate::domain::{Algorithm, Client};
-use crate::identity::{Passwords, SessionCookies};
+use crate::identity::{KeyUses, Passwords, SessionCookies};
 use crate::keys::KeyRing;
 use crate::storage::{Db, ServerLock};
 use crate::support::{Clock, Digest, Id, Rng, Seconds};
@@ -48,6 +48,10 @@ pub struct Inner {
     pub verified: Cache<Digest, (Id, Seconds)>,
     /// Codes and refresh tokens whose family ended because they were used again: nothing brings them back.
     pub spent: Cache<Digest, ()>,
+    /// How often API keys were used of late.
+    pub key_rates: KeyRates,
+    /// When API keys were last used, until it is written down.
+    pub key_uses: KeyUses,
     /// PKCE challenges of late, to notice a client that sends the same one again and again.
     pub challenges: Cache<(String, String), Arc<std::sync::atomic::AtomicU32>>,
     /// Origins of registered browser apps, as they were a moment ago.
@@ -137,6 +141,8 @@ impl App {
             clients: Cache::builder().max_capacity(10_000).time_to_live(CLIENT_MEMORY).build(),
             verified: Cache::builder().max_capacity(20_000).time_to_live(Duration::from_secs(3600)).build(),
             spent: Cache::builder().max_capacity(20_000).time_to_live(Duration::from_secs(600)).build(),
+            key_rates: KeyRates::default(),
+            key_uses: KeyUses::default(),
             challenges: Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(3600)).build(),
             origins: Cache::builder().max_capacity(1).time_to_live(CLIENT_MEMORY).build(),
             scope_names: Mutex::new(parts.scope_names),

@@ -8,7 +8,7 @@ use crate::domain::{RedirectUri, Scopes};
 use crate::keys::{Jwt, KeyRing, Sealer};
 use crate::oauth::client_auth_fuzzing as client_auth;
 use crate::protocol::Params;
-use crate::support::{Clock, Handle};
+use crate::support::{ApiKeyText, Clock, Handle};
 
 /// A target: its name and what it does with the bytes.
 pub type Target = (&'static str, fn(&[u8]));
@@ -24,6 +24,7 @@ pub const TARGETS: &[Target] = &[
     ("assertion", client_auth::assertion),
     ("jwks", client_auth::jwks),
     ("handle", handle),
+    ("api_key", api_key),
 ];
 
 /// A form or a query: what was read and is written again reads the same.
@@ -105,5 +106,14 @@ fn handle(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
     if let Ok(handle) = Handle::parse(text) {
         assert_eq!(handle.expose().as_str(), text, "two texts for one handle");
+    }
+}
+
+/// An API key: one that is read is written as it came.
+fn api_key(bytes: &[u8]) {
+    use secrecy::ExposeSecret;
+    let Ok(text) = std::str::from_utf8(bytes) else { return };
+    if let Ok(key) = ApiKeyText::parse(text) {
+        assert_eq!(key.expose().expose_secret(), text, "two texts for one key");
     }
 }

@@ -10,7 +10,7 @@
 //! pages  oauth  api            what is served
 //! issuing                      how tokens are issued, whichever endpoint was asked
 //! oidc                         ID tokens for what oauth grants, and who a token speaks of
-//! flow  bearer  request        what they share: a request under way, a presented token, reading requests
+//! flow  bearer  api_key  request    what they share: a request under way, a presented credential, reading requests
 //! app                          all that a handler needs
 //! identity  keys  defense  audit
 //! fault                        why a request was not served
@@ -27,6 +27,8 @@
 
 #[cfg(feature = "server")]
 pub mod api;
+#[cfg(feature = "server")]
+mod api_key;
 #[cfg(feature = "server")]
 pub mod app;
 #[cfg(feature = "server")]

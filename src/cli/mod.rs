@@ -1,5 +1,6 @@
 //! The command line: one file a subcommand.
 
+mod api_key;
 mod archive;
 mod args;
 mod backup;
@@ -9,6 +10,7 @@ mod client;
 mod config;
 mod context;
 mod dev;
+mod duration;
 mod keys;
 mod migrate;
 mod output;
@@ -62,6 +64,9 @@ enum Command {
     /// What scopes mean, in the words of the consent page
     #[command(subcommand)]
     Scope(scope::Command),
+    /// Credentials of programs
+    #[command(subcommand)]
+    ApiKey(api_key::Command),
     /// Signing keys
     #[command(subcommand)]
     Keys(keys::Command),
@@ -100,6 +105,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Client(command) => client::run(context, command),
         Command::User(command) => user::run(context, command),
         Command::Scope(command) => scope::run(context, command),
+        Command::ApiKey(command) => api_key::run(context, command),
         Command::Keys(command) => keys::run(context, command),
         Command::Config(command) => config::run(context, command),
         Command::Cleanup(args) => cleanup::run(context, args),

@@ -77,6 +77,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
         "migrations": restored.migrations, "ended": restore_point::ended_json(&restored.ended),
         "since": since_json(&restored.since), "old_database": aside.as_ref().map(|aside| aside.display().to_string()),
         "active_clients": restored.active.clients, "active_users": restored.active.users,
+        "live_api_keys": restored.active.api_keys,
     });
     output::show(context, &json, || {
         println!("Restored {path} from {}.", args.file.display());
@@ -179,7 +180,7 @@ fn since_json(since: &Since) -> Value {
         Since::Known(carried) => json!({
             "known": true, "clients_disabled": carried.clients_disabled, "users_disabled": carried.users_disabled,
             "credentials": carried.credentials, "reductions": carried.reductions, "demoted": carried.demoted,
-            "passwords": carried.passwords, "keys": carried.keys, "audit_events": carried.audit_events,
+            "passwords": carried.passwords, "keys": carried.keys, "api_keys": carried.api_keys, "audit_events": carried.audit_events,
             "clients_lost": carried.clients_lost, "users_lost": carried.users_lost,
         }),
     }
@@ -208,6 +209,7 @@ fn print_carried(carried: &Carried) {
         ("people with another password", carried.passwords),
         ("administrators who are none any more", carried.demoted),
         ("signing keys made or retired", carried.keys),
+        ("API keys revoked or rotated", carried.api_keys),
         ("audit events", carried.audit_events),
     ];
     let rows: Vec<Vec<String>> = rows.iter().map(|(what, n)| vec![(*what).to_owned(), n.to_string()]).collect();

@@ -37,7 +37,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     let (ended, active) = tool.runtime.block_on(work)?;
     let json = json!({
         "restore_point": now, "ended": ended_json(&ended), "active_clients": active.clients,
-        "active_users": active.users,
+        "active_users": active.users, "live_api_keys": active.api_keys,
     });
     output::show(context, &json, || {
         print_ended(&ended);
@@ -73,9 +73,10 @@ pub fn print_ended(ended: &Ended) {
 /// What only a person can know.
 pub fn print_advice(active: &Active, since: &str) {
     println!(
-        "\n{} client(s) and {} account(s) are active. Disable again those that were disabled\n{since},\n\
+        "\n{} client(s) and {} account(s) are active, and {} API key(s) are not revoked. Disable or revoke\n\
+         again those that were disabled or revoked {since},\n\
          and change again passwords, client secrets and keys that were changed for a reason:\n\
-         `latchway client list`, `latchway user list`, `latchway keys list`.",
-        active.clients, active.users
+         `latchway client list`, `latchway user list`, `latchway api-key list`, `latchway keys list`.",
+        active.clients, active.users, active.api_keys
     );
 }

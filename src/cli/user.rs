@@ -11,7 +11,7 @@ use crate::audit::{Event, EventKind};
 use crate::domain::{Role, User, UserStatus, normalize_email, normalize_username};
 use crate::identity::Passwords;
 use crate::pages::setup;
-use crate::storage::{Refusal, StorageError, Tx, grants, links, sessions, settings, users};
+use crate::storage::{Refusal, StorageError, Tx, api_keys, grants, links, sessions, settings, users};
 use crate::support::{Id, Seconds};
 
 const EXAMPLES: &str = "\
@@ -178,10 +178,11 @@ fn find(tool: &Tool, wanted: &str) -> anyhow::Result<User> {
     found.ok_or_else(|| anyhow::anyhow!("there is no person {wanted}"))
 }
 
-/// Ends every session and revokes everything that was allowed.
+/// Ends every session and every API key, and revokes everything that was allowed.
 fn end_access(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<(), StorageError> {
     sessions::end_all(tx, id, None, now)?;
     grants::revoke_for_user(tx, id, now)?;
+    api_keys::revoke_for_user(tx, id, now)?;
     Ok(())
 }
 

@@ -36,6 +36,7 @@ pub struct Config {
     pub tokens: Tokens,
     pub sessions: Sessions,
     pub passwords: Passwords,
+    pub api_keys: ApiKeys,
     pub limits: Limits,
     pub log: Log,
     pub cleanup: Cleanup,
@@ -149,6 +150,18 @@ pub struct Passwords {
     pub queue: usize,
     /// Characters, for passwords that people choose.
     pub min_length: usize,
+}
+
+/// Credentials of programs.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApiKeys {
+    /// Keys that count, of one person or client.
+    pub max_per_owner: usize,
+    /// For how long a rotated secret is taken beside its successor.
+    pub overlap_seconds: i64,
+    /// How often last uses are written down.
+    pub last_use_seconds: u64,
 }
 
 /// Rates: how many, in how many seconds.

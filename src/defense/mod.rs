@@ -1,6 +1,7 @@
 //! Limits that a node keeps for itself. What guards a person's password is counted in the database.
 
 mod admission;
+mod key_rates;
 
 use std::net::IpAddr;
 use std::num::NonZeroU32;
@@ -15,6 +16,7 @@ use moka::sync::Cache;
 use crate::config::Limits;
 
 pub use admission::{Admission, Slot, Urgency};
+pub use key_rates::KeyRates;
 
 /// Keys that one limiter remembers at most.
 const MAX_KEYS: u64 = 100_000;

@@ -195,7 +195,7 @@ impl Client {
 }
 
 /// RFC 8707 §2: an absolute URI without a fragment.
-fn validate_resource(text: &str) -> Result<(), ClientValidation> {
+pub fn validate_resource(text: &str) -> Result<(), ClientValidation> {
     let fail = |why| Err(ClientValidation(format!("audience {text:?} {why}")));
     if text.len() > 500 || text.bytes().any(|b| !(0x21..=0x7e).contains(&b)) {
         return fail("must have at most 500 printable ASCII characters and no space");

@@ -1,20 +1,22 @@
 //! Entities as enums of stages. No IO.
 
+mod api_key;
 mod client;
 mod grant;
 mod redirect;
 mod scope;
 mod user;
 
+pub use api_key::{ApiKey, ApiKeyStage, InvalidApiKey, KeyOwner, LastUse};
 pub use client::{
     Algorithm, ApplicationType, AuthMethod, Client, ClientStatus, ClientValidation, GrantType, Party, PkcePolicy,
-    validate_uri,
+    validate_resource, validate_uri,
 };
 pub use grant::{
     AccessToken, Code, CodeStage, Grant, GrantOrigin, GrantStage, RefreshStage, RefreshToken, Renewal, USE_GRAIN,
 };
 pub use redirect::{InvalidRedirectUri, RedirectUri};
-pub use scope::{InvalidScope, OFFLINE_ACCESS, OPENID, Scopes};
+pub use scope::{API_KEYS, InvalidScope, NOT_FOR_KEYS, OFFLINE_ACCESS, OPENID, Scopes};
 pub use user::{Role, Session, SessionStage, User, UserStatus, normalize_email, normalize_username};
 
 /// A stored row that contradicts itself, or holds a word that this version does not know.

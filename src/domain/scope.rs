@@ -6,6 +6,12 @@ pub const OPENID: &str = "openid";
 /// The scope that asks for a refresh token which outlives the session (OIDC Core §11).
 pub const OFFLINE_ACCESS: &str = "offline_access";
 
+/// The scope that lets an app manage the API keys of whoever allowed it.
+pub const API_KEYS: &str = "api_keys";
+
+/// What an API key never has: what is about a person, and what would let a key make keys.
+pub const NOT_FOR_KEYS: &[&str] = &[OPENID, OFFLINE_ACCESS, "profile", "email", API_KEYS];
+
 /// More scopes than this in one request are refused: nobody needs them, and every one costs.
 const MAX_SCOPES: usize = 100;
 const MAX_BYTES: usize = 4096;

@@ -1,12 +1,14 @@
 //! An authorization request under way: what it is, what it waits for, how it ends. Used by the endpoint that takes it
 //! and by the pages on which a person answers it.
 
+mod after;
 mod complete;
 mod decide;
 mod request;
 mod respond;
 mod transaction;
 
+pub use after::{After, STEP_UP_SECONDS};
 pub use complete::{Approval, approve, deny};
 pub use decide::{Step, decide, login_needed};
 pub use request::{AuthorizationRequest, Prompt, ResponseMode, Target};

@@ -189,7 +189,7 @@ fn challenge(scheme: &str, error: &OAuthError) -> String {
         // RFC 6750 §3.1: a request without any token is told no error code.
         return format!(r#"{scheme} realm="latchway""#);
     }
-    let scope = if error.code == ErrorCode::InsufficientScope { r#", scope="openid""# } else { "" };
+    let scope = error.scope.as_ref().map(|scope| format!(r#", scope="{scope}""#)).unwrap_or_default();
     format!(
         r#"{scheme} realm="latchway", error="{}", error_description="{}"{scope}"#,
         error.code.as_str(),

@@ -8,7 +8,7 @@ use crate::app::{App, Mode};
 use crate::defense::Urgency;
 use crate::oauth::{authorize, introspect, jwks, metadata, revoke, token};
 use crate::oidc::userinfo;
-use crate::pages::{account, assets_route, consent, home, login, logout, playground, setup};
+use crate::pages::{account, api_keys, assets_route, consent, home, login, logout, playground, setup};
 
 /// Larger bodies are refused, in bytes.
 const MAX_BODY: usize = 16 * 1024;
@@ -32,6 +32,10 @@ pub const PATHS: &[&str] = &[
     "/account/revoke",
     "/account/sessions/revoke",
     "/account/sessions/revoke-others",
+    "/account/api-keys",
+    "/account/api-keys/rotate",
+    "/account/api-keys/revoke",
+    "/api/v1/api-keys",
     "/logout",
     "/logged-out",
     "/playground",
@@ -81,6 +85,9 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + use<> {
             .service(resource("/account/revoke").route(post().to(account::revoke_app)))
             .service(resource("/account/sessions/revoke").route(post().to(account::revoke_session)))
             .service(resource("/account/sessions/revoke-others").route(post().to(account::revoke_other_sessions)))
+            .service(resource("/account/api-keys").route(get().to(api_keys::get)).route(post().to(api_keys::create)))
+            .service(resource("/account/api-keys/rotate").route(post().to(api_keys::rotate)))
+            .service(resource("/account/api-keys/revoke").route(post().to(api_keys::revoke)))
             .service(resource("/logout").route(post().to(logout::post)))
             .service(resource("/logged-out").route(get().to(logout::get)))
             .service(resource("/static/{name}").route(get().to(assets_route::get_static)))

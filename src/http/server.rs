@@ -47,6 +47,7 @@ pub async fn run(
     let stopping = actix_web::rt::spawn(stop_on_signal(app.clone(), main.handle()));
     let outcome = main.await;
     stopping.abort();
+    jobs::finish(&app).await;
     outcome
 }
 

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
 use crate::domain::{
-    AccessToken, Client, Grant, GrantOrigin, GrantStage, GrantType, OPENID, RefreshStage, RefreshToken, Scopes, User,
-    UserStatus,
+    API_KEYS, AccessToken, Client, Grant, GrantOrigin, GrantStage, GrantType, OPENID, RefreshStage, RefreshToken,
+    Scopes, User, UserStatus,
 };
 use crate::fault::Fault;
 use crate::protocol::{ErrorCode, OAuthError, Params};
@@ -57,8 +57,8 @@ impl Ctx {
             return Err(OAuthError::new(ErrorCode::InvalidTarget, "the client may not use that API any more"));
         }
         audience.dedup();
-        // Our own userinfo endpoint is an API too.
-        if audience.is_empty() || scope.contains(OPENID) {
+        // Userinfo and the management of API keys are APIs of our own.
+        if audience.is_empty() || scope.contains(OPENID) || scope.contains(API_KEYS) {
             audience.push(self.app.issuer().to_owned());
         }
         Ok(audience)

@@ -3,6 +3,7 @@
 mod cleanup;
 mod clock;
 mod file;
+mod key_uses;
 mod keys;
 
 pub use cleanup::{Sweep, sweep_all};
@@ -19,7 +20,15 @@ pub fn start(app: &App) {
     repeat(app.clone(), "clock", every(1), clock::settle);
     repeat(app.clone(), "database_clock", every(10), clock::compare);
     repeat(app.clone(), "database_file", every(1), file::check);
+    repeat(app.clone(), "api_key_uses", every(app.config.api_keys.last_use_seconds), key_uses::flush);
     repeat(app.clone(), "cleanup", every(app.config.cleanup.interval_seconds), cleanup::run);
+}
+
+/// What is to be done before the process ends.
+pub async fn finish(app: &App) {
+    if let Err(error) = key_uses::flush(app.clone()).await {
+        tracing::warn!(error, "the last uses of API keys could not be written down");
+    }
 }
 
 /// What a job that did not fail tells of its success.

@@ -1,8 +1,11 @@
 //! Token introspection (RFC 7662): for whom a token is meant, and for whoever was given it.
 
+use std::net::IpAddr;
+
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use crate::app::App;
+use crate::api_key::{self, Dead, LiveKey, Refused};
+use crate::app::{App, RequestInfo};
 use crate::bearer::{note_use, verified_id};
 use crate::domain::{Client, GrantStage, GrantType, RefreshStage, UserStatus};
 use crate::fault::Fault;
@@ -11,8 +14,8 @@ use crate::oauth::client_auth::{self, Freshness};
 use crate::protocol::{Introspection, OAuthError};
 use crate::request;
 use crate::storage::access_tokens::{self, TokenState};
-use crate::storage::{clients, refresh_tokens, users};
-use crate::support::Handle;
+use crate::storage::{api_keys, clients, refresh_tokens, users};
+use crate::support::{ApiKeyText, Handle};
 
 const MAX_TOKEN: usize = 16 * 1024;
 
@@ -20,7 +23,7 @@ const MAX_TOKEN: usize = 16 * 1024;
 pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Fault> {
     let info = request::info(&req)?;
     let params = request::body_only(&req, &body)?;
-    if let Some(name) = params.first_repeated(&["token", "token_type_hint", "client_id", "client_secret"]) {
+    if let Some(name) = params.first_repeated(&["token", "token_type_hint", "address", "client_id", "client_secret"]) {
         return Err(OAuthError::invalid_request(format!("{name} is given more than once")).into());
     }
     let mut caller = client_auth::authenticate(&app, info, req.headers(), &params, Freshness::Recent).await?;
@@ -32,12 +35,16 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     if token.len() > MAX_TOKEN {
         return Err(OAuthError::new(crate::protocol::ErrorCode::PayloadTooLarge, "token is too long").into());
     }
+    let address = params
+        .get("address")
+        .map(|text| text.parse::<IpAddr>().map_err(|_| OAuthError::invalid_request("address must be an IP address")));
+    let place = Place { info, address: address.transpose()? };
     // The hint is only a hint: what a token is, it says itself.
-    let mut answer = look_up(&app, &caller, token).await;
+    let mut answer = look_up(&app, place, &caller, token).await;
     if let Err(Fault::ClientChanged) = answer {
         let changed = client::fresh(&app, &caller.client_id).await?;
         caller = changed.ok_or_else(|| OAuthError::invalid_client("the client was disabled a moment ago"))?;
-        answer = look_up(&app, &caller, token).await;
+        answer = look_up(&app, place, &caller, token).await;
     }
     let answer = answer?;
     if !answer.active {
@@ -46,7 +53,17 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     Ok(HttpResponse::Ok().json(answer))
 }
 
-async fn look_up(app: &App, caller: &Client, token: &str) -> Result<Introspection, Fault> {
+/// Where the request came from, and where whoever presented the token is, if the API says so.
+#[derive(Clone, Copy)]
+struct Place {
+    info: RequestInfo,
+    address: Option<IpAddr>,
+}
+
+async fn look_up(app: &App, place: Place, caller: &Client, token: &str) -> Result<Introspection, Fault> {
+    if token.starts_with(ApiKeyText::PREFIX) {
+        return api_key(app, place, caller, token).await;
+    }
     match token.strip_prefix(REFRESH_PREFIX) {
         Some(handle) => refresh_token(app, caller, handle).await,
         None => access_token(app, caller, token).await,
@@ -142,4 +159,62 @@ async fn refresh_token(app: &App, caller: &Client, handle: &str) -> Result<Intro
         auth_time: Some(grant.auth_time),
         ..Introspection::default()
     }))
+}
+
+/// An API key is looked at like a token. Where it is bound to networks, an API has to say where its program is.
+async fn api_key(app: &App, place: Place, caller: &Client, text: &str) -> Result<Introspection, Fault> {
+    let text = ApiKeyText::parse(text).ok();
+    let (id, key) = (caller.client_id.clone(), text.as_ref().map(ApiKeyText::id));
+    let (version, state) = app
+        .db
+        .read("introspect.api_key", move |conn| {
+            let version = clients::active_version(conn, &id)?;
+            Ok((version, key.map(|key| api_keys::state(conn, key)).transpose()?.flatten()))
+        })
+        .await?;
+    if version != Some(caller.version) {
+        return Err(Fault::ClientChanged);
+    }
+    let Some(text) = text else { return Ok(Introspection::default()) };
+    let owner = state.as_ref().map(|state| state.key.owner.clone());
+    let judged = api_key::judge(&text, state, app.issuer(), app.now());
+    // A stranger is told nothing, and uses nothing up.
+    let judged = match judged {
+        Ok(live) if !is_for_key(caller, &live) => return Ok(Introspection::default()),
+        Ok(live) => api_key::admit(app, &live, place.address).map(|()| live),
+        Err(why) => Err(Refused::Dead(why)),
+    };
+    match judged {
+        Ok(live) => Ok(describe_key(app, live)),
+        Err(Refused::TooOften(seconds)) => Err(OAuthError::slow_down(seconds).into()),
+        Err(Refused::Fault(fault)) => Err(fault),
+        Err(Refused::Dead(why)) => {
+            if why != Dead::WrongSecret {
+                api_key::report(app, place.info, text.id(), owner, why).await;
+            }
+            Ok(Introspection::default())
+        }
+    }
+}
+
+/// Whether a key is the caller's business: it is its own, or is meant for an API of its.
+fn is_for_key(caller: &Client, live: &LiveKey) -> bool {
+    live.client_id() == Some(&caller.client_id) || live.audience.iter().any(|api| caller.audiences.contains(api))
+}
+
+fn describe_key(app: &App, live: LiveKey) -> Introspection {
+    Introspection {
+        active: true,
+        scope: Some(live.scope.to_string()),
+        client_id: live.client_id().map(str::to_owned),
+        sub: Some(live.subject()),
+        username: live.person.map(|(username, _)| username),
+        token_type: Some("api_key"),
+        exp: live.key.expires_at,
+        iat: Some(live.key.created_at),
+        aud: live.audience,
+        iss: Some(app.issuer().to_owned()),
+        jti: Some(live.key.id.to_string()),
+        ..Introspection::default()
+    }
 }

@@ -2,17 +2,18 @@
 
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use crate::api_key::{self, Actor};
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
 use crate::bearer::verified_id;
-use crate::domain::{Client, Grant};
+use crate::domain::{Client, Grant, KeyOwner};
 use crate::fault::Fault;
 use crate::issuing::{self, REFRESH_PREFIX};
 use crate::oauth::client_auth::{self, Freshness};
 use crate::protocol::OAuthError;
 use crate::request;
-use crate::storage::{Refusal, Tx, access_tokens};
-use crate::support::{Id, Seconds};
+use crate::storage::{Refusal, Tx, access_tokens, api_keys};
+use crate::support::{ApiKeyText, Id, Seconds};
 
 /// `POST /oauth2/revoke`
 pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Fault> {
@@ -25,6 +26,7 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     let token = params.get("token").ok_or_else(|| OAuthError::invalid_request("token is missing"))?;
     let target = match token.strip_prefix(REFRESH_PREFIX) {
         Some(_) => Some(Target::Refresh(token.to_owned())),
+        None if token.starts_with(ApiKeyText::PREFIX) => ApiKeyText::parse(token).ok().map(Target::ApiKey),
         None => verified_id(&app, token).map(Target::Access),
     };
     // RFC 7009 §2.2: a token that is none is as good as revoked.
@@ -39,6 +41,8 @@ enum Target {
     Refresh(String),
     /// That token alone; the family can go on. It is how a client gives back a token that it needs no longer.
     Access(Id),
+    /// For good, with the secret before the last rotation.
+    ApiKey(ApiKeyText),
 }
 
 async fn revoke(app: &App, info: RequestInfo, client: &Client, target: Target) -> Result<(), Fault> {
@@ -48,6 +52,10 @@ async fn revoke(app: &App, info: RequestInfo, client: &Client, target: Target) -
             let revoked = match &target {
                 Target::Refresh(token) => revoke_family(tx, token, &client_id, now)?,
                 Target::Access(jti) => revoke_access(tx, *jti, &client_id, now)?,
+                Target::ApiKey(text) => {
+                    let actor = Actor { clock: writer.clock.clone(), rng: writer.rng.clone(), request: Some(info) };
+                    return Ok(revoke_api_key(tx, &actor, text, &client_id)?);
+                }
             };
             if revoked {
                 Event::success(EventKind::TokenRevoked)
@@ -72,4 +80,18 @@ fn revoke_access(tx: &mut Tx<'_>, jti: Id, client_id: &str, now: Seconds) -> Res
         Some(_) => Ok(access_tokens::revoke(tx, jti, now)?),
         None => Ok(false),
     }
+}
+
+/// Its own event tells of it.
+fn revoke_api_key(tx: &mut Tx<'_>, actor: &Actor, text: &ApiKeyText, client_id: &str) -> Result<(), Fault> {
+    let Some(key) = api_keys::find(tx.reader(), text.id())? else { return Ok(()) };
+    let previous = key.previous.as_ref().filter(|(_, until)| *until > actor.clock.now());
+    if !text.matches(&key.secret_hash) && !previous.is_some_and(|(hash, _)| text.matches(hash)) {
+        return Ok(());
+    }
+    if key.owner != KeyOwner::Client(client_id.to_owned()) {
+        return Err(issuing::foreign_token());
+    }
+    api_key::revoke(tx, actor, &key)?;
+    Ok(())
 }

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::bearer::{BearerToken, bearer};
 use crate::domain::{OPENID, User};
 use crate::fault::Fault;
-use crate::protocol::{ErrorCode, OAuthError, Params, UserInfo};
+use crate::protocol::{OAuthError, Params, UserInfo};
 use crate::request;
 use crate::storage::access_tokens::TokenState;
 use crate::storage::users;
@@ -29,9 +29,7 @@ pub async fn handle(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
         return Err(OAuthError::invalid_token("its audience is another API").into());
     }
     if !state.token.scope.contains(OPENID) {
-        let mut error = OAuthError::new(ErrorCode::InsufficientScope, "the scope openid is required");
-        error.challenge = Some("Bearer");
-        return Err(error.into());
+        return Err(OAuthError::insufficient_scope(OPENID).into());
     }
     let user_id = state.user_id.ok_or_else(|| OAuthError::invalid_token("it stands for no person"))?;
     let user = app.db.read("userinfo.user", move |conn| users::find(conn, user_id)).await?;

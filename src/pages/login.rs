@@ -11,7 +11,7 @@ use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
 use crate::defense;
 use crate::fault::{Fault, Problem};
-use crate::flow::{self, Answer, Approval, Step, Transaction};
+use crate::flow::{self, After, Answer, Approval, Step, Transaction};
 use crate::identity::{self, CurrentSession, Limit, LoginRefusal, csrf};
 use crate::protocol::OAuthError;
 use crate::request;
@@ -27,12 +27,16 @@ pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<Response, Faul
     let present = request::cookie(&req, &app, app.cookies.browser);
     let switching = query.get("switch").is_some();
     let Some(id) = query.get("transaction") else {
-        if session.is_some() && !switching {
-            return Ok(Either::Right(Answer::local("/account")));
-        }
+        let after = After::read(&query);
+        let mode = match (session.filter(|_| !switching), &after) {
+            (Some(session), Some(after)) if !after.accepts(session.session.auth_time, app.now()) => {
+                LoginMode::Again { username: session.user.username }
+            }
+            (Some(_), after) => return Ok(Either::Right(go_on(after.as_ref()))),
+            (None, _) => LoginMode::Anyone { username: String::new() },
+        };
         let (browser, is_fresh) = flow::browser_cookie(&app, present.as_deref());
-        let mode = LoginMode::Anyone { username: String::new() };
-        let mut response = show(&app, &browser, None, mode, None).await?;
+        let mut response = show(&app, &browser, Purpose::Own(after), mode, None).await?;
         if is_fresh {
             append_cookie(&mut response, &app.cookies.set(app.cookies.browser, &browser));
         }
@@ -52,7 +56,7 @@ pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<Response, Faul
         None => LoginMode::Anyone { username: transaction.request.login_hint.clone().unwrap_or_default() },
     };
     let browser = present.unwrap_or_default();
-    Ok(Either::Left(show(&app, &browser, Some(&transaction), mode, None).await?))
+    Ok(Either::Left(show(&app, &browser, Purpose::App(&transaction), mode, None).await?))
 }
 
 /// `POST /login`
@@ -74,7 +78,8 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     let user = match outcome {
         Ok(user) => user,
         Err(refusal) => {
-            let response = refuse(&app, info, &browser, transaction.as_ref(), username, refusal).await?;
+            let purpose = transaction.as_ref().map_or_else(|| Purpose::Own(After::read(&form)), Purpose::App);
+            let response = refuse(&app, info, &browser, purpose, username, refusal).await?;
             return Ok(Either::Left(response));
         }
     };
@@ -85,9 +90,21 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
             transaction.row.session_id = Some(session.session.id);
             proceed(&app, info, &transaction, &session).await?
         }
-        None => Answer::local("/account"),
+        None => go_on(After::read(&form).as_ref()),
     };
     Ok(Either::Right(answer.with_cookie(cookie)))
+}
+
+/// What a login is for.
+#[derive(Clone)]
+enum Purpose<'a> {
+    App(&'a Transaction),
+    /// What one does here oneself.
+    Own(Option<After>),
+}
+
+fn go_on(after: Option<&After>) -> Answer {
+    Answer::local(after.map_or_else(|| "/account".to_owned(), After::path))
 }
 
 /// `POST /login/switch`: "not you?" on the consent page and where a person confirms who they are. The session goes on
@@ -104,6 +121,10 @@ pub async fn switch(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
     } else {
         let cookie = request::cookie(&req, &app, app.cookies.session).unwrap_or_default();
         forms::check(&app, &req, info, &form, &cookie, &flow::purpose("consent", id)).await?;
+    }
+    if id.is_empty() {
+        let login = After::read(&form).map_or_else(|| "/login?".to_owned(), |after| format!("{}&", after.login()));
+        return Ok(Answer::local(format!("{login}switch=1")));
     }
     let transaction = flow::load(&app, id, Some(&browser)).await?;
     Ok(Answer::local(format!("/login?transaction={}&switch=1", transaction.row.id)))
@@ -170,7 +191,7 @@ async fn refuse(
     app: &App,
     info: RequestInfo,
     browser: &str,
-    transaction: Option<&Transaction>,
+    purpose: Purpose<'_>,
     username: &str,
     refusal: LoginRefusal,
 ) -> Result<HttpResponse, Fault> {
@@ -196,7 +217,7 @@ async fn refuse(
         event.record_alone(&app.db, &app.clock, &app.rng).await;
     }
     let mode = LoginMode::Anyone { username: username.chars().take(320).collect() };
-    let mut response = show(app, browser, transaction, mode, Some(problem)).await?;
+    let mut response = show(app, browser, purpose, mode, Some(problem)).await?;
     *response.status_mut() = status;
     if let Some(seconds) = wait {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
@@ -207,25 +228,31 @@ async fn refuse(
 async fn show(
     app: &App,
     browser: &str,
-    transaction: Option<&Transaction>,
+    purpose: Purpose<'_>,
     mode: LoginMode,
     problem: Option<LoginProblem>,
 ) -> Result<HttpResponse, Fault> {
-    let id = transaction.map(|transaction| transaction.row.id.to_string()).unwrap_or_default();
-    let client = match transaction {
-        Some(transaction) => Some(render::client(&client_of(app, transaction).await?)),
-        None => None,
+    let (id, client, after, leads_to) = match purpose {
+        Purpose::App(transaction) => {
+            let client = render::client(&client_of(app, transaction).await?);
+            let leads_to = transaction.request.target.redirect_uri.clone();
+            (transaction.row.id.to_string(), Some(client), Vec::new(), Some(leads_to))
+        }
+        Purpose::Own(after) => {
+            let fields = after.as_ref().map(After::fields).unwrap_or_default();
+            (String::new(), None, fields, after.and_then(|after| after.leads_to().map(str::to_owned)))
+        }
     };
     let page = LoginPage {
         layout: render::layout(app, None),
         csrf: csrf::token(browser, &flow::purpose("login", &id)),
         transaction: id,
         client,
+        after,
         mode,
         problem,
     };
-    let return_to = transaction.map(|transaction| transaction.request.target.redirect_uri.as_str());
-    render::page(&page, StatusCode::OK, Some(policy::page(return_to)))
+    render::page(&page, StatusCode::OK, Some(policy::page(leads_to.as_deref())))
 }
 
 fn append_cookie(response: &mut HttpResponse, cookie: &str) {

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{account_view::*, errors::Fault, view::*};
+use super::{account_view::*, api_keys_view::*, errors::Fault, view::*};
 
 /// Values that must never come out as they went in.
 const HOSTILE: &str = "<img src=x onerror=alert(1)>{{7*7}}</script>\"'\u{202E}evil\u{200B}";
@@ -88,6 +88,21 @@ pub fn samples() -> Vec<(&'static str, String)> {
     for (name, flash) in [("account-ended", Flash::SessionEnded), ("account-others", Flash::OthersEnded)] {
         add(&mut pages, name, &AccountPage { flash: Some(flash), ..account() });
     }
+    add(&mut pages, "api-keys", &api_keys());
+    add(&mut pages, "api-keys-empty", &ApiKeysPage { keys: Vec::new(), maker: None, shown: None, ..api_keys() });
+    let nothing = Maker { scopes: Vec::new(), ..maker(None) };
+    add(&mut pages, "api-keys-nothing", &ApiKeysPage { maker: Some(nothing), ..api_keys() });
+    for (name, error) in [
+        ("api-keys-name", KeyError::Name(HOSTILE.into())),
+        ("api-keys-scope", KeyError::Scope("Choose at least one.".into())),
+        ("api-keys-networks", KeyError::Networks("Write networks.".into())),
+        ("api-keys-form", KeyError::Form("There are 50 keys.".into())),
+    ] {
+        add(&mut pages, name, &ApiKeysPage { maker: Some(maker(Some(error))), shown: None, ..api_keys() });
+    }
+    for (name, notice) in [("api-keys-revoked", Notice::Revoked), ("api-keys-already", Notice::AlreadyMade)] {
+        add(&mut pages, name, &ApiKeysPage { notice: Some(notice), shown: None, ..api_keys() });
+    }
     add(
         &mut pages,
         "form-post",
@@ -160,6 +175,7 @@ fn login(mode: LoginMode, problem: Option<LoginProblem>) -> LoginPage {
         csrf: "csrf".into(),
         transaction: "0197c2f4".into(),
         client: Some(demo()),
+        after: Vec::new(),
         mode,
         problem,
     }
@@ -230,6 +246,44 @@ fn account() -> AccountPage {
         ],
         sessions: vec![session("1", "Chrome on Linux", true), session("2", "Safari on iPhone", false)],
         flash: Some(Flash::AppRemoved("Old Calendar".into())),
+    }
+}
+
+fn maker(error: Option<KeyError>) -> Maker {
+    Maker {
+        csrf: "csrf".into(),
+        once: "0197c2f4".into(),
+        name: if error.is_some() { HOSTILE.into() } else { String::new() },
+        networks: "10.0.0.0/8".into(),
+        scopes: scopes().into_iter().map(|scope| (scope, true)).collect(),
+        lifetimes: vec![("30d", "30 days", false), ("90d", "90 days", true)],
+        error,
+    }
+}
+
+fn api_keys() -> ApiKeysPage {
+    let moment = When::from_unix(1_772_460_300);
+    let key = |name: &str, expired| KeyView {
+        id: "0197c2f4-a1b2-7d3e-8f00-0123456789ab".into(),
+        name: name.into(),
+        scopes: vec!["orders:read".into(), "orders:write".into()],
+        audience: vec!["https://api.example".into()],
+        networks: if expired { Vec::new() } else { vec!["10.0.0.0/8".into(), "2001:db8::/32".into()] },
+        created: moment,
+        expires: Some(moment),
+        expired,
+        last_used: (!expired).then(|| (moment, Some("10.1.2.3".into()))),
+        previous_until: (!expired).then_some(moment),
+    };
+    ApiKeysPage {
+        layout: layout(false, Some("ada")),
+        csrf: "csrf".into(),
+        account_csrf: "csrf".into(),
+        keys: vec![key("Nightly backup", false), key(HOSTILE, true)],
+        maker: Some(maker(None)),
+        confirm: "/login?after=api-keys".into(),
+        shown: Some(ShownKey { name: HOSTILE.into(), text: "lw_shown".into(), replaces: Some(moment) }),
+        notice: None,
     }
 }
 

@@ -81,6 +81,8 @@ pub struct LoginPage {
     pub transaction: String,
     /// The app one logs in for.
     pub client: Option<ClientView>,
+    /// Where one goes on if it is not to an app: hidden fields, by name and value.
+    pub after: Vec<(String, String)>,
     /// Whom the form is for.
     pub mode: LoginMode,
     /// Why the last attempt failed.

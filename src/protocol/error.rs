@@ -106,11 +106,13 @@ pub struct OAuthError {
     pub retry_after: Option<u64>,
     /// The scheme for `WWW-Authenticate`, if that header belongs to the answer.
     pub challenge: Option<&'static str>,
+    /// The scope that was wanting (RFC 6750 §3.1).
+    pub scope: Option<String>,
 }
 
 impl OAuthError {
     pub fn new(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, description: description.into(), detail: None, retry_after: None, challenge: None }
+        Self { code, description: description.into(), detail: None, retry_after: None, challenge: None, scope: None }
     }
 
     pub fn invalid_request(description: impl Into<Cow<'static, str>>) -> Self {
@@ -130,6 +132,15 @@ impl OAuthError {
         let mut error = Self::new(ErrorCode::InvalidToken, "the access token is missing, invalid, expired or revoked");
         error.challenge = Some("Bearer");
         error.with_detail(detail)
+    }
+
+    /// The token is good for less; the answer names the scope (RFC 6750 §3.1).
+    pub fn insufficient_scope(scope: impl Into<String>) -> Self {
+        let scope = scope.into();
+        let mut error = Self::new(ErrorCode::InsufficientScope, format!("the scope {scope} is required"));
+        error.challenge = Some("Bearer");
+        error.scope = Some(scope);
+        error
     }
 
     pub fn unavailable(detail: impl Into<String>) -> Self {

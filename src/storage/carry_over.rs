@@ -40,6 +40,7 @@ pub(super) fn all(c: &mut SqliteConnection) -> QueryResult<Carried> {
     clients(c, &mut carried)?;
     users(c, &mut carried)?;
     keys(c, &mut carried)?;
+    carried.api_keys = api_keys(c)?;
     // The trail of another version may have other columns. It is history: nothing depends on it.
     c.batch_execute("SAVEPOINT audit")?;
     match audit_events(c) {
@@ -194,6 +195,21 @@ fn keys(c: &mut SqliteConnection, carried: &mut Carried) -> QueryResult<()> {
     .execute(c)?;
     carried.keys = retired + made;
     Ok(())
+}
+
+/// A key that was taken back stays so, and of a rotated one the secrets count that counted last. One that was made since
+/// is gone.
+fn api_keys(c: &mut SqliteConnection) -> QueryResult<usize> {
+    if number(c, "SELECT count(*) AS n FROM old.sqlite_master WHERE type = 'table' AND name = 'api_keys'")? == 0 {
+        return Ok(0); // the database to be replaced is older than API keys
+    }
+    sql_query(
+        "UPDATE main.api_keys AS k SET revoked_at = coalesce(k.revoked_at, o.revoked_at), secret_hash = o.secret_hash, \
+         previous_hash = o.previous_hash, previous_until = o.previous_until, rotated_at = o.rotated_at \
+         FROM old.api_keys o WHERE o.id = k.id AND coalesce(o.rotated_at, 0) >= coalesce(k.rotated_at, 0) \
+         AND (o.revoked_at, o.secret_hash) IS NOT (k.revoked_at, k.secret_hash)",
+    )
+    .execute(c)
 }
 
 /// What happened since the backup did happen.

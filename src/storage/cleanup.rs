@@ -7,8 +7,8 @@ use diesel::prelude::*;
 
 use super::conn::on;
 use super::schema::{
-    access_tokens, audit_events, authorizations, client_assertions, codes, grants, one_time_links, refresh_tokens,
-    sessions, throttles,
+    access_tokens, api_keys, audit_events, authorizations, client_assertions, codes, grants, one_time_links,
+    refresh_tokens, sessions, throttles,
 };
 use super::{StorageError, Tx};
 use crate::support::Seconds;
@@ -129,6 +129,7 @@ pub const TABLES: &[&str] = &[
     "client_assertions",
     "one_time_links",
     "throttles",
+    "api_keys",
     "audit_events",
 ];
 
@@ -170,6 +171,17 @@ pub fn sweep(tx: &mut Tx<'_>, table: &str, cursor: &Cursor, horizon: &Horizon) -
             by_key!(tx, batch, cursor, one_time_links.id < first_id_at(old), one_time_links::expires_at.lt(old))
         }
         "throttles" => by_expiry!(tx, batch, cursor, throttles.name: String, now),
+        // Those that ended are known for as long as the trail tells of them.
+        "api_keys" => {
+            let oldest = now - horizon.audit_days * 86400;
+            by_key!(
+                tx,
+                batch,
+                cursor,
+                api_keys.id < first_id_at(oldest),
+                api_keys::revoked_at.lt(oldest).or(api_keys::expires_at.lt(oldest)).assume_not_null()
+            )
+        }
         "audit_events" => {
             let oldest = now - horizon.audit_days * 86400;
             by_key!(tx, batch, cursor, audit_events.id < first_id_at(oldest), audit_events::at_millis.lt(oldest * 1000))

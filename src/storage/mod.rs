@@ -7,6 +7,7 @@
 //! by `get_result`, which has none, and not by `first`.
 
 pub mod access_tokens;
+pub mod api_keys;
 pub mod assertions;
 pub mod audit_events;
 pub mod authorizations;

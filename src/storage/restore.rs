@@ -26,6 +26,8 @@ pub struct Carried {
     pub passwords: usize,
     /// Signing keys that were retired since, or made.
     pub keys: usize,
+    /// API keys that were revoked since, or rotated.
+    pub api_keys: usize,
     pub audit_events: usize,
     /// Made since the backup, and not in it: they are gone.
     pub clients_lost: i64,

@@ -7,7 +7,8 @@ use diesel::prelude::*;
 
 use super::conn::on;
 use super::schema::{
-    access_tokens, authorizations, clients, codes, consents, grants, one_time_links, refresh_tokens, sessions, users,
+    access_tokens, api_keys, authorizations, clients, codes, consents, grants, one_time_links, refresh_tokens,
+    sessions, users,
 };
 use super::{Conn, StorageError, Tx};
 use crate::domain::{ClientStatus, UserStatus};
@@ -38,6 +39,7 @@ pub struct Ended {
 pub struct Active {
     pub clients: i64,
     pub users: i64,
+    pub api_keys: i64,
 }
 
 /// The last restore point, in Unix seconds; `None` if nothing was ever restored.
@@ -96,10 +98,11 @@ pub fn set(tx: &mut Tx<'_>, now: Seconds) -> Result<Ended, StorageError> {
     })
 }
 
-/// How many clients and people are active.
+/// How many clients and people are active, and how many API keys were not revoked.
 pub fn active(conn: &mut Conn) -> Result<Active, StorageError> {
     on!(conn, c => Ok(Active {
         clients: clients::table.filter(clients::status.eq(ClientStatus::Active.as_str())).count().get_result(c)?,
         users: users::table.filter(users::status.eq(UserStatus::Active.as_str())).count().get_result(c)?,
+        api_keys: api_keys::table.filter(api_keys::revoked_at.is_null()).count().get_result(c)?,
     }))
 }

@@ -221,6 +221,28 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    api_keys (id) {
+        id -> Binary,
+        secret_hash -> Binary,
+        previous_hash -> Nullable<Binary>,
+        previous_until -> Nullable<BigInt>,
+        name -> Text,
+        client_id -> Nullable<Text>,
+        user_id -> Nullable<Binary>,
+        scope -> Text,
+        audience -> Text,
+        networks -> Text,
+        rate_limit -> Nullable<BigInt>,
+        created_at -> BigInt,
+        rotated_at -> Nullable<BigInt>,
+        expires_at -> Nullable<BigInt>,
+        revoked_at -> Nullable<BigInt>,
+        last_used_at -> Nullable<BigInt>,
+        last_used_address -> Nullable<Text>,
+    }
+}
+
 diesel::joinable!(access_tokens -> grants (grant_id));
 diesel::joinable!(codes -> grants (grant_id));
 diesel::joinable!(grants -> users (user_id));
@@ -229,6 +251,7 @@ diesel::joinable!(sessions -> users (user_id));
 
 diesel::allow_tables_to_appear_in_same_query!(
     access_tokens,
+    api_keys,
     clients,
     codes,
     consents,

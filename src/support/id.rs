@@ -21,6 +21,12 @@ impl Id {
         Self(bytes)
     }
 
+    /// When it was made, in Unix seconds, if it is one of ours.
+    pub fn made_at(&self) -> super::Seconds {
+        let millis = self.0.iter().take(6).fold(0, |millis: i64, byte| millis << 8 | i64::from(*byte));
+        millis / 1000
+    }
+
     pub const fn as_bytes(&self) -> &[u8; 16] {
         &self.0
     }

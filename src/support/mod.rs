@@ -1,11 +1,15 @@
 //! The ground floor: time, randomness, identifiers and secrets. Nothing here knows OAuth.
 
+#[cfg(feature = "server")]
+mod api_key;
 mod clock;
 mod id;
 mod rng;
 mod secret;
 pub mod text;
 
+#[cfg(feature = "server")]
+pub use api_key::{ApiKeyText, ApiKeyTextError};
 pub use clock::{Clock, Pace, Seconds};
 pub use id::Id;
 pub use rng::Rng;

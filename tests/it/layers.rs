@@ -13,7 +13,7 @@ const FLOORS: &[&[&str]] = &[
     &["pages", "oauth", "api"],
     &["issuing"],
     &["oidc"],
-    &["flow", "bearer", "request"],
+    &["flow", "bearer", "api_key", "request"],
     &["app"],
     &["identity", "keys", "defense", "audit"],
     &["fault"],

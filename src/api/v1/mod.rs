@@ -1,5 +1,6 @@
 //! Version 1. A route is one line of [`routes!`]: the router, the list and the document are made from it.
 
+pub mod api_keys;
 mod document;
 mod login;
 mod logout;
@@ -36,7 +37,9 @@ macro_rules! routes {
             paths($($($module::$handler),+),+),
             tags(
                 (name = "Login", description = "For the operator's own apps, which show their own login form"),
-                (name = "About", description = "This document"),
+                (name = "API keys", description = "For programs that a person or a client trusts"),
+                (name = "API keys", description = "For programs that a person or a client trusts"),
+            (name = "About", description = "This document"),
             ),
             modifiers(&SecuritySchemes),
         )]
@@ -49,5 +52,8 @@ routes! {
     "/token/refresh" => post refresh::post;
     "/logout" => post logout::post;
     "/me" => get me::get;
+    "/api-keys" => get api_keys::list, post api_keys::create;
+    "/api-keys/{id}" => delete api_keys::revoke;
+    "/api-keys/{id}/rotate" => post api_keys::rotate;
     "/openapi.json" => get document::get;
 }

@@ -28,6 +28,7 @@ mod s2_5_responses;
 mod s3_forged;
 mod s3_issued;
 mod s3_rotation;
+mod s4_api_keys;
 mod s4_introspection;
 mod s4_revocation;
 mod s4_userinfo;

@@ -1,0 +1,253 @@
+//! API keys, managed by whoever owns them: a person through an app, or a client for itself, with an access token that has
+//! the scope `api_keys`. A key never manages keys.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use ipnet::IpNet;
+use secrecy::ExposeSecret;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::api::json;
+use crate::api::problem::{Invalid, Problem};
+use crate::api_key::{self, Actor, ApiKeyView, Limit, Unfit, Wish};
+use crate::app::App;
+use crate::bearer::{BearerToken, bearer};
+use crate::domain::{API_KEYS, KeyOwner, Scopes};
+use crate::fault::Fault;
+use crate::protocol::{ErrorCode, OAuthError, Params};
+use crate::request;
+use crate::storage::{Refusal, api_keys};
+use crate::support::{ApiKeyText, Id, Seconds};
+
+/// What a new key is to be.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewApiKey {
+    /// What it is for, in its owner's words.
+    #[serde(deserialize_with = "json::text")]
+    name: String,
+    /// Scopes, separated by spaces, no more than the access token has.
+    #[serde(deserialize_with = "json::text")]
+    scope: String,
+    /// The APIs it is for; without any it is for this server and what it guards.
+    #[serde(default, deserialize_with = "json::one_or_many")]
+    #[schema(example = json!(["https://api.example"]))]
+    audience: Vec<String>,
+    /// Where it may be used from, such as `10.0.0.0/8`; without any from anywhere.
+    #[serde(default)]
+    #[schema(value_type = Vec<String>, example = json!(["10.0.0.0/8"]))]
+    networks: Vec<IpNet>,
+    /// Uses a minute.
+    #[serde(default)]
+    rate_limit: Option<u32>,
+    /// Seconds that it lasts; for ever if left out.
+    #[serde(default)]
+    expires_in: Option<Seconds>,
+}
+
+/// How a key is rotated.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Rotation {
+    /// Seconds for which the secret before is still taken; 0 if it has leaked.
+    #[serde(default)]
+    overlap: Option<Seconds>,
+}
+
+/// A key with its text, which is shown this once.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ShownApiKey {
+    #[schema(example = "lw_...")]
+    api_key: String,
+    #[serde(flatten)]
+    view: ApiKeyView,
+}
+
+/// All keys of whoever asks.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct ApiKeyList {
+    api_keys: Vec<ApiKeyView>,
+}
+
+/// Whose keys a request may manage, and up to which scope.
+struct Caller {
+    owner: KeyOwner,
+    scope: Scopes,
+}
+
+async fn caller(app: &App, req: &HttpRequest) -> Result<Caller, Fault> {
+    let token = BearerToken::read(req.headers(), &Params::default())?;
+    let state = bearer(app, &token).await?;
+    if !state.token.audience.iter().any(|audience| audience == app.issuer()) {
+        return Err(OAuthError::invalid_token("its audience is another API").into());
+    }
+    if !state.token.scope.contains(API_KEYS) {
+        return Err(OAuthError::insufficient_scope(API_KEYS).into());
+    }
+    let owner = match state.user_id {
+        Some(user_id) => KeyOwner::Person(user_id),
+        None => KeyOwner::Client(state.token.client_id),
+    };
+    Ok(Caller { owner, scope: state.token.scope })
+}
+
+/// Create an API key
+///
+/// For whom the access token was issued: a person, or with `client_credentials` the client itself. The key is in this
+/// answer and in no other.
+#[utoipa::path(
+    post, path = "/api/v1/api-keys", tag = "API keys", security(("bearer" = ["api_keys"])),
+    request_body = NewApiKey,
+    responses(
+        (status = 201, description = "The key", body = ShownApiKey),
+        Invalid,
+        (status = 401, description = "`invalid_token`: no access token, or one that does not count", body = Problem),
+        (status = 403, description = "`insufficient_scope`: the access token has not the scope `api_keys`", body = Problem),
+    )
+)]
+pub async fn create(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Fault> {
+    let caller = caller(&app, &req).await?;
+    let new: NewApiKey = json::read(&req, &body)?;
+    let scope = Scopes::parse(&new.scope).map_err(|e| OAuthError::invalid_request(e.to_string()))?;
+    check_within(&scope, &caller.scope)?;
+    let wish = Wish {
+        owner: caller.owner,
+        name: new.name,
+        scope,
+        audience: new.audience,
+        networks: new.networks,
+        rate_limit: new.rate_limit,
+        expires_in: new.expires_in,
+    };
+    let (actor, issuer) = (actor(&app, &req)?, app.issuer().to_owned());
+    let limit = Limit::Live(app.config.api_keys.max_per_owner);
+    let write = app.db.write("api_key.create", move |tx| -> Result<_, Refusal<Unfit>> {
+        Ok(api_key::create(tx, &actor, &wish, &issuer, limit)?)
+    });
+    let (key, text) = write.await.map_err(refuse)?;
+    Ok(HttpResponse::Created().json(shown(ApiKeyView::of(&key, app.now()), &text)))
+}
+
+/// List API keys
+///
+/// All keys of the owner, those that have ended too.
+#[utoipa::path(
+    get, path = "/api/v1/api-keys", tag = "API keys", security(("bearer" = ["api_keys"])),
+    responses(
+        (status = 200, description = "The keys, without their secrets", body = ApiKeyList),
+        (status = 401, description = "`invalid_token`: no access token, or one that does not count", body = Problem),
+        (status = 403, description = "`insufficient_scope`: the access token has not the scope `api_keys`", body = Problem),
+    )
+)]
+pub async fn list(app: web::Data<App>, req: HttpRequest) -> Result<HttpResponse, Fault> {
+    let owner = caller(&app, &req).await?.owner;
+    let keys = app.db.read("api_key.list", move |conn| api_keys::list(conn, Some(&owner))).await?;
+    let now = app.now();
+    Ok(HttpResponse::Ok().json(ApiKeyList { api_keys: keys.iter().map(|key| ApiKeyView::of(key, now)).collect() }))
+}
+
+/// Rotate an API key
+///
+/// A new secret under the same id; the one before is taken for a while yet. A key with more scopes than the access token
+/// cannot be rotated by it.
+#[utoipa::path(
+    post, path = "/api/v1/api-keys/{id}/rotate", tag = "API keys", security(("bearer" = ["api_keys"])),
+    params(("id" = String, Path, description = "The key's id")),
+    request_body(content = Option<Rotation>),
+    responses(
+        (status = 200, description = "The key with its new text", body = ShownApiKey),
+        Invalid,
+        (status = 401, description = "`invalid_token`: no access token, or one that does not count", body = Problem),
+        (status = 403, description = "`insufficient_scope`: the access token has not the scope `api_keys`", body = Problem),
+        (status = 404, description = "`not_found`: none of the owner's keys has this id", body = Problem),
+    )
+)]
+pub async fn rotate(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Fault> {
+    let caller = caller(&app, &req).await?;
+    let rotation = if body.is_empty() { Rotation::default() } else { json::read(&req, &body)? };
+    let overlap = rotation.overlap.unwrap_or(app.config.api_keys.overlap_seconds);
+    if !(0..=LONGEST_OVERLAP).contains(&overlap) {
+        return Err(OAuthError::invalid_request("overlap must be 0 to 31536000 seconds").into());
+    }
+    let (id, actor) = (id(&req)?, actor(&app, &req)?);
+    let write = app.db.write("api_key.rotate", move |tx| -> Result<_, Refusal<Fault>> {
+        let key = api_key::own(tx.reader(), &caller.owner, id).map_err(refuse)?;
+        // Whoever renews a key holds it: no app gets more by it than it was allowed.
+        check_within(&key.scope, &caller.scope).map_err(Fault::from)?;
+        let text = api_key::rotate(tx, &actor, &key, overlap).map_err(refuse)?;
+        Ok((api_key::own(tx.reader(), &caller.owner, id).map_err(refuse)?, text))
+    });
+    let (key, text) = write.await?;
+    Ok(HttpResponse::Ok().json(shown(ApiKeyView::of(&key, app.now()), &text)))
+}
+
+/// Revoke an API key
+///
+/// At once, on all nodes, and for good.
+#[utoipa::path(
+    delete, path = "/api/v1/api-keys/{id}", tag = "API keys", security(("bearer" = ["api_keys"])),
+    params(("id" = String, Path, description = "The key's id")),
+    responses(
+        (status = 204, description = "Nobody can use it any more"),
+        (status = 401, description = "`invalid_token`: no access token, or one that does not count", body = Problem),
+        (status = 403, description = "`insufficient_scope`: the access token has not the scope `api_keys`", body = Problem),
+        (status = 404, description = "`not_found`: none of the owner's keys has this id", body = Problem),
+    )
+)]
+pub async fn revoke(app: web::Data<App>, req: HttpRequest) -> Result<HttpResponse, Fault> {
+    let owner = caller(&app, &req).await?.owner;
+    let (id, actor) = (id(&req)?, actor(&app, &req)?);
+    app.db
+        .write("api_key.revoke", move |tx| -> Result<_, Refusal<Unfit>> {
+            let key = api_key::own(tx.reader(), &owner, id)?;
+            Ok(api_key::revoke(tx, &actor, &key).map_err(Unfit::from)?)
+        })
+        .await
+        .map_err(refuse)?;
+    Ok(HttpResponse::NoContent().finish())
+}
+
+const LONGEST_OVERLAP: Seconds = 365 * 86_400;
+
+fn check_within(scope: &Scopes, allowed: &Scopes) -> Result<(), OAuthError> {
+    if scope.is_subset(allowed) {
+        return Ok(());
+    }
+    Err(OAuthError::new(ErrorCode::InvalidScope, "the key has a scope that the access token does not have"))
+}
+
+fn actor(app: &App, req: &HttpRequest) -> Result<Actor, Fault> {
+    Ok(Actor { clock: app.clock.clone(), rng: app.rng.clone(), request: Some(request::info(req)?) })
+}
+
+fn id(req: &HttpRequest) -> Result<Id, Fault> {
+    let id = req.match_info().get("id").and_then(|id| id.parse().ok());
+    id.ok_or_else(|| refuse(Unfit::NotFound))
+}
+
+fn shown(view: ApiKeyView, text: &ApiKeyText) -> ShownApiKey {
+    ShownApiKey { api_key: text.expose().expose_secret().to_owned(), view }
+}
+
+fn refuse(unfit: Unfit) -> Fault {
+    let (code, sentence) = match &unfit {
+        Unfit::Invalid(error) => match error.parameter {
+            "scope" => (ErrorCode::InvalidScope, error.to_string()),
+            "audience" => (ErrorCode::InvalidTarget, error.to_string()),
+            _ => (ErrorCode::InvalidRequest, error.to_string()),
+        },
+        Unfit::NotFound => (ErrorCode::NotFound, unfit.to_string()),
+        Unfit::Owner | Unfit::Ended | Unfit::Raced | Unfit::TooMany(_) => {
+            (ErrorCode::InvalidRequest, unfit.to_string())
+        }
+        Unfit::Storage(_) => return storage(unfit),
+    };
+    OAuthError::new(code, sentence).into()
+}
+
+fn storage(unfit: Unfit) -> Fault {
+    match unfit {
+        Unfit::Storage(error) => error.into(),
+        other => OAuthError::server_error(other.to_string()).into(),
+    }
+}

@@ -1,0 +1,331 @@
+//! `/account/api-keys`: a person's programs. A key is shown in the answer to the form that made it, and nowhere else.
+
+use actix_web::http::StatusCode;
+use actix_web::{Either, HttpRequest, HttpResponse, web};
+use ipnet::IpNet;
+use secrecy::ExposeSecret;
+
+use super::api_keys_view::{ApiKeysPage, KeyError, KeyView, Maker, Notice, ShownKey};
+use super::view::{Name, When};
+use super::{forms, render};
+use crate::api_key::{self, Actor, Limit, Unfit, Wish};
+use crate::app::{App, RequestInfo};
+use crate::domain::{ApiKey, ApiKeyStage, KeyOwner, Scopes};
+use crate::fault::{Fault, Problem};
+use crate::flow::{self, After, Answer};
+use crate::identity::{CurrentSession, csrf};
+use crate::protocol::Params;
+use crate::request;
+use crate::storage::{Refusal, StorageError, Tx, api_keys, links, scopes};
+use crate::support::{ApiKeyText, Id, Seconds};
+
+type Response = Either<HttpResponse, Answer>;
+
+/// What the one-time rows of these forms are for.
+const ONCE: &str = "api_key_form";
+/// A form is good for so long, in seconds; its row is known for longer.
+const FORM_SECONDS: Seconds = 1_800;
+/// The field's value, its words, and the seconds.
+const LIFETIMES: &[(&str, &str, Option<Seconds>)] = &[
+    ("30d", "30 days", Some(30 * 86_400)),
+    ("90d", "90 days", Some(90 * 86_400)),
+    ("365d", "One year", Some(365 * 86_400)),
+    ("never", "It does not expire", None),
+];
+const USUAL_LIFETIME: &str = "90d";
+
+/// `GET /account/api-keys`
+pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<Response, Fault> {
+    let Some((session, cookie)) = forms::logged_in(&app, &req).await? else {
+        return Ok(Either::Right(Answer::local(After::ApiKeys.login())));
+    };
+    request::touch(&app, &session).await?;
+    let notice = match request::page_query(&req)?.get("done") {
+        Some("revoked") => Some(Notice::Revoked),
+        Some("already") => Some(Notice::AlreadyMade),
+        _ => None,
+    };
+    let page = Page { app: &app, session: &session, cookie: &cookie };
+    page.show(StatusCode::OK, Typed::default(), None, notice).await.map(Either::Left)
+}
+
+/// `POST /account/api-keys`
+pub async fn create(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Response, Fault> {
+    let made = match Made::read(&app, &req, &body).await? {
+        Either::Left(made) => made,
+        Either::Right(answer) => return Ok(Either::Right(answer)),
+    };
+    let page = Page { app: &app, session: &made.session, cookie: &made.cookie };
+    let typed = Typed::read(&made.form);
+    let wish = match typed.wish(KeyOwner::Person(made.session.user.id)) {
+        Ok(wish) => wish,
+        Err(error) => return page.again(typed, error).await,
+    };
+    let (actor, issuer, once) = (made.actor(&app), app.issuer().to_owned(), made.once);
+    let limit = Limit::Live(app.config.api_keys.max_per_owner);
+    let write = app.db.write("api_key.create", move |tx| -> Result<_, Refusal<Unfit>> {
+        if !use_up(tx, once, actor.clock.now()).map_err(Unfit::from)? {
+            return Ok(None);
+        }
+        Ok(Some(api_key::create(tx, &actor, &wish, &issuer, limit)?))
+    });
+    match write.await {
+        Ok(Some((key, text))) => page.reveal(&key, &text, None).await,
+        Ok(None) => Ok(Either::Right(Answer::local("/account/api-keys?done=already"))),
+        Err(Unfit::Storage(error)) => Err(error.into()),
+        Err(Unfit::Invalid(error)) => {
+            let why = format!("{} {}.", error.parameter, error.why);
+            let error = match error.parameter {
+                "name" => KeyError::Name(why),
+                "scope" => KeyError::Scope(why),
+                "networks" => KeyError::Networks(why),
+                _ => KeyError::Form(why),
+            };
+            page.again(typed, error).await
+        }
+        Err(other) => page.again(typed, KeyError::Form(format!("{other}."))).await,
+    }
+}
+
+/// `POST /account/api-keys/rotate`
+pub async fn rotate(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Response, Fault> {
+    let made = match Made::read(&app, &req, &body).await? {
+        Either::Left(made) => made,
+        Either::Right(answer) => return Ok(Either::Right(answer)),
+    };
+    let Some(id) = made.form.get("id").and_then(|id| id.parse::<Id>().ok()) else {
+        return Ok(Either::Right(Answer::local("/account/api-keys")));
+    };
+    let owner = KeyOwner::Person(made.session.user.id);
+    let (actor, overlap, once) = (made.actor(&app), app.config.api_keys.overlap_seconds, made.once);
+    let write = app.db.write("api_key.rotate", move |tx| -> Result<_, Refusal<Unfit>> {
+        if !use_up(tx, once, actor.clock.now()).map_err(Unfit::from)? {
+            return Ok(None);
+        }
+        let key = api_key::own(tx.reader(), &owner, id)?;
+        let text = api_key::rotate(tx, &actor, &key, overlap)?;
+        Ok(Some((key, text)))
+    });
+    let page = Page { app: &app, session: &made.session, cookie: &made.cookie };
+    match write.await {
+        Ok(Some((key, text))) => page.reveal(&key, &text, (overlap > 0).then(|| app.now() + overlap)).await,
+        Ok(None) => Ok(Either::Right(Answer::local("/account/api-keys?done=already"))),
+        Err(Unfit::Storage(error)) => Err(error.into()),
+        Err(other) => page.again(Typed::default(), KeyError::Form(format!("{other}."))).await,
+    }
+}
+
+/// `POST /account/api-keys/revoke`
+pub async fn revoke(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Answer, Fault> {
+    let info = request::info(&req)?;
+    let form = request::page_form(&req, &body)?;
+    let Some((session, cookie)) = forms::logged_in(&app, &req).await? else {
+        return Err(Fault::page(Problem::Forged, "nobody is logged in"));
+    };
+    forms::check(&app, &req, info, &form, &cookie, "api-keys").await?;
+    let owner = KeyOwner::Person(session.user.id);
+    let actor = actor(&app, info);
+    if let Some(id) = form.get("id").and_then(|id| id.parse::<Id>().ok()) {
+        app.db
+            .write("api_key.revoke", move |tx| -> Result<_, Refusal<Fault>> {
+                match api_key::own(tx.reader(), &owner, id) {
+                    Ok(key) => Ok(api_key::revoke(tx, &actor, &key).map_err(Fault::from)?),
+                    // Nobody ends another person's key by its id.
+                    Err(Unfit::Storage(error)) => Err(Fault::from(error).into()),
+                    Err(_) => Ok(false),
+                }
+            })
+            .await?;
+    }
+    Ok(Answer::local("/account/api-keys?done=revoked"))
+}
+
+fn actor(app: &App, info: RequestInfo) -> Actor {
+    Actor { clock: app.clock.clone(), rng: app.rng.clone(), request: Some(info) }
+}
+
+/// Takes the one use of a form, so that a reload makes no second key. `false`: it was taken.
+fn use_up(tx: &mut Tx<'_>, once: Id, now: Seconds) -> Result<bool, StorageError> {
+    links::use_up(tx, once, ONCE, now, now + FORM_SECONDS)
+}
+
+/// What a form's token is bound to that makes a credential.
+fn maker_purpose(once: &str) -> String {
+    flow::purpose("api-keys", once)
+}
+
+/// A form that makes a credential: ours, fresh, and of a person who has just proved who they are.
+struct Made {
+    session: CurrentSession,
+    cookie: String,
+    info: RequestInfo,
+    form: Params,
+    once: Id,
+}
+
+impl Made {
+    async fn read(app: &App, req: &HttpRequest, body: &[u8]) -> Result<Either<Self, Answer>, Fault> {
+        let info = request::info(req)?;
+        let form = request::page_form(req, body)?;
+        let Some((session, cookie)) = forms::logged_in(app, req).await? else {
+            return Err(Fault::page(Problem::Forged, "nobody is logged in"));
+        };
+        let once = form.get("once").unwrap_or_default();
+        forms::check(app, req, info, &form, &cookie, &maker_purpose(once)).await?;
+        let expired = || Fault::page(Problem::Expired, "the form is too old");
+        let once: Id = once.parse().map_err(|_| expired())?;
+        let now = app.now();
+        if !(now - FORM_SECONDS..=now + 60).contains(&once.made_at()) {
+            return Err(expired());
+        }
+        if !After::ApiKeys.accepts(session.session.auth_time, now) {
+            return Ok(Either::Right(Answer::local(After::ApiKeys.login())));
+        }
+        Ok(Either::Left(Self { session, cookie, info, form, once }))
+    }
+
+    fn actor(&self, app: &App) -> Actor {
+        actor(app, self.info)
+    }
+}
+
+/// What a person typed.
+#[derive(Default)]
+struct Typed {
+    name: String,
+    networks: String,
+    scopes: Vec<String>,
+    lifetime: String,
+}
+
+impl Typed {
+    fn read(form: &Params) -> Self {
+        let field = |name: &str| form.get(name).unwrap_or_default().chars().take(2_000).collect::<String>();
+        let scopes = form.all("scope").map(str::to_owned).collect();
+        Self { name: field("name"), networks: field("networks"), scopes, lifetime: field("expires") }
+    }
+
+    fn wish(&self, owner: KeyOwner) -> Result<Wish, KeyError> {
+        if self.name.trim().is_empty() {
+            return Err(KeyError::Name("Give the key a name, so that you recognise it later.".to_owned()));
+        }
+        if self.scopes.is_empty() {
+            return Err(KeyError::Scope("Choose at least one thing that the key may do.".to_owned()));
+        }
+        let network = |text: &str| {
+            let address = || text.parse::<std::net::IpAddr>().map(IpNet::from);
+            text.parse::<IpNet>().or_else(|_| address()).map_err(|_| {
+                KeyError::Networks("Write addresses or networks such as 192.0.2.7 or 10.0.0.0/8.".to_owned())
+            })
+        };
+        let words = self.networks.split([' ', ',']).filter(|word| !word.is_empty());
+        let lifetime = LIFETIMES.iter().find(|(value, ..)| *value == self.lifetime);
+        let Some((.., expires_in)) = lifetime else {
+            return Err(KeyError::Form("Choose how long the key lasts.".to_owned()));
+        };
+        let scope = Scopes::parse(&self.scopes.join(" ")).map_err(|e| KeyError::Scope(e.to_string()))?;
+        Ok(Wish {
+            owner,
+            name: self.name.clone(),
+            scope,
+            audience: Vec::new(),
+            networks: words.map(network).collect::<Result<_, _>>()?,
+            rate_limit: None,
+            expires_in: *expires_in,
+        })
+    }
+}
+
+/// The page for one person.
+struct Page<'a> {
+    app: &'a App,
+    session: &'a CurrentSession,
+    cookie: &'a str,
+}
+
+impl Page<'_> {
+    async fn reveal(&self, key: &ApiKey, text: &ApiKeyText, replaces: Option<Seconds>) -> Result<Response, Fault> {
+        let shown = ShownKey {
+            name: Name::from(key.name.as_str()),
+            text: text.expose().expose_secret().to_owned(),
+            replaces: replaces.map(When::from_unix),
+        };
+        self.render(StatusCode::OK, (Typed::default(), None), Some(shown), None).await.map(Either::Left)
+    }
+
+    async fn again(&self, typed: Typed, error: KeyError) -> Result<Response, Fault> {
+        self.show(StatusCode::UNPROCESSABLE_ENTITY, typed, Some(error), None).await.map(Either::Left)
+    }
+
+    async fn show(
+        &self,
+        status: StatusCode,
+        typed: Typed,
+        error: Option<KeyError>,
+        notice: Option<Notice>,
+    ) -> Result<HttpResponse, Fault> {
+        self.render(status, (typed, error), None, notice).await
+    }
+
+    async fn render(
+        &self,
+        status: StatusCode,
+        (typed, error): (Typed, Option<KeyError>),
+        shown: Option<ShownKey>,
+        notice: Option<Notice>,
+    ) -> Result<HttpResponse, Fault> {
+        let (app, now) = (self.app, self.app.now());
+        let owner = KeyOwner::Person(self.session.user.id);
+        let (keys, allowed, texts) = app
+            .db
+            .read("account.api_keys", move |conn| {
+                let allowed = api_key::may_have(conn, &owner)?.unwrap_or_default();
+                Ok((api_keys::list(conn, Some(&owner))?, allowed.0, scopes::list(conn)?))
+            })
+            .await?;
+        let confirmed = After::ApiKeys.accepts(self.session.session.auth_time, now);
+        let once = Id::new(&app.clock, &app.rng).to_string();
+        let lifetime = if typed.lifetime.is_empty() { USUAL_LIFETIME } else { typed.lifetime.as_str() };
+        let maker = confirmed.then(|| Maker {
+            csrf: csrf::token(self.cookie, &maker_purpose(&once)),
+            once,
+            scopes: render::scopes(&allowed, &texts)
+                .into_iter()
+                .map(|scope| {
+                    let chosen = typed.scopes.contains(&scope.name);
+                    (scope, chosen)
+                })
+                .collect(),
+            lifetimes: LIFETIMES.iter().map(|(value, words, _)| (*value, *words, *value == lifetime)).collect(),
+            name: typed.name,
+            networks: typed.networks,
+            error,
+        });
+        let page = ApiKeysPage {
+            layout: render::layout(app, Some(&self.session.user)),
+            csrf: csrf::token(self.cookie, "api-keys"),
+            account_csrf: csrf::token(self.cookie, "account"),
+            keys: keys.iter().filter(|key| key.stage == ApiKeyStage::Live).map(|key| view(key, now)).collect(),
+            maker,
+            confirm: After::ApiKeys.login(),
+            shown,
+            notice,
+        };
+        render::page(&page, status, None)
+    }
+}
+
+fn view(key: &ApiKey, now: Seconds) -> KeyView {
+    KeyView {
+        id: key.id.to_string(),
+        name: Name::from(key.name.as_str()),
+        scopes: key.scope.iter().map(str::to_owned).collect(),
+        audience: key.audience.clone(),
+        networks: key.networks.iter().map(ToString::to_string).collect(),
+        created: When::from_unix(key.created_at),
+        expires: key.expires_at.map(When::from_unix),
+        expired: key.is_expired(now),
+        last_used: key.last_use.as_ref().map(|last| (When::from_unix(last.at), last.address.clone())),
+        previous_until: key.previous.as_ref().filter(|(_, until)| *until > now).map(|(_, at)| When::from_unix(*at)),
+    }
+}
