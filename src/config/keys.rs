@@ -8,6 +8,7 @@ use strsim::normalized_damerau_levenshtein as likeness;
 use toml::Value;
 
 use super::error::Origin;
+use super::rate::{self, RouteLimit};
 use super::redact;
 
 /// One setting.
@@ -31,6 +32,10 @@ pub(super) enum Rule {
     Address,
     AddressOrEmpty,
     Networks,
+    /// How often.
+    Rate,
+    /// Limits of single paths.
+    RouteLimits,
     Switch,
     Number {
         min: i64,
@@ -38,7 +43,7 @@ pub(super) enum Rule {
     },
 }
 
-use Rule::{Address, AddressOrEmpty, Line, Networks, OneOf, Secret, Switch, Text};
+use Rule::{Address, AddressOrEmpty, Line, Networks, OneOf, Rate, RouteLimits, Secret, Switch, Text};
 
 const SIGNING_ALGS: Rule = OneOf(&["ES256", "EdDSA", "RS256", "PS256"]);
 const HOUR: i64 = 3_600;
@@ -94,6 +99,27 @@ pub(super) static KEYS: &[Key] = &[
     key("limits", "client_auth_window_seconds", number(1, DAY)),
     key("limits", "authorize_per_address_per_minute", number(1, 1_000 * MILLION)),
     key("limits", "introspect_misses_per_minute", number(1, 1_000 * MILLION)),
+    key("limits", "login_brake_after", number(1, 1_000 * MILLION)),
+    key("limits", "login_brake_window_seconds", number(1, 7 * DAY)),
+    key("limits", "login_brake_max_seconds", number(1, HOUR)),
+    key("limits", "known_device_days", number(0, 3_650)),
+    key("limits", "unknown_client_failures_per_address", Rate),
+    key("limits", "api_key_failures_per_address", Rate),
+    key("limits", "link_failures_per_address", Rate),
+    key("limits", "authorize_per_address", Rate),
+    key("limits", "token_per_address", Rate),
+    key("limits", "token_per_client", Rate),
+    key("limits", "introspect_per_address", Rate),
+    key("limits", "introspect_per_client", Rate),
+    key("limits", "revoke_per_address", Rate),
+    key("limits", "revoke_per_client", Rate),
+    key("limits", "userinfo_per_address", Rate),
+    key("limits", "api_per_address", Rate),
+    key("limits", "forward_auth_per_address", Rate),
+    key("limits", "pages_per_address", Rate),
+    key("limits", "metadata_per_address", Rate),
+    key("limits", "routes", RouteLimits),
+    key("limits", "slowed", Rate),
     key("log", "format", OneOf(&["json", "text"])),
     key("log", "level", Line),
     key("cleanup", "interval_seconds", number(1, DAY)),
@@ -170,7 +196,7 @@ impl Key {
         let value = match self.rule {
             Rule::Number { .. } => text.trim().parse().ok().map(Value::Integer),
             Switch => text.trim().parse().ok().map(Value::Boolean),
-            Networks => list(text.trim()),
+            Networks | RouteLimits => list(text.trim()),
             _ => Some(Value::String(text.to_owned())),
         };
         value.ok_or_else(|| self.rule.wanted())
@@ -212,6 +238,10 @@ impl Rule {
             (Address, Value::String(text)) => text.parse::<SocketAddr>().is_ok(),
             (AddressOrEmpty, Value::String(text)) => text.is_empty() || text.parse::<SocketAddr>().is_ok(),
             (Networks, Value::Array(items)) => items.iter().all(is_network),
+            (Rate, Value::String(text)) => text.parse::<rate::Rate>().is_ok(),
+            (RouteLimits, Value::Array(items)) => {
+                items.iter().all(|item| item.as_str().is_some_and(|text| text.parse::<RouteLimit>().is_ok()))
+            }
             (Rule::Number { min, max }, Value::Integer(n)) => (min..=max).contains(n),
             (Switch, Value::Boolean(_)) => true,
             _ => false,
@@ -230,6 +260,8 @@ impl Rule {
                          such as \"10.0.0.1/32\""
                     .to_owned()
             }
+            Rate => rate::WANTED.to_owned(),
+            RouteLimits => rate::ROUTE_WANTED.to_owned(),
             Switch => "must be true or false".to_owned(),
             Rule::Number { min, max } => format!("must be a whole number from {min} to {max}"),
         }

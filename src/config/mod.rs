@@ -9,6 +9,7 @@ mod issuer;
 mod keys;
 mod load;
 mod print;
+mod rate;
 mod redact;
 mod settings;
 mod sources;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 pub use error::{ConfigError, Origin, Problem};
 pub use load::{Dev, Overrides, load, template};
 pub use print::{Format, print};
+pub use rate::{Per, Rate, RouteLimit};
 
 /// Everything that an operator can set. Serialized, it is fit to be shown: secrets are left out.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -167,6 +169,39 @@ pub struct Limits {
     pub authorize_per_address_per_minute: u32,
     /// Tokens not known that one client may introspect, each minute.
     pub introspect_misses_per_minute: u32,
+    /// Failed logins for one account, from wherever, after which an unknown device has to wait between two tries.
+    pub login_brake_after: u32,
+    /// In which those are counted.
+    pub login_brake_window_seconds: u32,
+    /// The wait doubles with each failure, up to this.
+    pub login_brake_max_seconds: u32,
+    /// How long a browser is remembered as one in which a person has logged in; 0: not at all.
+    pub known_device_days: u32,
+    /// Failed authentications of clients that there are not.
+    pub unknown_client_failures_per_address: Rate,
+    /// Failed API keys.
+    pub api_key_failures_per_address: Rate,
+    /// One-time links that do not work.
+    pub link_failures_per_address: Rate,
+    pub authorize_per_address: Rate,
+    pub token_per_address: Rate,
+    pub token_per_client: Rate,
+    pub introspect_per_address: Rate,
+    pub introspect_per_client: Rate,
+    pub revoke_per_address: Rate,
+    pub revoke_per_client: Rate,
+    pub userinfo_per_address: Rate,
+    /// Of `/api`, but for `/api/v1/forward-auth`.
+    pub api_per_address: Rate,
+    pub forward_auth_per_address: Rate,
+    /// Of the pages for people.
+    pub pages_per_address: Rate,
+    /// Of `/.well-known`.
+    pub metadata_per_address: Rate,
+    /// Of single paths, beside those of their group.
+    pub routes: Vec<RouteLimit>,
+    /// Of whoever an anomaly has slowed down.
+    pub slowed: Rate,
 }
 
 /// What is logged and how.

@@ -1,10 +1,14 @@
 //! Who a person is: passwords, sessions, and the proof that a form is our own.
 
 pub mod csrf;
+mod device;
 mod login;
 mod password;
 mod session;
+mod throttle;
 
-pub use login::{Limit, LoginRefusal, Throttle, log_in};
+pub use device::Device;
+pub use login::{LoginRefusal, account_tag, log_in};
 pub use password::{MAX_BYTES as MAX_PASSWORD_BYTES, PasswordError, Passwords, acceptable};
 pub use session::{Browser, CurrentSession, SessionCookies, current, end, end_others, start};
+pub use throttle::{Limit, Origin};

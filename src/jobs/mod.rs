@@ -4,6 +4,7 @@ mod cleanup;
 mod clock;
 mod file;
 mod keys;
+mod restraints;
 
 pub use cleanup::{Sweep, sweep_all};
 
@@ -19,6 +20,7 @@ pub fn start(app: &App) {
     repeat(app.clone(), "clock", every(1), clock::settle);
     repeat(app.clone(), "database_clock", every(10), clock::compare);
     repeat(app.clone(), "database_file", every(1), file::check);
+    repeat(app.clone(), "restraints", Duration::from_millis(500), restraints::reload);
     repeat(app.clone(), "cleanup", every(app.config.cleanup.interval_seconds), cleanup::run);
 }
 

@@ -1,4 +1,7 @@
 use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::RateLimitPolicy;
 
 /// An error code that goes over the wire, with where it is defined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -101,11 +104,13 @@ pub struct OAuthError {
     pub retry_after: Option<u64>,
     /// The scheme for `WWW-Authenticate`, if that header belongs to the answer.
     pub challenge: Option<&'static str>,
+    /// The limit that was exceeded, for the `RateLimit` header fields.
+    pub limit: Option<Arc<RateLimitPolicy>>,
 }
 
 impl OAuthError {
     pub fn new(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, description: description.into(), detail: None, retry_after: None, challenge: None }
+        Self { code, description: description.into(), detail: None, retry_after: None, challenge: None, limit: None }
     }
 
     pub fn invalid_request(description: impl Into<Cow<'static, str>>) -> Self {

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use super::conn::on;
 use super::schema::{
     access_tokens, audit_events, authorizations, client_assertions, codes, grants, one_time_links, refresh_tokens,
-    sessions, throttles,
+    restraints, sessions, throttles,
 };
 use super::{StorageError, Tx};
 use crate::support::Seconds;
@@ -129,6 +129,7 @@ pub const TABLES: &[&str] = &[
     "client_assertions",
     "one_time_links",
     "throttles",
+    "restraints",
     "audit_events",
 ];
 
@@ -170,6 +171,7 @@ pub fn sweep(tx: &mut Tx<'_>, table: &str, cursor: &Cursor, horizon: &Horizon) -
             by_key!(tx, batch, cursor, one_time_links.id < first_id_at(old), one_time_links::expires_at.lt(old))
         }
         "throttles" => by_expiry!(tx, batch, cursor, throttles.name: String, now),
+        "restraints" => by_expiry!(tx, batch, cursor, restraints.subject: String, now),
         "audit_events" => {
             let oldest = now - horizon.audit_days * 86400;
             by_key!(tx, batch, cursor, audit_events.id < first_id_at(oldest), audit_events::at_millis.lt(oldest * 1000))

@@ -30,6 +30,7 @@ mod postgres;
 pub mod refresh_tokens;
 pub mod restore;
 pub mod restore_point;
+pub mod restraints;
 mod row;
 mod schema;
 pub mod scopes;

@@ -37,6 +37,7 @@ mod s6_setup;
 mod s6_storm;
 mod s7_fuzz;
 mod s7_http;
+mod s7_limits;
 mod s7_wire;
 
 use crate::harness::*;
