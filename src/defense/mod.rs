@@ -4,6 +4,7 @@
 //! who is restrained stands there, for all nodes to see within a second.
 
 mod admission;
+pub mod anomaly;
 mod failures;
 mod gauge;
 mod group;

@@ -28,7 +28,7 @@ pub struct Horizon {
 const MEMORY: Seconds = 3600;
 
 /// The smallest UUIDv7 of a moment.
-pub(super) fn first_id_at(seconds: Seconds) -> Vec<u8> {
+pub fn first_id_at(seconds: Seconds) -> Vec<u8> {
     let millis = u64::try_from(seconds.max(0)).unwrap_or(0) * 1000;
     let mut id = vec![0; 16];
     id[..6].copy_from_slice(&millis.to_be_bytes()[2..]);

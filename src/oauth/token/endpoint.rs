@@ -115,7 +115,7 @@ async fn transact(ctx: &Ctx, redeem: fn(&Ctx, &mut Tx<'_>) -> Result<Draft, Refu
 fn issued_event(ctx: &Ctx, draft: &Draft) -> crate::audit::Event {
     let event = ctx.event(draft.event, true);
     match &draft.person {
-        Some((user, _)) => event.subject(user.id),
+        Some((user, grant)) => event.subject(user.id).detail(serde_json::json!({"family": grant.id})),
         None => event,
     }
 }
