@@ -126,7 +126,7 @@ const CLIENT_MEMORY: Duration = Duration::from_secs(1);
 impl App {
     pub fn new(parts: Parts) -> Self {
         let inner = Inner {
-            limiter: Limiter::new(&parts.config.limits),
+            limiter: Limiter::new(&parts.config.limits, &parts.config.server.trusted_proxies),
             admission: Admission::new(parts.config.server.max_requests),
             cookies: SessionCookies::for_issuer(&parts.config.server.issuer),
             config: parts.config,
@@ -186,4 +186,6 @@ pub struct RequestInfo {
     pub id: Id,
     /// The peer, or what a trusted proxy says the peer is.
     pub address: IpAddr,
+    /// Which of our fixed paths it is for.
+    pub route: &'static str,
 }

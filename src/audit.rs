@@ -50,6 +50,16 @@ words! {
         KeyRetired = "key_retired",
         SetupCompleted = "setup_completed",
         Restored = "restored",
+        AnomalyPasswordSpraying = "anomaly_password_spraying",
+        AnomalyCredentialStuffing = "anomaly_credential_stuffing",
+        AnomalyBruteForceAccount = "anomaly_brute_force_account",
+        AnomalyBruteForceClient = "anomaly_brute_force_client",
+        AnomalyTokenReuse = "anomaly_token_reuse",
+        AnomalyClientBurst = "anomaly_client_burst",
+        AnomalyNewNetwork = "anomaly_new_network",
+        AnomalyErrorRate = "anomaly_error_rate",
+        AnomalyReaction = "anomaly_reaction",
+        RestraintLifted = "restraint_lifted",
     }
 }
 

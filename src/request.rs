@@ -2,11 +2,19 @@
 
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, USER_AGENT};
 use actix_web::{HttpMessage, HttpRequest};
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::app::{App, RequestInfo};
+use crate::audit::Event;
+use crate::defense::Exceeded;
 use crate::fault::{Fault, Problem};
-use crate::identity::{Browser, CurrentSession, current};
+use crate::identity::{Browser, CurrentSession, Device, account_tag, current};
 use crate::protocol::{ErrorCode, OAuthError, Params};
+use crate::support::{Id, Seconds};
+
+/// What the device cookie is sealed for.
+const DEVICE: &str = "known device";
 
 /// What the middleware found out about a request.
 pub fn info(req: &HttpRequest) -> Result<RequestInfo, Fault> {
@@ -14,6 +22,11 @@ pub fn info(req: &HttpRequest) -> Result<RequestInfo, Fault> {
         .get::<RequestInfo>()
         .copied()
         .ok_or_else(|| Fault::OAuth(OAuthError::server_error("a request without request information")))
+}
+
+/// Somebody has done something too often.
+pub fn too_many(exceeded: Exceeded) -> OAuthError {
+    OAuthError { limit: exceeded.policy, ..OAuthError::slow_down(exceeded.retry_after) }
 }
 
 /// The parameters of a URL's query.
@@ -69,6 +82,25 @@ pub fn cookie(req: &HttpRequest, app: &App, name: &str) -> Option<String> {
     app.cookies.read(headers, name).map(str::to_owned)
 }
 
+/// The browser that sent this, if it is one in which somebody has logged in before.
+pub fn device(req: &HttpRequest, app: &App) -> Option<Device> {
+    let sealed = URL_SAFE_NO_PAD.decode(cookie(req, app, app.cookies.device)?).ok()?;
+    Device::from_bytes(&app.keys.sealer().open(DEVICE, &sealed)?)
+}
+
+/// The cookie by which a browser is known from now on as one in which this person has logged in.
+pub fn device_cookie(app: &App, device: Option<Device>, user_id: Id) -> Option<String> {
+    const DAY: Seconds = 86_400;
+    let seconds = Seconds::from(app.config.limits.known_device_days) * DAY;
+    if seconds == 0 {
+        return None;
+    }
+    let now = app.now();
+    let device = device.unwrap_or_else(|| Device::new(&app.rng)).with(user_id, now + seconds, now);
+    let sealed = app.keys.sealer().seal(&app.rng, DEVICE, &device.to_bytes())?;
+    Some(app.cookies.keep(app.cookies.device, &URL_SAFE_NO_PAD.encode(sealed), seconds))
+}
+
 /// Who is logged in, in the browser that sent this.
 pub async fn session(req: &HttpRequest, app: &App) -> Result<Option<CurrentSession>, Fault> {
     match cookie(req, app, app.cookies.session) {
@@ -97,7 +129,7 @@ pub fn is_cross_site(req: &HttpRequest, app: &App) -> bool {
 
 /// Notes now and then that a session is in use, so that it lasts while it is, up to its absolute end.
 pub async fn touch(app: &App, current: &CurrentSession) -> Result<(), Fault> {
-    const PAUSE: crate::support::Seconds = 60;
+    const PAUSE: Seconds = 60;
     let (session, now) = (&current.session, app.now());
     if now - session.last_seen_at < PAUSE {
         return Ok(());
@@ -110,4 +142,12 @@ pub async fn touch(app: &App, current: &CurrentSession) -> Result<(), Fault> {
             Ok(crate::storage::sessions::touch(tx, id, now, expires_at).map_err(Fault::from)?)
         })
         .await
+}
+
+/// Whose password was tried, as far as the trail may tell.
+pub fn of_account(event: Event, known: Option<Id>, username: &str) -> Event {
+    match known {
+        Some(id) => event.subject(id),
+        None => event.detail(serde_json::json!({"account": account_tag(username)})),
+    }
 }

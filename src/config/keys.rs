@@ -8,6 +8,7 @@ use strsim::normalized_damerau_levenshtein as likeness;
 use toml::Value;
 
 use super::error::Origin;
+use super::rate::{self, RouteLimit};
 use super::redact;
 
 /// One setting.
@@ -31,14 +32,20 @@ pub(super) enum Rule {
     Address,
     AddressOrEmpty,
     Networks,
+    /// How often.
+    Rate,
+    /// Limits of single paths.
+    RouteLimits,
     Switch,
+    /// A list of some of these.
+    AnyOf(&'static [&'static str]),
     Number {
         min: i64,
         max: i64,
     },
 }
 
-use Rule::{Address, AddressOrEmpty, Line, Networks, OneOf, Secret, Switch, Text};
+use Rule::{Address, AddressOrEmpty, AnyOf, Line, Networks, OneOf, Rate, RouteLimits, Secret, Switch, Text};
 
 const SIGNING_ALGS: Rule = OneOf(&["ES256", "EdDSA", "RS256", "PS256"]);
 const HOUR: i64 = 3_600;
@@ -97,6 +104,58 @@ pub(super) static KEYS: &[Key] = &[
     key("limits", "client_auth_window_seconds", number(1, DAY)),
     key("limits", "authorize_per_address_per_minute", number(1, 1_000 * MILLION)),
     key("limits", "introspect_misses_per_minute", number(1, 1_000 * MILLION)),
+    key("limits", "login_brake_after", number(1, 1_000 * MILLION)),
+    key("limits", "login_brake_window_seconds", number(1, 7 * DAY)),
+    key("limits", "login_brake_max_seconds", number(1, HOUR)),
+    key("limits", "known_device_days", number(0, 3_650)),
+    key("limits", "unknown_client_failures_per_address", Rate),
+    key("limits", "api_key_failures_per_address", Rate),
+    key("limits", "link_failures_per_address", Rate),
+    key("limits", "authorize_per_address", Rate),
+    key("limits", "token_per_address", Rate),
+    key("limits", "token_per_client", Rate),
+    key("limits", "introspect_per_address", Rate),
+    key("limits", "introspect_per_client", Rate),
+    key("limits", "revoke_per_address", Rate),
+    key("limits", "revoke_per_client", Rate),
+    key("limits", "userinfo_per_address", Rate),
+    key("limits", "api_per_address", Rate),
+    key("limits", "forward_auth_per_address", Rate),
+    key("limits", "pages_per_address", Rate),
+    key("limits", "metadata_per_address", Rate),
+    key("limits", "routes", RouteLimits),
+    key("limits", "slowed", Rate),
+    key("anomalies", "enabled", Switch),
+    key("anomalies", "webhook_url", Secret),
+    key("anomalies", "webhook_secret", Secret),
+    key("anomalies", "webhook_timeout_seconds", number(1, 60)),
+    key("anomalies", "reaction_seconds", number(1, DAY)),
+    key("anomalies", "password_spraying_accounts", number(1, 200)),
+    key("anomalies", "password_spraying_window_seconds", number(60, DAY)),
+    key("anomalies", "password_spraying_accounts_a_day", number(1, 200)),
+    key("anomalies", "password_spraying_percent", number(1, 100)),
+    key("anomalies", "password_spraying_reactions", AnyOf(&["slow_down", "block_address"])),
+    key("anomalies", "credential_stuffing_accounts", number(1, 50_000)),
+    key("anomalies", "credential_stuffing_networks", number(1, 50_000)),
+    key("anomalies", "credential_stuffing_window_seconds", number(60, DAY)),
+    key("anomalies", "credential_stuffing_percent", number(1, 100)),
+    key("anomalies", "brute_force_account_failures", number(1, MILLION)),
+    key("anomalies", "brute_force_account_window_seconds", number(60, DAY)),
+    key("anomalies", "brute_force_account_failures_a_day", number(1, MILLION)),
+    key("anomalies", "brute_force_account_reactions", AnyOf(&["slow_down", "block_address"])),
+    key("anomalies", "brute_force_client_secrets", number(2, 200)),
+    key("anomalies", "brute_force_client_window_seconds", number(60, DAY)),
+    key("anomalies", "brute_force_client_reactions", AnyOf(&["slow_down", "block_address"])),
+    key("anomalies", "token_reuse_reactions", AnyOf(&["fresh_login", "revoke_family", "slow_down", "block_address"])),
+    key("anomalies", "client_burst_clients", number(2, MILLION)),
+    key("anomalies", "client_burst_window_seconds", number(60, DAY)),
+    key("anomalies", "new_network_uses", number(1, MILLION)),
+    key("anomalies", "new_network_percent", number(0, 100)),
+    key("anomalies", "new_network_reactions", AnyOf(&["fresh_login", "revoke_family", "slow_down", "block_address"])),
+    key("anomalies", "error_rate_errors", number(1, MILLION)),
+    key("anomalies", "error_rate_window_seconds", number(60, DAY)),
+    key("anomalies", "error_rate_percent", number(1, 100)),
+    key("anomalies", "error_rate_reactions", AnyOf(&["slow_down"])),
     key("log", "format", OneOf(&["json", "text"])),
     key("log", "level", Line),
     key("cleanup", "interval_seconds", number(1, DAY)),
@@ -173,7 +232,7 @@ impl Key {
         let value = match self.rule {
             Rule::Number { .. } => text.trim().parse().ok().map(Value::Integer),
             Switch => text.trim().parse().ok().map(Value::Boolean),
-            Networks => list(text.trim()),
+            Networks | RouteLimits | AnyOf(_) => list(text.trim()),
             _ => Some(Value::String(text.to_owned())),
         };
         value.ok_or_else(|| self.rule.wanted())
@@ -215,6 +274,13 @@ impl Rule {
             (Address, Value::String(text)) => text.parse::<SocketAddr>().is_ok(),
             (AddressOrEmpty, Value::String(text)) => text.is_empty() || text.parse::<SocketAddr>().is_ok(),
             (Networks, Value::Array(items)) => items.iter().all(is_network),
+            (AnyOf(words), Value::Array(items)) => {
+                items.iter().all(|item| item.as_str().is_some_and(|text| words.contains(&text)))
+            }
+            (Rate, Value::String(text)) => text.parse::<rate::Rate>().is_ok(),
+            (RouteLimits, Value::Array(items)) => {
+                items.iter().all(|item| item.as_str().is_some_and(|text| text.parse::<RouteLimit>().is_ok()))
+            }
             (Rule::Number { min, max }, Value::Integer(n)) => (min..=max).contains(n),
             (Switch, Value::Boolean(_)) => true,
             _ => false,
@@ -233,6 +299,9 @@ impl Rule {
                          such as \"10.0.0.1/32\""
                     .to_owned()
             }
+            AnyOf(words) => format!("must be a list of some of {}, or []", words.join(", ")),
+            Rate => rate::WANTED.to_owned(),
+            RouteLimits => rate::ROUTE_WANTED.to_owned(),
             Switch => "must be true or false".to_owned(),
             Rule::Number { min, max } => format!("must be a whole number from {min} to {max}"),
         }

@@ -9,6 +9,7 @@ mod issuer;
 mod keys;
 mod load;
 mod print;
+mod rate;
 mod redact;
 mod settings;
 mod sources;
@@ -25,6 +26,7 @@ use serde::{Deserialize, Serialize};
 pub use error::{ConfigError, Origin, Problem};
 pub use load::{Dev, Overrides, load, template};
 pub use print::{Format, print};
+pub use rate::{Per, Rate, RouteLimit};
 
 /// Everything that an operator can set. Serialized, it is fit to be shown: secrets are left out.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -38,6 +40,7 @@ pub struct Config {
     pub passwords: Passwords,
     pub api_keys: ApiKeys,
     pub limits: Limits,
+    pub anomalies: Anomalies,
     pub log: Log,
     pub cleanup: Cleanup,
 }
@@ -180,6 +183,107 @@ pub struct Limits {
     pub authorize_per_address_per_minute: u32,
     /// Tokens not known that one client may introspect, each minute.
     pub introspect_misses_per_minute: u32,
+    /// Failed logins for one account, from wherever, after which an unknown device has to wait between two tries.
+    pub login_brake_after: u32,
+    /// In which those are counted.
+    pub login_brake_window_seconds: u32,
+    /// The wait doubles with each failure, up to this.
+    pub login_brake_max_seconds: u32,
+    /// How long a browser is remembered as one in which a person has logged in; 0: not at all.
+    pub known_device_days: u32,
+    /// Failed authentications of clients that there are not.
+    pub unknown_client_failures_per_address: Rate,
+    /// Failed API keys.
+    pub api_key_failures_per_address: Rate,
+    /// One-time links that do not work.
+    pub link_failures_per_address: Rate,
+    pub authorize_per_address: Rate,
+    pub token_per_address: Rate,
+    pub token_per_client: Rate,
+    pub introspect_per_address: Rate,
+    pub introspect_per_client: Rate,
+    pub revoke_per_address: Rate,
+    pub revoke_per_client: Rate,
+    pub userinfo_per_address: Rate,
+    /// Of `/api`, but for `/api/v1/forward-auth`.
+    pub api_per_address: Rate,
+    pub forward_auth_per_address: Rate,
+    /// Of the pages for people.
+    pub pages_per_address: Rate,
+    /// Of `/.well-known`.
+    pub metadata_per_address: Rate,
+    /// Of single paths, beside those of their group.
+    pub routes: Vec<RouteLimit>,
+    /// Of whoever an anomaly has slowed down.
+    pub slowed: Rate,
+}
+
+/// What looks like an attack, and what is done then.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Anomalies {
+    pub enabled: bool,
+    /// Where findings are posted; nowhere if empty.
+    #[serde(serialize_with = "print::secret_text")]
+    pub webhook_url: SecretString,
+    /// What those posts are signed with (HMAC-SHA256).
+    #[serde(serialize_with = "print::secret_text")]
+    pub webhook_secret: SecretString,
+    /// In which the receiver must answer.
+    pub webhook_timeout_seconds: u64,
+    /// How long a reaction restrains somebody.
+    pub reaction_seconds: u32,
+    /// Accounts that fail from one network.
+    pub password_spraying_accounts: u32,
+    pub password_spraying_window_seconds: u32,
+    /// The same for those who take their time.
+    pub password_spraying_accounts_a_day: u32,
+    /// Of all accounts from that network, those that fail.
+    pub password_spraying_percent: u32,
+    pub password_spraying_reactions: Vec<Reaction>,
+    /// Accounts that fail, wherever they are.
+    pub credential_stuffing_accounts: u32,
+    /// From so many networks.
+    pub credential_stuffing_networks: u32,
+    pub credential_stuffing_window_seconds: u32,
+    /// Of all accounts, those that fail; and three times what is usual.
+    pub credential_stuffing_percent: u32,
+    pub brute_force_account_failures: u32,
+    pub brute_force_account_window_seconds: u32,
+    pub brute_force_account_failures_a_day: u32,
+    pub brute_force_account_reactions: Vec<Reaction>,
+    /// Different secrets.
+    pub brute_force_client_secrets: u32,
+    pub brute_force_client_window_seconds: u32,
+    pub brute_force_client_reactions: Vec<Reaction>,
+    pub token_reuse_reactions: Vec<Reaction>,
+    pub client_burst_clients: u32,
+    pub client_burst_window_seconds: u32,
+    /// Uses of a client's families after which it is known whether they move about.
+    pub new_network_uses: u32,
+    /// Of those uses, at most so many from new networks: otherwise another one means nothing.
+    pub new_network_percent: u32,
+    pub new_network_reactions: Vec<Reaction>,
+    /// Refusals of one client.
+    pub error_rate_errors: u32,
+    pub error_rate_window_seconds: u32,
+    /// Of all its requests, those refused; and four times what is usual.
+    pub error_rate_percent: u32,
+    pub error_rate_reactions: Vec<Reaction>,
+}
+
+/// What is done about an anomaly, besides telling of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reaction {
+    /// The addresses or the client get `[limits] slowed` for a while.
+    SlowDown,
+    /// The person has to log in again, everywhere.
+    FreshLogin,
+    /// The family of tokens ends.
+    RevokeFamily,
+    /// The addresses are refused for a while.
+    BlockAddress,
 }
 
 /// What is logged and how.

@@ -32,6 +32,10 @@ pub(super) fn secret<S: Serializer>(secret: &Option<SecretString>, serializer: S
     }
 }
 
+pub(super) fn secret_text<S: Serializer>(secret: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(if secret.expose_secret().is_empty() { "" } else { REDACTED })
+}
+
 pub(super) fn url<S: Serializer>(url: &SecretString, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_str(&redact::url(url.expose_secret()))
 }

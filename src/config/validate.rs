@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::error::{Origin, Problem};
 use super::load::Dev;
 use super::settings::Settings;
-use super::{Config, Keys, Server, issuer};
+use super::{Anomalies, Config, Keys, Server, issuer};
 
 const ON_THIS_MACHINE: &str = "--dev serves this machine only; use a loopback address such as";
 
@@ -23,6 +23,7 @@ pub(super) fn validate(config: &Config, settings: &Settings, dev: Dev) -> Vec<Pr
         check_database(config.database.url.expose_secret(), settings),
         check_encryption_key(&config.keys, settings, dev),
         check_rotation(&config.keys, settings),
+        check_webhook(&config.anomalies, settings),
     ]
     .into_iter()
     .filter_map(Result::err)
@@ -119,6 +120,28 @@ fn check_rotation(keys: &Keys, settings: &Settings) -> Result<(), Problem> {
     if keys.prepublish_seconds < keys.reload_seconds {
         let reason = format!("must be at least [keys] reload_seconds, {}", keys.reload_seconds);
         return Err(settings.invalid("keys", "prepublish_seconds", reason));
+    }
+    Ok(())
+}
+
+/// Findings go to one place that the operator named, and nobody on the way reads or makes them up.
+fn check_webhook(anomalies: &Anomalies, settings: &Settings) -> Result<(), Problem> {
+    const MIN_SECRET: usize = 32;
+    let (url, secret) = (anomalies.webhook_url.expose_secret(), anomalies.webhook_secret.expose_secret());
+    if url.is_empty() {
+        return Ok(());
+    }
+    let refuse = || settings.invalid("anomalies", "webhook_url", "must be an https URL, or http on a loopback address");
+    let parsed = url::Url::parse(url).map_err(|_| refuse())?;
+    let is_named = parsed.username().is_empty() && parsed.password().is_none() && parsed.fragment().is_none();
+    let is_safe = parsed.scheme() == "https" || (parsed.scheme() == "http" && issuer::is_loopback(&parsed));
+    if !is_named || !is_safe {
+        return Err(refuse());
+    }
+    if secret.len() < MIN_SECRET {
+        let reason =
+            "must have at least 32 characters, as webhook_url is set; make some with `openssl rand -base64 32`";
+        return Err(settings.invalid("anomalies", "webhook_secret", reason));
     }
     Ok(())
 }

@@ -8,6 +8,7 @@ use actix_web::{HttpResponse, ResponseError};
 use askama::Template;
 use serde_json::json;
 
+use super::rate_limit;
 use crate::app::App;
 use crate::fault::{Fault, Problem, storage_code};
 use crate::pages::errors::Fault as Words;
@@ -61,6 +62,9 @@ pub fn render(app: &App, form: Form, fault: &Fault, request_id: &str) -> HttpRes
     let headers = response.headers_mut();
     if let Some(seconds) = answer.error.retry_after {
         headers.insert(RETRY_AFTER, seconds.into());
+    }
+    if let (Some(seconds), Some(policy)) = (answer.error.retry_after, &answer.error.limit) {
+        rate_limit::exhausted(policy, seconds, headers);
     }
     if let Some(scheme) = answer.error.challenge.filter(|_| form == Form::Json)
         && let Ok(value) = challenge(scheme, &answer.error).parse()

@@ -12,13 +12,14 @@ use actix_web::http::header::{
 };
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
-use actix_web::{Error, HttpMessage, web};
+use actix_web::{Error, HttpMessage, HttpResponse, web};
 
 use super::error::{Form, from_status, render};
 use super::unread::Kept;
-use super::{address, cors, routes};
+use super::{address, cors, rate_limit, routes};
 use crate::api;
 use crate::app::{App, Mode, RequestInfo};
+use crate::defense::Passage;
 use crate::fault::{Fault, Problem};
 use crate::pages::policy;
 use crate::support::Id;
@@ -41,10 +42,11 @@ pub async fn serve(
     let info = RequestInfo {
         id: Id::new(&app.clock, &app.rng),
         address: address::client_address(&req, &app.config.server.trusted_proxies),
+        route: label(req.path()),
     };
     req.extensions_mut().insert(info);
     let slot = app.admission.enter(routes::urgency(req.path()));
-    let (method, form, route) = (req.method().clone(), Form::of(req.path()), label(req.path()));
+    let (method, form, route) = (req.method().clone(), Form::of(req.path()), info.route);
     let cors = cors::Verdict::of(&app, &req).await;
     let unread = Kept::of(&mut req);
     let refusal = match &slot {
@@ -54,48 +56,68 @@ pub async fn serve(
             Some(StatusCode::SERVICE_UNAVAILABLE)
         }
     };
+    let mut left = None;
     let mut response = match refusal {
         Some(status) => {
             let response = render_status(&app, form, status, info);
             req.into_response(response)
         }
         None if cors.is_preflight() => req.into_response(cors.preflight()),
-        None => {
-            let limit = Duration::from_secs(app.config.server.request_timeout_seconds);
-            match tokio::time::timeout(limit, next.call(req)).await {
-                Ok(Ok(response)) => finish_body(&app, form, info, response.map_into_boxed_body()),
-                Ok(Err(error)) => {
-                    let fault = error.as_error::<Fault>();
-                    let other = from_status(error.as_response_error().status_code());
-                    return Err(without_request(&app, form, fault.unwrap_or(&other), info, cors, unread));
-                }
-                Err(_) => {
-                    let fault = Fault::Page(Problem::Timeout, None);
-                    return Err(without_request(&app, form, &fault, info, cors, unread));
+        None => match app.limiter.request(req.path(), info.address, app.now()) {
+            Passage::Closed(exceeded) => {
+                metrics::counter!("latchway_requests_limited_total", "route" => route).increment(1);
+                let fault = Fault::Page(Problem::TooMany { retry_after: exceeded.retry_after }, None);
+                let mut response = render(&app, form, &fault, &info.id.to_string());
+                rate_limit::refused(&exceeded, response.headers_mut());
+                req.into_response(response)
+            }
+            Passage::Open(narrowest) => {
+                left = narrowest;
+                match serve_in_time(&app, req, next, form, info).await {
+                    Ok(response) => response,
+                    Err(response) => return Err(without_request(&app, response, info, cors, unread)),
                 }
             }
-        }
+        },
     };
     if let Some(unread) = unread {
         let (request, answer) = response.into_parts();
         response = ServiceResponse::new(request, unread.leave_with(answer));
     }
     add_headers(&app, info, response.headers_mut());
+    rate_limit::left(left.as_ref(), response.headers_mut());
     cors.apply(response.headers_mut());
     observe(&method, route, &response, info, started);
     Ok(response)
 }
 
+/// What the handler answers, if it does so before the deadline. `Err` is an answer too, for which the request is gone.
+async fn serve_in_time(
+    app: &App,
+    req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+    form: Form,
+    info: RequestInfo,
+) -> Result<ServiceResponse<BoxBody>, HttpResponse> {
+    let limit = Duration::from_secs(app.config.server.request_timeout_seconds);
+    match tokio::time::timeout(limit, next.call(req)).await {
+        Ok(Ok(response)) => Ok(finish_body(app, form, info, response.map_into_boxed_body())),
+        Ok(Err(error)) => {
+            let other = from_status(error.as_response_error().status_code());
+            Err(render(app, form, error.as_error::<Fault>().unwrap_or(&other), &info.id.to_string()))
+        }
+        Err(_) => Err(render(app, form, &Fault::Page(Problem::Timeout, None), &info.id.to_string())),
+    }
+}
+
 /// An answer where the request is gone: the router wants it to itself, so no copy was kept.
 fn without_request(
     app: &App,
-    form: Form,
-    fault: &Fault,
+    mut response: HttpResponse,
     info: RequestInfo,
     cors: cors::Verdict,
     unread: Option<Kept>,
 ) -> Error {
-    let mut response = render(app, form, fault, &info.id.to_string());
     if let Some(unread) = unread {
         response = unread.leave_with(response);
     }
@@ -134,7 +156,7 @@ fn is_loopback_host(req: &ServiceRequest) -> bool {
     name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
 
-fn render_status(app: &App, form: Form, status: StatusCode, info: RequestInfo) -> actix_web::HttpResponse {
+fn render_status(app: &App, form: Form, status: StatusCode, info: RequestInfo) -> HttpResponse {
     let mut response = render(app, form, &from_status(status), &info.id.to_string());
     *response.status_mut() = status;
     response

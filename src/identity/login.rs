@@ -1,36 +1,29 @@
 use secrecy::SecretString;
 
+use super::throttle::{Limit, Origin, Reserved, Throttle, Used};
 use super::{PasswordError, Passwords};
 use crate::config;
 use crate::domain::{User, UserStatus, normalize_email, normalize_username};
-use crate::storage::{Db, Refusal, StorageError, throttles, users};
-use crate::support::{Seconds, sha256};
+use crate::storage::{Db, Refusal, StorageError, users};
+use crate::support::{Id, Seconds, sha256};
 
 /// Why a login did not succeed.
 #[derive(Debug)]
 pub enum LoginRefusal {
     /// Wrong, unknown, disabled, without a password: one answer for all.
     Wrong {
-        known: Option<crate::support::Id>,
+        known: Option<Id>,
     },
     /// Too many failures; seconds to wait.
     Throttled {
         limit: Limit,
         seconds: Seconds,
+        known: Option<Id>,
     },
     Busy,
     TooLong,
     Storage(StorageError),
     Failed(String),
-}
-
-/// Which limit it was.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Limit {
-    Account,
-    Address,
-    /// The first attempt beyond it: the moment to tell the operator that somebody tries many accounts.
-    AddressJustNow,
 }
 
 impl From<StorageError> for LoginRefusal {
@@ -49,63 +42,36 @@ impl From<PasswordError> for LoginRefusal {
     }
 }
 
-/// The counters of one login attempt, always written in the same order, address first, so that no two logins wait for
-/// each other. A stranger who guesses uses up the account's attempts from their own address, and
-/// keeps nobody out who comes from elsewhere.
-#[derive(Debug, Clone)]
-pub struct Throttle {
-    pair: String,
-    address: String,
-}
-
-impl Throttle {
-    pub fn new(login: &str, address: &str) -> Self {
-        // User name and e-mail address of one account are two names here until it is known whose they are.
-        let name = normalize_username(login).or_else(|| normalize_email(login)).unwrap_or_else(|| "?".to_owned());
-        Self::for_account(&name, address)
-    }
-
-    fn for_account(account: &str, address: &str) -> Self {
-        let hash = |text: &str| sha256(text.as_bytes())[..16].iter().map(|b| format!("{b:02x}")).collect::<String>();
-        Self {
-            pair: format!("login:{}:{}", hash(account), hash(address)),
-            address: format!("address:{}", hash(address)),
-        }
-    }
-}
-
 /// Checks a user name (or e-mail address) and a password. An attempt is counted before it is evaluated, so that a
 /// hundred at once are not a hundred guesses.
-pub async fn log_in(
+pub async fn log_in<'a>(
     db: &Db,
     passwords: &Passwords,
     limits: &config::Limits,
     (login, password): (&str, SecretString),
-    address: &str,
+    origin: impl Into<Origin<'a>>,
     now: Seconds,
 ) -> Result<User, LoginRefusal> {
     let wanted = login.to_owned();
     let user = db.read("login.user", move |conn| users::find_by_login(conn, &wanted)).await?;
     // One counter an account, whichever of its names was typed.
-    let throttle = match &user {
-        Some(user) => Throttle::for_account(&user.username, address),
-        None => Throttle::new(login, address),
-    };
-    reserve(db, &throttle, limits, now).await?;
+    let account = user.as_ref().map_or_else(|| normalized(login), |user| user.username.clone());
+    let known = user.as_ref().map(|user| user.id);
+    let throttle = Throttle::new(&account, user.as_ref(), origin.into(), now);
+    let used = reserve(db, &throttle, limits, known, now).await?;
     let usable = user.filter(|user| user.password_hash.is_some());
     let stored = usable.as_ref().and_then(|user| user.password_hash.clone());
     let right = match passwords.verify(stored.clone(), password.clone()).await {
         Ok(right) => right,
         Err(error) => {
-            give_back(db, throttle).await?;
+            give_back(db, throttle, used).await?;
             return Err(error.into());
         }
     };
-    let known = usable.as_ref().map(|user| user.id);
     let Some(user) = usable.filter(|user| right && user.status == UserStatus::Active) else {
         return Err(LoginRefusal::Wrong { known });
     };
-    succeed(db, throttle).await?;
+    succeed(db, throttle, used, now).await?;
     if let Some(old) = stored.filter(|stored| passwords.is_outdated(stored)) {
         // Whoever proved who they are is not turned away because the new hash has to wait for the next time.
         let Ok(new) = passwords.hash(password).await else { return Ok(user) };
@@ -118,41 +84,41 @@ pub async fn log_in(
     Ok(user)
 }
 
-async fn reserve(db: &Db, throttle: &Throttle, limits: &config::Limits, now: Seconds) -> Result<(), LoginRefusal> {
-    let window = Seconds::from(limits.login_window_seconds);
-    let names = throttle.clone();
-    let (for_account, for_address) =
-        (i64::from(limits.login_failures_per_account), i64::from(limits.login_failures_per_address));
-    let over = db
-        .write("login.reserve", move |tx| -> Result<_, Refusal<StorageError>> {
-            let (attempts, until) = throttles::count(tx, &names.address, window, now)?;
-            if attempts > for_address {
-                // Names that this address goes on to make up leave no rows.
-                let limit = if attempts == for_address + 1 { Limit::AddressJustNow } else { Limit::Address };
-                return Ok(Some((limit, until)));
-            }
-            let (attempts, until) = throttles::count(tx, &names.pair, window, now)?;
-            Ok((attempts > for_account).then_some((Limit::Account, until)))
-        })
+/// What was typed, as accounts are named.
+fn normalized(login: &str) -> String {
+    normalize_username(login).or_else(|| normalize_email(login)).unwrap_or_else(|| "?".to_owned())
+}
+
+/// Four hexadecimal digits for a name that nobody has, so that an investigator sees whether many were tried. More would
+/// tell of what people type into the wrong field.
+pub fn account_tag(login: &str) -> String {
+    let [first, second, ..] = sha256(normalized(login).as_bytes());
+    format!("{first:02x}{second:02x}")
+}
+
+async fn reserve(
+    db: &Db,
+    throttle: &Throttle,
+    limits: &config::Limits,
+    known: Option<Id>,
+    now: Seconds,
+) -> Result<Used, LoginRefusal> {
+    let (names, limits) = (throttle.clone(), limits.clone());
+    let reserved = db
+        .write("login.reserve", move |tx| -> Result<_, Refusal<StorageError>> { Ok(names.reserve(tx, &limits, now)?) })
         .await?;
-    match over {
-        Some((limit, until)) => Err(LoginRefusal::Throttled { limit, seconds: (until - now).max(1) }),
-        None => Ok(()),
+    match reserved {
+        Reserved::Evaluate(used) => Ok(used),
+        Reserved::Wait(limit, until) => Err(LoginRefusal::Throttled { limit, seconds: (until - now).max(1), known }),
     }
 }
 
-async fn give_back(db: &Db, throttle: Throttle) -> Result<(), StorageError> {
-    db.write("login.give_back", move |tx| -> Result<_, Refusal<StorageError>> {
-        throttles::give_back(tx, &throttle.address)?;
-        Ok(throttles::give_back(tx, &throttle.pair)?)
-    })
-    .await
+async fn give_back(db: &Db, throttle: Throttle, used: Used) -> Result<(), StorageError> {
+    db.write("login.give_back", move |tx| -> Result<_, Refusal<StorageError>> { Ok(throttle.give_back(tx, used)?) })
+        .await
 }
 
-async fn succeed(db: &Db, throttle: Throttle) -> Result<(), StorageError> {
-    db.write("login.succeed", move |tx| -> Result<_, Refusal<StorageError>> {
-        throttles::give_back(tx, &throttle.address)?;
-        Ok(throttles::clear(tx, &throttle.pair)?)
-    })
-    .await
+async fn succeed(db: &Db, throttle: Throttle, used: Used, now: Seconds) -> Result<(), StorageError> {
+    db.write("login.succeed", move |tx| -> Result<_, Refusal<StorageError>> { Ok(throttle.succeed(tx, used, now)?) })
+        .await
 }

@@ -3,13 +3,15 @@ use crate::domain::{Session, SessionStage, User, UserStatus};
 use crate::storage::{Db, StorageError, Tx, grants, sessions};
 use crate::support::{Clock, Handle, Id, Rng, Seconds, text};
 
-/// The names and attributes of our two cookies. On https they carry the `__Host-` prefix (RFC 6265bis §4.1.3.2).
+/// The names and attributes of our cookies. On https they carry the `__Host-` prefix (RFC 6265bis §4.1.3.2).
 #[derive(Debug, Clone, Copy)]
 pub struct SessionCookies {
     /// Who is logged in.
     pub session: &'static str,
     /// Which browser began a login; carries no identity.
     pub browser: &'static str,
+    /// Which people have logged in in this browser before; sealed.
+    pub device: &'static str,
     attributes: &'static str,
 }
 
@@ -19,12 +21,14 @@ impl SessionCookies {
             Self {
                 session: "__Host-latchway_session",
                 browser: "__Host-latchway_browser",
+                device: "__Host-latchway_device",
                 attributes: "Path=/; Secure; HttpOnly; SameSite=Lax",
             }
         } else {
             Self {
                 session: "latchway_session",
                 browser: "latchway_browser",
+                device: "latchway_device",
                 attributes: "Path=/; HttpOnly; SameSite=Lax",
             }
         }
@@ -33,6 +37,11 @@ impl SessionCookies {
     /// A `Set-Cookie` value. Without `Max-Age` the cookie goes with the browser; the server's own expiry is shorter.
     pub fn set(&self, name: &str, value: &str) -> String {
         format!("{name}={value}; {}", self.attributes)
+    }
+
+    /// A `Set-Cookie` value for one that outlives the browser's window by so many seconds.
+    pub fn keep(&self, name: &str, value: &str, seconds: Seconds) -> String {
+        format!("{name}={value}; Max-Age={seconds}; {}", self.attributes)
     }
 
     pub fn remove(&self, name: &str) -> String {

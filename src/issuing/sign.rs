@@ -64,7 +64,7 @@ impl Draft {
     pub fn audit(&self, ctx: &Ctx) -> Event {
         let event = ctx.event(self.event, true);
         match &self.person {
-            Some((user, _)) => event.subject(user.id),
+            Some((user, grant)) => event.subject(user.id).detail(serde_json::json!({"family": grant.id})),
             None => event,
         }
     }

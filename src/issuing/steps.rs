@@ -159,7 +159,8 @@ pub fn check_alive(ctx: &Ctx, grant: &Grant, user: &User) -> Result<(), OAuthErr
 /// Ends a family for good, although the request that showed it is refused.
 pub fn revoke_family<T>(ctx: &Ctx, tx: &mut Tx<'_>, grant: &Grant, kind: EventKind) -> Result<T, Refusal<Fault>> {
     grants::revoke(tx, grant.id, ctx.now).map_err(Fault::from)?;
-    let event = ctx.event(kind, false).subject(grant.user_id).detail(serde_json::json!({"severity": "high"}));
+    let detail = serde_json::json!({"severity": "high", "family": grant.id});
+    let event = ctx.event(kind, false).subject(grant.user_id).detail(detail);
     ctx.record(tx, event)?;
     ctx.ended.store(true, Ordering::Relaxed);
     Err(Refusal::Commit(ended(kind.as_str()).into()))

@@ -25,7 +25,6 @@ pub enum Sweep {
 /// Removes what has expired, batch by batch, so that whoever waits for the database waits for one batch at most. Tells
 /// when that was last done to its end, here or on another node.
 pub async fn run(app: App) -> Result<Option<Seconds>, String> {
-    app.limiter.shrink();
     if app.readiness.doubts_time() {
         // What a wrong clock calls expired would be gone for good.
         return Err("the clock is in doubt, so nothing is removed".to_owned());

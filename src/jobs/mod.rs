@@ -1,10 +1,12 @@
 //! What happens by itself while serving.
 
+mod anomalies;
 mod cleanup;
 mod clock;
 mod file;
 mod key_uses;
 mod keys;
+mod restraints;
 
 pub use cleanup::{Sweep, sweep_all};
 
@@ -21,6 +23,8 @@ pub fn start(app: &App) {
     repeat(app.clone(), "database_clock", every(10), clock::compare);
     repeat(app.clone(), "database_file", every(1), file::check);
     repeat(app.clone(), "api_key_uses", every(app.config.api_keys.last_use_seconds), key_uses::flush);
+    anomalies::start(app);
+    repeat(app.clone(), "restraints", Duration::from_millis(500), restraints::reload);
     repeat(app.clone(), "cleanup", every(app.config.cleanup.interval_seconds), cleanup::run);
 }
 
@@ -50,6 +54,10 @@ impl Success for Option<Seconds> {
     }
 }
 
+fn succeeded(job: &'static str, at: Seconds) {
+    metrics::gauge!("latchway_job_last_success_timestamp_seconds", "job" => job).set(at as f64);
+}
+
 /// Runs a job now and then, and shows in the metrics when it last succeeded.
 fn repeat<F, Fut, T>(app: App, name: &'static str, pause: Duration, job: F)
 where
@@ -63,7 +71,7 @@ where
             match job(app.clone()).await {
                 Ok(success) => {
                     if let Some(at) = success.at(app.now()) {
-                        metrics::gauge!("latchway_job_last_success_timestamp_seconds", "job" => name).set(at as f64);
+                        succeeded(name, at);
                     }
                 }
                 Err(error) => tracing::error!(job = name, error, "a job failed; it will be tried again"),

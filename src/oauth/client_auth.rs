@@ -11,10 +11,13 @@ use actix_web::http::header::HeaderMap;
 
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
+use crate::defense::{Counted, Proof};
 use crate::domain::{AuthMethod, Client};
 use crate::fault::Fault;
 use crate::issuing::client::{fresh, recent};
 use crate::protocol::{OAuthError, Params};
+use crate::request;
+use crate::storage::Tx;
 use crate::support::constant_time_eq;
 use crate::support::sha256;
 
@@ -46,9 +49,8 @@ pub async fn authenticate(
 ) -> Result<Arc<Client>, Fault> {
     let credentials = Credentials::read(headers, params)?;
     let challenge = credentials.challenge();
-    if let Err(seconds) = app.limiter.client_may_try(&credentials.client_id, info.address) {
-        return Err(OAuthError::slow_down(seconds).into());
-    }
+    let may_try = app.limiter.may_prove(Proof::Client(&credentials.client_id), info.address, app.now());
+    may_try.map_err(request::too_many)?;
     let mut outcome = match freshness {
         Freshness::Recent => prove(app, recent(app, &credentials.client_id).await?, &credentials),
         Freshness::Now => Err(Failure::Unknown),
@@ -62,10 +64,15 @@ pub async fn authenticate(
         Err(failure) => Err(failure),
     };
     match proven {
-        Ok(client) => Ok(client),
+        Ok(client) => {
+            // Whoever names a public client need not be it.
+            let public_at = client.is_public().then_some(info.address);
+            let within = app.limiter.client(info.route, &client.client_id, public_at, app.now());
+            within.map_err(request::too_many)?;
+            Ok(client)
+        }
         Err(failure) => {
-            app.limiter.client_failed(&credentials.client_id, info.address);
-            record(app, info, &credentials, failure).await;
+            count(app, info, &credentials, failure).await?;
             let mut error = OAuthError::invalid_client(format!("{failure:?} by {}", credentials.method()));
             error.challenge = challenge;
             Err(error.into())
@@ -115,15 +122,26 @@ async fn use_up(app: &App, client: &Client, credentials: &Credentials) -> Result
     }
 }
 
-async fn record(app: &App, info: RequestInfo, credentials: &Credentials, failure: Failure) {
+/// Counts a failure and records it, unless it was one too many.
+async fn count(app: &App, info: RequestInfo, credentials: &Credentials, failure: Failure) -> Result<(), Fault> {
     let kind = match failure {
         Failure::Method => EventKind::ClientAuthMethodMismatch,
         Failure::Unknown | Failure::Wrong => EventKind::ClientAuthFailed,
     };
-    Event::failure(kind)
+    let proof = match failure {
+        Failure::Unknown => Proof::UnknownClient,
+        Failure::Wrong | Failure::Method => Proof::Client(&credentials.client_id),
+    };
+    let now = app.now();
+    app.limiter.may_prove(proof, info.address, now).map_err(request::too_many)?;
+    let event = Event::failure(kind)
         .client(&credentials.client_id)
         .request(info.address, info.id)
-        .detail(serde_json::json!({"method": credentials.method()}))
-        .record_alone(&app.db, &app.clock, &app.rng)
-        .await;
+        .detail(serde_json::json!({"method": credentials.method(), "tried": credentials.tag()}));
+    let writer = app.clone();
+    let record = move |tx: &mut Tx<'_>| event.clone().record(tx, &writer.clock, &writer.rng);
+    match app.limiter.failed(&app.db, proof, info.address, now, record).await? {
+        Counted::Within => Ok(()),
+        Counted::Beyond(exceeded) => Err(request::too_many(exceeded).into()),
+    }
 }

@@ -48,7 +48,7 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     }
     let answer = answer?;
     if !answer.active {
-        app.limiter.introspection_miss(&caller.client_id).map_err(OAuthError::slow_down)?;
+        app.limiter.introspection_miss(&caller.client_id).map_err(request::too_many)?;
     }
     Ok(HttpResponse::Ok().json(answer))
 }

@@ -9,13 +9,13 @@ use super::view::{LoginMode, LoginPage, LoginProblem};
 use super::{forms, policy, render};
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
-use crate::defense;
 use crate::fault::{Fault, Problem};
 use crate::flow::{self, After, Answer, Approval, Step, Transaction};
-use crate::identity::{self, CurrentSession, Limit, LoginRefusal, csrf};
+use crate::identity::{self, CurrentSession, Limit, LoginRefusal, Origin, csrf};
 use crate::protocol::OAuthError;
 use crate::request;
 use crate::storage::{Refusal, authorizations, clients};
+use crate::support::network;
 
 type Response = Either<HttpResponse, Answer>;
 
@@ -72,9 +72,10 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     }
     let username = form.get("username").unwrap_or_default();
     let password = SecretString::from(form.get("password").unwrap_or_default());
-    let (address, now) = (defense::network(info.address).to_string(), app.now());
+    let (address, device, now) = (network(info.address).to_string(), request::device(&req, &app), app.now());
+    let origin = Origin { address: &address, device: device.as_ref() };
     let outcome =
-        identity::log_in(&app.db, &app.passwords, &app.config.limits, (username, password), &address, now).await;
+        identity::log_in(&app.db, &app.passwords, &app.config.limits, (username, password), origin, now).await;
     let user = match outcome {
         Ok(user) => user,
         Err(refusal) => {
@@ -83,6 +84,7 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
             return Ok(Either::Left(response));
         }
     };
+    let known = request::device_cookie(&app, device, user.id);
     let (session, cookie) = begin_session(&app, &req, info, user, transaction.as_ref()).await?;
     let answer = match &transaction {
         Some(transaction) => {
@@ -92,7 +94,8 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
         }
         None => go_on(After::read(&form).as_ref()),
     };
-    Ok(Either::Right(answer.with_cookie(cookie)))
+    let answer = answer.with_cookie(cookie);
+    Ok(Either::Right(known.into_iter().fold(answer, Answer::with_cookie)))
 }
 
 /// What a login is for.
@@ -198,15 +201,15 @@ async fn refuse(
     let event = |kind| Event::failure(kind).request(info.address, info.id);
     let (problem, status, wait, event) = match refusal {
         LoginRefusal::Wrong { known } => {
-            let event = event(EventKind::LoginFailed);
-            let event = known.into_iter().fold(event, Event::subject);
+            let event = request::of_account(event(EventKind::LoginFailed), known, username);
             (LoginProblem::WrongCredentials, StatusCode::UNPROCESSABLE_ENTITY, None, Some(event))
         }
-        LoginRefusal::Throttled { limit, seconds } => {
+        LoginRefusal::Throttled { limit, seconds, known } => {
             let seconds = u64::try_from(seconds).unwrap_or(1);
             let kind = if limit == Limit::AddressJustNow { EventKind::CredStuffing } else { EventKind::LoginThrottled };
             let problem = LoginProblem::TooManyAttempts { seconds };
-            (problem, StatusCode::TOO_MANY_REQUESTS, Some(seconds), Some(event(kind)))
+            let event = request::of_account(event(kind), known, username);
+            (problem, StatusCode::TOO_MANY_REQUESTS, Some(seconds), Some(event))
         }
         LoginRefusal::Busy => (LoginProblem::Busy, StatusCode::SERVICE_UNAVAILABLE, Some(2), None),
         LoginRefusal::TooLong => return Err(Fault::page(Problem::MalformedRequest, "the password is too long")),

@@ -9,6 +9,7 @@ use super::view::{SetupErrors, SetupPage};
 use super::{forms, render};
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
+use crate::defense::{Counted, Exceeded, Proof};
 use crate::domain::{Role, User, UserStatus, normalize_email, normalize_username};
 use crate::fault::{Fault, Problem};
 use crate::flow::{self, Answer};
@@ -25,9 +26,10 @@ pub const COMPLETED: &str = "setup_completed";
 
 /// `GET /setup?token=…`. Looking does not use the link up.
 pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<HttpResponse, Fault> {
+    let info = request::info(&req)?;
     let query = request::page_query(&req)?;
     let token = query.get("token").unwrap_or_default();
-    check_link(&app, token).await?;
+    check_link(&app, info, token).await?;
     let present = request::cookie(&req, &app, app.cookies.browser);
     let (browser, is_fresh) = flow::browser_cookie(&app, present.as_deref());
     let mut response = show(&app, &browser, token, &Params::default(), SetupErrors::default())?;
@@ -48,7 +50,7 @@ pub async fn post(
     let browser = forms::browser_cookie(&app, &req)?;
     let token = form.get("token").unwrap_or_default();
     forms::check(&app, &req, info, &form, &browser, &flow::purpose("setup", token)).await?;
-    let handle = check_link(&app, token).await?;
+    let handle = check_link(&app, info, token).await?;
     if form.get("password").unwrap_or_default().len() > identity::MAX_PASSWORD_BYTES {
         return Err(Fault::page(Problem::MalformedRequest, "the password is too long"));
     }
@@ -64,17 +66,26 @@ pub async fn post(
     create(&app, &req, info, user, handle).await.map(Either::Right)
 }
 
-async fn check_link(app: &App, token: &str) -> Result<Handle, Fault> {
-    let dead = || Fault::page(Problem::LinkUsed, "the set-up link is used, expired or unknown");
-    let handle = Handle::parse(token).map_err(|_| dead())?;
-    let (wanted, now) = (handle.clone(), app.now());
-    let valid = app
-        .db
-        .read("setup.link", move |conn| {
-            Ok(settings::get(conn, COMPLETED)?.is_none() && links::is_valid(conn, &wanted, PURPOSE, now)?)
-        })
-        .await?;
-    if valid { Ok(handle) } else { Err(dead()) }
+async fn check_link(app: &App, info: RequestInfo, token: &str) -> Result<Handle, Fault> {
+    let too_many = |e: Exceeded| Fault::Page(Problem::TooMany { retry_after: e.retry_after }, None);
+    let now = app.now();
+    app.limiter.may_prove(Proof::Link, info.address, now).map_err(too_many)?;
+    if let Ok(handle) = Handle::parse(token) {
+        let wanted = handle.clone();
+        let valid = app
+            .db
+            .read("setup.link", move |conn| {
+                Ok(settings::get(conn, COMPLETED)?.is_none() && links::is_valid(conn, &wanted, PURPOSE, now)?)
+            })
+            .await?;
+        if valid {
+            return Ok(handle);
+        }
+    }
+    match app.limiter.failed(&app.db, Proof::Link, info.address, now, |_| Ok(())).await? {
+        Counted::Within => Err(Fault::page(Problem::LinkUsed, "the set-up link is used, expired or unknown")),
+        Counted::Beyond(exceeded) => Err(too_many(exceeded)),
+    }
 }
 
 fn read(app: &App, form: &Params) -> (Option<String>, Option<String>, SetupErrors) {
@@ -116,6 +127,7 @@ fn new_user(app: &App, username: String, email: String, hash: String) -> User {
 
 async fn create(app: &App, req: &HttpRequest, info: RequestInfo, user: User, link: Handle) -> Result<Answer, Fault> {
     let browser = request::browser(req, info);
+    let device = request::device_cookie(app, request::device(req, app), user.id);
     let (writer, now) = (app.clone(), app.now());
     let handle = app
         .db
@@ -145,7 +157,8 @@ async fn create(app: &App, req: &HttpRequest, info: RequestInfo, user: User, lin
         })
         .await?;
     let cookie = app.cookies.set(app.cookies.session, &handle.expose());
-    Ok(Answer::local("/account?done=welcome").with_cookie(cookie))
+    let answer = Answer::local("/account?done=welcome").with_cookie(cookie);
+    Ok(device.into_iter().fold(answer, Answer::with_cookie))
 }
 
 fn show(app: &App, browser: &str, token: &str, form: &Params, errors: SetupErrors) -> Result<HttpResponse, Fault> {

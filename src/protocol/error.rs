@@ -1,4 +1,7 @@
 use std::borrow::Cow;
+use std::sync::Arc;
+
+use super::RateLimitPolicy;
 
 /// An error code that goes over the wire, with where it is defined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -108,11 +111,21 @@ pub struct OAuthError {
     pub challenge: Option<&'static str>,
     /// The scope that was wanting (RFC 6750 §3.1).
     pub scope: Option<String>,
+    /// The limit that was exceeded, for the `RateLimit` header fields.
+    pub limit: Option<Arc<RateLimitPolicy>>,
 }
 
 impl OAuthError {
     pub fn new(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, description: description.into(), detail: None, retry_after: None, challenge: None, scope: None }
+        Self {
+            code,
+            description: description.into(),
+            detail: None,
+            retry_after: None,
+            challenge: None,
+            scope: None,
+            limit: None,
+        }
     }
 
     pub fn invalid_request(description: impl Into<Cow<'static, str>>) -> Self {

@@ -2,8 +2,10 @@
 
 mod error;
 mod params;
+mod rate_limit;
 mod token;
 
 pub use error::{ErrorCode, OAuthError};
 pub use params::{MalformedForm, Params};
+pub use rate_limit::{RateLimit, RateLimitPolicy};
 pub use token::{IdTokenExtra, Introspection, JwtClaims, TokenResponse, UserInfo};

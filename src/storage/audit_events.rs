@@ -79,6 +79,56 @@ pub(super) fn insert_many(tx: &mut Tx<'_>, events: &[&NewEvent]) -> Result<(), S
     Ok(())
 }
 
+/// What a watcher wants of an event.
+#[derive(Debug, Clone, Queryable)]
+pub struct SeenEvent {
+    pub id: Vec<u8>,
+    pub at_millis: i64,
+    pub kind: String,
+    pub client_id: Option<String>,
+    pub subject_hash: Option<String>,
+    pub address: Option<String>,
+    pub detail: Option<String>,
+}
+
+/// The ids of events behind a moment or another event, in their order.
+pub fn ids_after(conn: &mut Conn, after: &[u8], limit: i64) -> Result<Vec<Vec<u8>>, StorageError> {
+    Ok(on!(conn, c => audit_events::table
+        .filter(audit_events::id.gt(after))
+        .order(audit_events::id)
+        .limit(limit)
+        .select(audit_events::id)
+        .load(c))?)
+}
+
+/// Those of these events that there are, in their order.
+pub fn seen(conn: &mut Conn, ids: &[Vec<u8>]) -> Result<Vec<SeenEvent>, StorageError> {
+    Ok(on!(conn, c => audit_events::table
+        .filter(audit_events::id.eq_any(ids))
+        .order(audit_events::id)
+        .select((
+            audit_events::id,
+            audit_events::at_millis,
+            audit_events::kind,
+            audit_events::client_id,
+            audit_events::subject_hash,
+            audit_events::address,
+            audit_events::detail,
+        ))
+        .load(c))?)
+}
+
+/// The id before the last so many events, if there are more than that.
+pub fn before_latest(conn: &mut Conn, count: i64) -> Result<Option<Vec<u8>>, StorageError> {
+    Ok(on!(conn, c => audit_events::table
+        .order(audit_events::id.desc())
+        .offset(count)
+        .limit(1)
+        .select(audit_events::id)
+        .get_result(c)
+        .optional())?)
+}
+
 /// The last events, oldest first.
 pub fn latest(conn: &mut Conn, limit: i64) -> Result<Vec<StoredEvent>, StorageError> {
     let mut events: Vec<StoredEvent> =

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use super::conn::on;
 use super::schema::{
     access_tokens, api_keys, audit_events, authorizations, client_assertions, codes, grants, one_time_links,
-    refresh_tokens, sessions, throttles,
+    refresh_tokens, restraints, sessions, throttles,
 };
 use super::{StorageError, Tx};
 use crate::support::Seconds;
@@ -28,7 +28,7 @@ pub struct Horizon {
 const MEMORY: Seconds = 3600;
 
 /// The smallest UUIDv7 of a moment.
-pub(super) fn first_id_at(seconds: Seconds) -> Vec<u8> {
+pub fn first_id_at(seconds: Seconds) -> Vec<u8> {
     let millis = u64::try_from(seconds.max(0)).unwrap_or(0) * 1000;
     let mut id = vec![0; 16];
     id[..6].copy_from_slice(&millis.to_be_bytes()[2..]);
@@ -130,6 +130,7 @@ pub const TABLES: &[&str] = &[
     "one_time_links",
     "throttles",
     "api_keys",
+    "restraints",
     "audit_events",
 ];
 
@@ -182,6 +183,7 @@ pub fn sweep(tx: &mut Tx<'_>, table: &str, cursor: &Cursor, horizon: &Horizon) -
                 api_keys::revoked_at.lt(oldest).or(api_keys::expires_at.lt(oldest)).assume_not_null()
             )
         }
+        "restraints" => by_expiry!(tx, batch, cursor, restraints.subject: String, now),
         "audit_events" => {
             let oldest = now - horizon.audit_days * 86400;
             by_key!(tx, batch, cursor, audit_events.id < first_id_at(oldest), audit_events::at_millis.lt(oldest * 1000))

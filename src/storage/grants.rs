@@ -82,6 +82,11 @@ pub fn find_by_token(conn: &mut Conn, jti: Id) -> Result<Option<Grant>, StorageE
     Ok(row.map(Grant::try_from).transpose()?)
 }
 
+pub fn find(conn: &mut Conn, id: Id) -> Result<Option<Grant>, StorageError> {
+    let row = on!(conn, c => grants::table.find(id.as_bytes().as_slice()).get_result::<Row>(c).optional())?;
+    Ok(row.map(Grant::try_from).transpose()?)
+}
+
 /// Writes down that a family was used.
 pub fn note_use(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<(), StorageError> {
     on!(tx.writer()?, c => update(grants::table, grants::used_at.eq(now), grants::id.eq(id.as_bytes().as_slice()))

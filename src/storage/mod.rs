@@ -32,6 +32,7 @@ mod pressure;
 pub mod refresh_tokens;
 pub mod restore;
 pub mod restore_point;
+pub mod restraints;
 mod row;
 mod schema;
 pub mod scopes;

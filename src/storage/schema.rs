@@ -206,6 +206,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    restraints (kind, subject) {
+        kind -> Text,
+        subject -> Text,
+        reason -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+    }
+}
+
+diesel::table! {
     audit_events (id) {
         id -> Binary,
         at_millis -> BigInt,

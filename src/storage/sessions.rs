@@ -66,6 +66,16 @@ pub fn list_live(conn: &mut Conn, user_id: Id, now: Seconds) -> Result<Vec<Sessi
     Ok(rows.into_iter().map(Session::try_from).collect::<Result<_, _>>()?)
 }
 
+/// From where a person's sessions began that are still remembered, the last first.
+pub fn addresses(conn: &mut Conn, user_id: Id) -> Result<Vec<String>, StorageError> {
+    Ok(on!(conn, c => sessions::table
+        .filter(sessions::user_id.eq(user_id.as_bytes().as_slice()))
+        .order(sessions::id.desc())
+        .limit(100)
+        .select(sessions::address)
+        .load(c))?)
+}
+
 pub fn insert(tx: &mut Tx<'_>, session: &Session) -> Result<(), StorageError> {
     on!(tx.writer()?, c => diesel::insert_into(sessions::table)
         .values((

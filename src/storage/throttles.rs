@@ -3,7 +3,7 @@ use diesel::upsert::excluded;
 
 use super::conn::on;
 use super::schema::throttles;
-use super::{StorageError, Tx};
+use super::{Conn, StorageError, Tx};
 use crate::support::Seconds;
 
 /// Counts one attempt under a name, before it is evaluated, and tells how many that makes in the window and when the
@@ -21,10 +21,21 @@ pub fn count(tx: &mut Tx<'_>, name: &str, window: Seconds, now: Seconds) -> Resu
     Ok(counted)
 }
 
-/// Gives back one attempt, as it turned out to be none of those that are counted.
-pub fn give_back(tx: &mut Tx<'_>, name: &str) -> Result<(), StorageError> {
-    on!(tx.writer()?, c => diesel::update(throttles::table.find(name).filter(throttles::attempts.gt(0)))
-        .set(throttles::attempts.eq(throttles::attempts - 1))
+/// How many attempts are counted under a name.
+pub fn attempts(conn: &mut Conn, name: &str, now: Seconds) -> Result<i64, StorageError> {
+    let found: Option<i64> = on!(conn, c => throttles::table
+        .find(name)
+        .filter(throttles::expires_at.gt(now))
+        .select(throttles::attempts)
+        .get_result(c)
+        .optional())?;
+    Ok(found.unwrap_or(0))
+}
+
+/// Gives back attempts, as they turned out to be none of those that are counted.
+pub fn give_back(tx: &mut Tx<'_>, name: &str, attempts: i64) -> Result<(), StorageError> {
+    on!(tx.writer()?, c => diesel::update(throttles::table.find(name).filter(throttles::attempts.ge(attempts)))
+        .set(throttles::attempts.eq(throttles::attempts - attempts))
         .execute(c))?;
     Ok(())
 }

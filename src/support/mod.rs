@@ -4,6 +4,7 @@
 mod api_key;
 mod clock;
 mod id;
+mod network;
 mod rng;
 mod secret;
 pub mod text;
@@ -12,5 +13,6 @@ pub mod text;
 pub use api_key::{ApiKeyText, ApiKeyTextError};
 pub use clock::{Clock, Pace, Seconds};
 pub use id::Id;
+pub use network::{host, is_exempt, neighbourhood, network};
 pub use rng::Rng;
 pub use secret::{Digest, Handle, HandleError, constant_time_eq, random_token, sha256};

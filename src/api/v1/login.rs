@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use actix_web::http::header::{HeaderValue, SET_COOKIE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -12,10 +13,10 @@ use crate::api::tokens::{self, Delivery, TokenAnswer};
 use crate::api::{browser, json};
 use crate::app::App;
 use crate::audit::{Event, EventKind};
-use crate::defense;
+use crate::defense::network;
 use crate::domain::{ApplicationType, Client, Grant, GrantOrigin, GrantStage, Renewal, Scopes, User, UserStatus};
 use crate::fault::Fault;
-use crate::identity::{self, Limit, LoginRefusal, TokenCookies};
+use crate::identity::{self, Device, Limit, LoginRefusal, Origin, TokenCookies};
 use crate::issuing::{self, Ctx, Draft, expose_refresh};
 use crate::protocol::{ErrorCode, OAuthError, Params};
 use crate::request;
@@ -80,7 +81,9 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
         Ok(ctx)
     };
     let ctx = tokens::with_client(&app, &asked.client_id, ctx).await?;
-    let user = authenticate(&ctx, &asked).await?;
+    let device = request::device(&req, &app);
+    let user = authenticate(&ctx, &asked, device.as_ref()).await?;
+    let known = request::device_cookie(&app, device, user.id);
     let replaced = request::cookie(&req, &app, TokenCookies::for_issuer(app.issuer()).refresh);
     tokens::with_client(&app, &asked.client_id, async |client| {
         let delivery = delivery(&client, &req);
@@ -92,6 +95,17 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
         tokens::answer(&ctx, &draft.await?, delivery)
     })
     .await
+    .map(|answer| remember(answer, known.as_deref()))
+}
+
+/// Leaves the cookie by which a browser is known again, where it keeps cookies.
+fn remember(mut answer: HttpResponse, known: Option<&str>) -> HttpResponse {
+    if answer.headers().contains_key(SET_COOKIE)
+        && let Some(known) = known.and_then(|cookie| HeaderValue::from_str(cookie).ok())
+    {
+        answer.headers_mut().append(SET_COOKIE, known);
+    }
+    answer
 }
 
 /// Whatever the client is, tokens never come into the reach of a browser's scripts.
@@ -144,15 +158,16 @@ impl LoginRequest {
 }
 
 /// The page's own way to check a password: one counter of failures, one queue of hashes, one duration.
-async fn authenticate(ctx: &Ctx, asked: &LoginRequest) -> Result<User, Fault> {
+async fn authenticate(ctx: &Ctx, asked: &LoginRequest, device: Option<&Device>) -> Result<User, Fault> {
     let app = &ctx.app;
-    let address = defense::network(ctx.info.address).to_string();
-    let credentials = (asked.username.as_str(), asked.password.clone());
-    let outcome = identity::log_in(&app.db, &app.passwords, &app.config.limits, credentials, &address, app.now()).await;
+    let address = network(ctx.info.address).to_string();
+    let (credentials, now) = ((asked.username.as_str(), asked.password.clone()), app.now());
+    let origin = Origin { address: &address, device };
+    let outcome = identity::log_in(&app.db, &app.passwords, &app.config.limits, credentials, origin, now).await;
     match outcome {
         Ok(user) => Ok(user),
         Err(refusal) => {
-            let (error, event) = refused(ctx, refusal);
+            let (error, event) = refused(ctx, refusal, &asked.username);
             if let Some(event) = event {
                 event.record_alone(&app.db, &app.clock, &app.rng).await;
             }
@@ -166,16 +181,13 @@ fn wrong() -> OAuthError {
     OAuthError::invalid_grant("the user name or the password is wrong")
 }
 
-fn refused(ctx: &Ctx, refusal: LoginRefusal) -> (Fault, Option<Event>) {
-    let event = |kind| Some(ctx.event(kind, false));
+fn refused(ctx: &Ctx, refusal: LoginRefusal, username: &str) -> (Fault, Option<Event>) {
+    let event = |kind, known| Some(request::of_account(ctx.event(kind, false), known, username));
     match refusal {
-        LoginRefusal::Wrong { known } => {
-            let event = event(EventKind::LoginFailed).map(|event| known.into_iter().fold(event, Event::subject));
-            (wrong().into(), event)
-        }
-        LoginRefusal::Throttled { limit, seconds } => {
+        LoginRefusal::Wrong { known } => (wrong().into(), event(EventKind::LoginFailed, known)),
+        LoginRefusal::Throttled { limit, seconds, known } => {
             let kind = if limit == Limit::AddressJustNow { EventKind::CredStuffing } else { EventKind::LoginThrottled };
-            (OAuthError::slow_down(u64::try_from(seconds).unwrap_or(1)).into(), event(kind))
+            (OAuthError::slow_down(u64::try_from(seconds).unwrap_or(1)).into(), event(kind, known))
         }
         LoginRefusal::Busy => (OAuthError::unavailable("too many logins at once").into(), None),
         LoginRefusal::TooLong => {

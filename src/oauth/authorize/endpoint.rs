@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, web};
 use super::{checks, target};
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
+use crate::defense::Exceeded;
 use crate::domain::Client;
 use crate::fault::{Fault, Problem};
 use crate::flow::{self, Answer, Approval, AuthorizationRequest, Step, Target};
@@ -72,7 +73,8 @@ async fn proceed(
         Step::Login => "/login",
         Step::Consent => "/consent",
     };
-    app.limiter.authorize(info.address).map_err(|retry_after| Fault::Page(Problem::TooMany { retry_after }, None))?;
+    let too_many = |e: Exceeded| Fault::Page(Problem::TooMany { retry_after: e.retry_after }, None);
+    app.limiter.authorize(info.address).map_err(too_many)?;
     let present = request::cookie(req, app, app.cookies.browser);
     let (browser, is_fresh) = flow::browser_cookie(app, present.as_deref());
     let transaction = flow::begin(app, request, &browser).await?;

@@ -3,6 +3,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::protocol::{OAuthError, Params};
+use crate::support::sha256;
 
 /// Who a client says it is, and with what it proves it.
 pub struct Credentials {
@@ -72,6 +73,15 @@ impl Credentials {
             return Err(OAuthError::invalid_client("client_id is not the assertion's sub"));
         }
         Ok(Self { client_id: subject, presented: Presented::Assertion(assertion.to_owned()) })
+    }
+
+    /// Two hexadecimal digits of the secret's hash: whether somebody tries many secrets or one again and again shows in
+    /// them, and nothing of a secret of 256 bits does.
+    pub fn tag(&self) -> Option<String> {
+        match &self.presented {
+            Presented::Basic(secret) | Presented::Post(secret) => Some(format!("{:02x}", sha256(secret.as_bytes())[0])),
+            Presented::Assertion(_) | Presented::Nothing => None,
+        }
     }
 
     pub fn method(&self) -> &'static str {

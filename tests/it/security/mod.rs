@@ -38,9 +38,11 @@ mod s6_setup;
 mod s6_storm;
 mod s7_fuzz;
 mod s7_http;
+mod s7_limits;
 mod s7_wire;
 
 use crate::harness::*;
+pub use held::Held;
 
 /// Sends each request in a browser of its own; every one must be answered by `PAGE`, and audited as `kind`.
 async fn refused_with_page(server: &Server, requests: impl IntoIterator<Item = Request>, kind: &str) {

@@ -182,6 +182,97 @@ async fn f_007_the_victim_still_gets_in(db: Db) {
     assert_in(&try_from(&server, &user.username, &user.password, attacker).await);
 }
 
+/// Guessing from everywhere slows down more and more who is a stranger, and nobody who has been here before.
+async fn f_007_guessing_from_everywhere(db: Db) {
+    let config = [
+        ("limits.login_brake_after", "6"),
+        ("limits.login_brake_max_seconds", "3600"),
+        ("server.trusted_proxies", "127.0.0.0/8"),
+    ];
+    let server = Server::start(db, &config);
+    let user = User::new(&server);
+    // The person has logged in twice: with this browser, which is on the move, and at this network.
+    let device = Browser::of(&server, &user).await;
+    device.jar().remove("latchway_session");
+    let home = Some("203.0.113.4");
+    assert_in(&try_from(&server, &user.username, &user.password, home).await);
+    let mut evaluated = 0;
+    for n in 0..40 {
+        let answer = try_from(&server, &user.username, "wrong", Some(&format!("198.51.100.{n}"))).await;
+        evaluated += usize::from(answer.status == 422);
+        assert!(answer.status == 422 || answer.status == 429, "{answer:?}");
+    }
+    // Six are free, and then one, two, four … seconds lie between one try and the next.
+    assert!((7..=11).contains(&evaluated), "{evaluated} were evaluated");
+    let stranger = try_from(&server, &user.username, &user.password, Some("198.51.100.200")).await;
+    assert_throttled(&stranger);
+    assert_audit(&server, &stranger, "login_throttled");
+    assert_in(&try_from(&server, &user.username, &user.password, home).await);
+    let again = async |password: &str, from: &str| {
+        let page = device.get("/login").await;
+        Answer::of(login(&device, &page, (&user.username, password), Some(from))).await
+    };
+    assert_in(&again(&user.password, "192.0.2.77").await);
+    // Another person's account is not this browser's.
+    let other = User::new(&server);
+    for n in 0..8 {
+        try_from(&server, &other.username, "wrong", Some(&format!("198.51.100.{n}"))).await;
+    }
+    let page = device.get("/login").await;
+    let foreign = login(&device, &page, (&other.username, &other.password), Some("192.0.2.77"));
+    assert_throttled(&Answer::of(foreign).await);
+}
+
+/// Whoever steals a known browser's cookie wins its few guesses, and forging one wins nothing.
+async fn f_007_a_known_device_has_its_own_few(db: Db) {
+    let config = [
+        ("limits.login_failures_per_account", "3"),
+        ("limits.login_failures_per_address", "4"),
+        ("server.trusted_proxies", "127.0.0.0/8"),
+    ];
+    let server = Server::start(db, &config);
+    let (user, other) = (User::new(&server), User::new(&server));
+    let device = Browser::of(&server, &user).await;
+    let office = Some("192.0.2.1");
+    for n in 0..5 {
+        try_from(&server, &format!("name{n}"), "wrong", office).await;
+    }
+    assert_throttled(&try_from(&server, &user.username, &user.password, office).await);
+    // The office is noisy; this browser's person gets in, typos included.
+    let again = async |browser: &Browser, user: &User, password: &str| {
+        let page = browser.get("/login").await;
+        Answer::of(login(browser, &page, (&user.username, password), office)).await
+    };
+    let thief = device.copy();
+    device.jar().remove("latchway_session");
+    thief.jar().remove("latchway_session");
+    assert_wrong(&again(&device, &user, "typo").await);
+    assert_in(&again(&device, &user, &user.password).await);
+    for _ in 0..3 {
+        assert_wrong(&again(&thief, &user, "guess").await);
+    }
+    assert_throttled(&again(&thief, &user, &user.password).await);
+    assert_throttled(&again(&device, &other, &other.password).await);
+    let value = device.jar().get("latchway_device").expect("a device cookie").to_owned();
+    for forged in ["AAAA".repeat(16), format!("{}A", &value[..value.len() - 1]), String::new()] {
+        device.jar().set("latchway_device", &forged);
+        assert_throttled(&again(&device, &user, &user.password).await);
+    }
+}
+
+/// An office behind one address: whoever mistypes and then gets it right has guessed nothing.
+async fn f_007_typos_of_an_office(db: Db) {
+    let config = [("limits.login_failures_per_address", "5"), ("limits.login_failures_per_account", "4")];
+    let server = Server::start(db, &config);
+    for _ in 0..6 {
+        let user = User::new(&server);
+        for _ in 0..3 {
+            assert_wrong(&try_login(&server, &user.username, "typo").await);
+        }
+        assert_in(&try_login(&server, &user.username, &user.password).await);
+    }
+}
+
 async fn f_008_one_password_for_many_accounts(db: Db) {
     let config = [("limits.login_failures_per_address", "6"), ("server.trusted_proxies", "127.0.0.0/8")];
     let server = Server::start(db, &config);
@@ -200,7 +291,8 @@ async fn f_008_one_password_for_many_accounts(db: Db) {
     }
     assert_throttled(&try_from(&server, &user.username, &user.password, neighbour).await);
     assert_eq!(audit(&server, "kind = 'cred_stuffing'").len(), 1, "told once");
-    assert_eq!(server.database.rows("throttles", "1 = 1").len(), 7, "made-up names leave no rows behind the limit");
+    let rows = server.database.rows("throttles", "1 = 1").len();
+    assert_eq!(rows, 1 + 6 * 2, "made-up names leave no rows behind the limit");
     assert_in(&try_from(&server, &user.username, &user.password, elsewhere).await);
 }
 
@@ -302,6 +394,9 @@ both![
     f_004_one_counter_whatever_the_spelling,
     f_005_a_hundred_at_once,
     f_007_the_victim_still_gets_in,
+    f_007_guessing_from_everywhere,
+    f_007_a_known_device_has_its_own_few,
+    f_007_typos_of_an_office,
     f_008_one_password_for_many_accounts,
     f_009_disabled_everywhere,
     f_010_taking_anothers_name,

@@ -18,10 +18,14 @@ async fn f_015_cookies(db: Db) {
     let form = page.form("/login").with("username", &user.username).with("password", &user.password);
     let after = browser.post(&form).await;
     assert_eq!(after.status, 303, "{after:?}");
-    for (answer, name) in [(&page, "__Host-latchway_browser"), (&after, "__Host-latchway_session")] {
-        let set = cookies(answer);
-        assert_eq!(set.len(), 1, "{answer:?}");
-        let mut parts = set[0].split("; ");
+    let set = (cookies(&page), cookies(&after));
+    assert_eq!((set.0.len(), set.1.len()), (1, 2), "{page:?} {after:?}");
+    for (cookie, name, kept) in [
+        (&set.0[0], "__Host-latchway_browser", None),
+        (&set.1[0], "__Host-latchway_session", None),
+        (&set.1[1], "__Host-latchway_device", Some("Max-Age=15552000")),
+    ] {
+        let mut parts = cookie.split("; ");
         let (key, value) = parts.next().and_then(|pair| pair.split_once('=')).expect("a cookie");
         assert_eq!(key, name);
         assert!(
@@ -30,7 +34,10 @@ async fn f_015_cookies(db: Db) {
         );
         let mut attributes: Vec<&str> = parts.collect();
         attributes.sort_unstable();
-        assert_eq!(attributes, ["HttpOnly", "Path=/", "SameSite=Lax", "Secure"], "and no Domain");
+        let mut wanted = vec!["HttpOnly", "Path=/", "SameSite=Lax", "Secure"];
+        wanted.extend(kept);
+        wanted.sort_unstable();
+        assert_eq!(attributes, wanted, "and no Domain");
         let rows = format!("{:?}", server.database.rows("sessions", "1 = 1"));
         assert!(!rows.contains(value), "only a hash is stored");
     }
