@@ -110,7 +110,7 @@ pub struct OAuthError {
     /// The scheme for `WWW-Authenticate`, if that header belongs to the answer.
     pub challenge: Option<&'static str>,
     /// The scope that was wanting (RFC 6750 §3.1).
-    pub scope: Option<String>,
+    pub scope: Option<Box<str>>,
     /// The limit that was exceeded, for the `RateLimit` header fields.
     pub limit: Option<Arc<RateLimitPolicy>>,
 }
@@ -152,7 +152,7 @@ impl OAuthError {
         let scope = scope.into();
         let mut error = Self::new(ErrorCode::InsufficientScope, format!("the scope {scope} is required"));
         error.challenge = Some("Bearer");
-        error.scope = Some(scope);
+        error.scope = Some(scope.into());
         error
     }
 
