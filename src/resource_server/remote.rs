@@ -10,7 +10,7 @@ use super::fetch::FetchError;
 use crate::support::Clock;
 
 /// However long or short the issuer says that a document may be kept.
-const LIFETIME_MILLIS: (i64, i64) = (10_000, 3_600_000);
+const LIFETIME_MILLIS: (i64, i64) = (10_000, 600_000);
 /// Where the issuer says nothing.
 const USUAL_LIFETIME: Duration = Duration::from_secs(300);
 /// Whoever asks for what is not in the document makes it be fetched no more often than this.

@@ -14,4 +14,5 @@ mod operations;
 mod readme;
 mod recovery;
 mod reliability;
+mod resource_server;
 mod security;

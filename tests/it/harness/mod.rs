@@ -27,7 +27,7 @@ pub use client::{Auth, Client, Spec, basic};
 pub use database::{Database, Db};
 pub use expect::*;
 pub use form::Form;
-pub use guard::started;
+pub use guard::{ended, started};
 pub use jws::{EsKey, claims_of, header_of, unsigned};
 pub use key::{Key, register};
 pub use process::run_script;

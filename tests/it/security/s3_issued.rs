@@ -58,6 +58,24 @@ async fn c_015_access_token(server: Shared) {
     assert!(!text.contains(&held.user.email) && !text.contains(&held.user.username), "{text}");
 }
 
+/// RFC 9068 §2.2.3.1: what a person is stands in the token, and introspection says what they are now.
+async fn c_015_roles(server: Shared) {
+    let held = Held::new(server).await;
+    assert_eq!(claims_of(&held.access)["roles"], json!(["user"]));
+    assert!(claims_of(&held.id).get("roles").is_none(), "an ID token has none");
+    assert_eq!(held.client.introspect(&held.access).await.json()["roles"], json!(["user"]));
+    server.database.execute(&format!("UPDATE users SET role = 'admin' WHERE username = '{}'", held.user.username));
+    assert_eq!(held.client.introspect(&held.access).await.json()["roles"], json!(["admin"]), "of this moment");
+    let renewed = held.client.refresh(&held.refresh).await.text("access_token");
+    assert_eq!(claims_of(&renewed)["roles"], json!(["admin"]));
+    // A machine is nobody.
+    let answer = held.client.token(&[("grant_type", "client_credentials"), ("scope", "profile")]).await;
+    let machine = answer.text("access_token");
+    assert!(claims_of(&machine).get("roles").is_none(), "{}", claims_of(&machine));
+    let told = held.client.introspect(&machine).await.json();
+    assert!(told["active"] == true && told.get("roles").is_none(), "{told}");
+}
+
 /// There are no custom claims, and what a request says of claims changes none.
 async fn c_016_reserved_claims(server: Shared) {
     assert_eq!(metadata(server).await["claims_parameter_supported"], false);
@@ -107,4 +125,4 @@ async fn c_020_no_rsa_crate(server: Shared) {
     assert!(ours.contains("aws-lc-rs") && !ours.contains("\"rsa\""), "{ours}");
 }
 
-both![c_014_id_token, c_015_access_token, c_016_reserved_claims, c_017_jwks, c_020_no_rsa_crate];
+both![c_014_id_token, c_015_access_token, c_015_roles, c_016_reserved_claims, c_017_jwks, c_020_no_rsa_crate];
