@@ -98,7 +98,7 @@ impl<T: Send + Sync + 'static> Remote<T> {
         let current = shared.current();
         match &current {
             Some(loaded) if loaded.age(now) < loaded.lifetime => return Ok(Arc::clone(loaded)),
-            Some(loaded) if loaded.age(now) < 2 * loaded.lifetime || shared.has_failed() => self.renew_behind(loaded),
+            Some(loaded) if shared.may_serve_old(loaded, now) => self.renew_behind(loaded),
             _ => self.renew(current.as_ref().map_or(0, |loaded| loaded.number), Why::Age).await,
         }
         let usable = shared.current().filter(|loaded| loaded.age(now) < shared.keep_millis);
@@ -142,6 +142,11 @@ impl<T> Shared<T> {
 
     fn has_failed(&self) -> bool {
         self.failed_at.load(Ordering::Acquire) != NEVER
+    }
+
+    fn may_serve_old(&self, loaded: &Loaded<T>, now: i64) -> bool {
+        let age = loaded.age(now);
+        age < self.keep_millis && (age < 2 * loaded.lifetime || self.has_failed())
     }
 
     fn must_wait(&self, why: Why) -> bool {

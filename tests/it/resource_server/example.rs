@@ -29,7 +29,8 @@ impl Api {
         command.env("ISSUER", &server.issuer).env("LISTEN", &listen).env("API_CLIENT_ID", &client.id);
         command.env("API_CLIENT_SECRET", client.secret.expect("a secret"));
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).spawn();
-        let child = child.unwrap_or_else(|error| panic!("{} ({error}): build it with --examples", binary.display()));
+        let child = child
+            .unwrap_or_else(|error| panic!("{} ({error}): build it by `cargo build --examples`", binary.display()));
         started(child.id());
         let begin = Instant::now();
         while TcpStream::connect(&listen).is_err() {
@@ -194,9 +195,10 @@ async fn administrators(server: Shared) {
     assert_challenge(&answer, 403, "insufficient_scope", &api);
     assert!(answer.header_or_empty("www-authenticate").contains("scope=\"orders:admin\""), "{answer:?}");
 
-    // RFC 9470: the login was too long ago.
+    // RFC 9470: the login was too long ago, though after the password was chosen.
     let browser = Browser::of(server, &user).await;
     let owner = format!("(SELECT id FROM users WHERE username = '{}')", user.username);
+    server.database.execute(&format!("UPDATE users SET password_changed_at = 1 WHERE id = {owner}"));
     server.database.execute(&format!("UPDATE sessions SET auth_time = auth_time - 400 WHERE user_id = {owner}"));
     let request = app.request().set("scope", "openid orders:admin");
     let code = browser.grant(&user, &request).await.code();
