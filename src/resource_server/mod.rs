@@ -67,3 +67,7 @@ pub use metadata::ResourceMetadata;
 pub use refusal::{Refusal, Refused};
 pub use require::{Requirement, all_of, any_of, fresh, machine, person, role, scope};
 pub use server::ResourceServer;
+
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/resource-server.md")]
+struct Guide;

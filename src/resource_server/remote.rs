@@ -128,10 +128,17 @@ impl<T: Send + Sync + 'static> Remote<T> {
             return;
         }
         let (shared, seen) = (Arc::clone(&self.shared), seen.number);
-        tokio::spawn(async move {
-            shared.attempt(seen, Why::Age).await;
-            shared.refreshing.store(false, Ordering::Release);
-        });
+        let renewing = Renewing(shared);
+        tokio::spawn(async move { renewing.0.attempt(seen, Why::Age).await });
+    }
+}
+
+/// Ends with its task, also where that is dropped together with the thread on which it ran.
+struct Renewing<T>(Arc<Shared<T>>);
+
+impl<T> Drop for Renewing<T> {
+    fn drop(&mut self) {
+        self.0.refreshing.store(false, Ordering::Release);
     }
 }
 

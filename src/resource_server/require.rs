@@ -140,3 +140,74 @@ fn check_age(claims: &Claims, max_age: Seconds, now: Seconds) -> Result<(), Refu
         _ => Err(Refusal::InsufficientAuthentication { max_age }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resource_server::claims::Presented;
+
+    const NOW: Seconds = 1_800_000_000;
+
+    fn claims() -> Claims {
+        Claims {
+            sub: "anna".to_owned(),
+            client_id: "app".to_owned(),
+            scope: vec!["a".to_owned(), "b".to_owned()],
+            roles: vec!["user".to_owned()],
+            aud: Vec::new(),
+            auth_time: Some(NOW - 100),
+            acr: None,
+            jti: None,
+            iat: None,
+            exp: None,
+            presented: Presented::Bearer,
+        }
+    }
+
+    fn met(requirement: &Requirement) -> bool {
+        requirement.check(&claims(), NOW).is_ok()
+    }
+
+    fn scope_of(requirement: &Requirement) -> Vec<Cow<'static, str>> {
+        match requirement.check(&claims(), NOW) {
+            Err(Refusal::InsufficientScope { scope, .. }) => scope,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_alone() {
+        assert!(met(&scope("a")) && !met(&scope("c")) && !met(&scope("a b")));
+        assert!(met(&role("user")) && !met(&role("admin")));
+        assert!(met(&person()) && !met(&machine()));
+        assert!(met(&fresh(Duration::from_secs(100))) && !met(&fresh(Duration::from_secs(99))));
+        let machine_claims = Claims { sub: "app".to_owned(), auth_time: None, ..claims() };
+        assert!(machine().check(&machine_claims, NOW).is_ok() && person().check(&machine_claims, NOW).is_err());
+        assert!(fresh(Duration::MAX).check(&machine_claims, NOW).is_err(), "nobody logged in");
+        let key = Claims { presented: Presented::ApiKey, ..claims() };
+        assert!(person().check(&key, NOW).is_err(), "a person's key is no person");
+    }
+
+    #[test]
+    fn together() {
+        assert!(met(&all_of([])) && !met(&any_of([])));
+        assert!(
+            met(&any_of([scope("c"), scope("a")])) && met(&any_of([role("admin"), all_of([scope("a"), person()])]))
+        );
+        assert!(!met(&any_of([scope("c"), role("admin")])) && !met(&all_of([scope("a"), scope("c")])));
+        assert!(met(&all_of([scope("a"), any_of([scope("b"), scope("c")])])));
+    }
+
+    #[test]
+    fn a_refusal_names_what_to_ask_for() {
+        assert_eq!(scope_of(&scope("c")), ["c"]);
+        assert_eq!(scope_of(&all_of([scope("a"), role("admin"), scope("c")])), ["a", "c"], "all of it, to ask once");
+        assert_eq!(scope_of(&any_of([role("admin"), scope("c"), scope("d")])), ["c"], "one way in");
+        assert!(scope_of(&role("admin")).is_empty(), "asking does not help");
+        assert!(scope_of(&any_of([])).is_empty());
+        let old = any_of([role("admin"), fresh(Duration::from_secs(9))]).check(&claims(), NOW);
+        assert_eq!(old, Err(Refusal::InsufficientAuthentication { max_age: 9 }));
+        let old = all_of([scope("a"), fresh(Duration::from_secs(9))]).check(&claims(), NOW);
+        assert_eq!(old, Err(Refusal::InsufficientAuthentication { max_age: 9 }));
+    }
+}

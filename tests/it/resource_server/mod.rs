@@ -1,6 +1,7 @@
 //! The library for APIs: against an issuer that does what a test wants, and its example against a real Latchway.
 
 mod example;
+mod guard;
 mod introspection;
 mod issuer;
 mod keys;
