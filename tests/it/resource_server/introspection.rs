@@ -111,6 +111,7 @@ async fn what_the_issuer_says_must_be_for_this_api() {
         ("nbf", json!(now() + 600)),
         ("sub", json!("eve")),
         ("client_id", json!("other")),
+        ("jti", json!("token-2")),
         ("token_type", json!("api_key")),
         ("cnf", json!({"jkt": "x"})),
     ];

@@ -105,7 +105,7 @@ impl Issuer {
     /// Claims that an API must accept.
     pub fn claims(&self) -> Value {
         json!({
-            "iss": self.url, "aud": [AUDIENCE], "sub": "anna", "client_id": "app", "scope": "orders:read", "jti": random(8),
+            "iss": self.url, "aud": [AUDIENCE], "sub": "anna", "client_id": "app", "scope": "orders:read", "jti": "token-1",
             "iat": now(), "exp": now() + 900, "auth_time": now(), "roles": ["user"],
         })
     }
