@@ -6,12 +6,8 @@ use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderMap};
 
 use super::claims::Presented;
 use super::refusal::Refusal;
-use crate::support::constant_time_eq;
+use crate::support::{ApiKeyText, constant_time_eq};
 
-/// What every API key of Latchway begins with.
-const KEY_PREFIX: &str = "lw_";
-/// Longer ones are none.
-const MAX_KEY: usize = 256;
 const KEY_HEADER: &str = "x-api-key";
 const CSRF_HEADER: &str = "x-csrf-token";
 
@@ -53,8 +49,7 @@ impl Places {
         match (header, key, cookie) {
             (None, None, None) => Ok(None),
             (Some(credential), None, None) => Ok(Some(credential)),
-            (None, Some(key), None) if is_key(key) => Ok(Some(api_key(key))),
-            (None, Some(_), None) => Err(Refusal::InvalidToken("X-API-Key holds no API key")),
+            (None, Some(key), None) => api_key(key).map(Some),
             (None, None, Some(cookie)) => {
                 self.check_origin(req)?;
                 Ok(Some(Credential { presented: Presented::Cookie, text: cookie.to_owned() }))
@@ -75,8 +70,8 @@ impl Places {
         if !is_b64token(text) {
             return Err(Refusal::InvalidRequest("the Bearer token is missing or malformed"));
         }
-        if self.api_keys && is_key(text) {
-            return Ok(Some(api_key(text)));
+        if self.api_keys && text.starts_with(ApiKeyText::PREFIX) {
+            return api_key(text).map(Some);
         }
         Ok(Some(Credential { presented: Presented::Bearer, text: text.to_owned() }))
     }
@@ -102,15 +97,12 @@ impl Places {
     }
 }
 
-fn api_key(text: &str) -> Credential {
-    Credential { presented: Presented::ApiKey, text: text.to_owned() }
-}
-
-/// By its form alone: whether it counts, the issuer says.
-fn is_key(text: &str) -> bool {
-    text.starts_with(KEY_PREFIX)
-        && text.len() <= MAX_KEY
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+/// A key by its form and its checksum alone: whether it counts, the issuer says.
+fn api_key(text: &str) -> Result<Credential, Refusal> {
+    match ApiKeyText::parse(text) {
+        Ok(_) => Ok(Credential { presented: Presented::ApiKey, text: text.to_owned() }),
+        Err(_) => Err(Refusal::InvalidToken("the API key is malformed: mistyped, cut off, or no API key at all")),
+    }
 }
 
 /// RFC 6750 §2.1
@@ -145,8 +137,10 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Ref
 #[cfg(test)]
 mod tests {
     use actix_web::test::TestRequest;
+    use secrecy::ExposeSecret;
 
     use super::*;
+    use crate::support::{Clock, Rng};
 
     fn places() -> Places {
         let cookies = CookieNames { access: "access".to_owned(), csrf: "csrf".to_owned() };
@@ -170,10 +164,15 @@ mod tests {
             assert_eq!(read, Ok(Some((Presented::Bearer, "a.b.c".to_owned()))));
         }
         assert_eq!(read(with(&[("Cookie", "x=y; access=a.b.c")])), Ok(Some((Presented::Cookie, "a.b.c".to_owned()))));
-        let key = Ok(Some((Presented::ApiKey, "lw_a_b".to_owned())));
-        assert_eq!(read(with(&[("X-API-Key", "lw_a_b")])), key);
-        assert_eq!(read(with(&[("Authorization", "Bearer lw_a_b")])), key);
-        assert!(matches!(read(with(&[("X-API-Key", "a.b.c")])), Err(Refusal::InvalidToken(_))));
+        let key = ApiKeyText::new(&Clock::system(), &Rng::system()).expose();
+        let key = key.expose_secret();
+        let expected = Ok(Some((Presented::ApiKey, key.to_owned())));
+        assert_eq!(read(with(&[("X-API-Key", key)])), expected);
+        assert_eq!(read(with(&[("Authorization", &format!("Bearer {key}"))])), expected);
+        for no_key in ["a.b.c", "lw_a", &key[1..], &key[..key.len() - 1], &key.replace("lw_", "lw_0")] {
+            assert!(matches!(read(with(&[("X-API-Key", no_key)])), Err(Refusal::InvalidToken(_))), "{no_key}");
+        }
+        assert!(matches!(read(with(&[("Authorization", "Bearer lw_a")])), Err(Refusal::InvalidToken(_))));
     }
 
     #[test]

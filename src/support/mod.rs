@@ -1,6 +1,6 @@
 //! The ground floor: time, randomness, identifiers and secrets. Nothing here knows OAuth.
 
-#[cfg(feature = "server")]
+#[cfg(any(feature = "server", feature = "resource-server"))]
 mod api_key;
 mod clock;
 mod id;
@@ -9,7 +9,7 @@ mod rng;
 mod secret;
 pub mod text;
 
-#[cfg(feature = "server")]
+#[cfg(any(feature = "server", feature = "resource-server"))]
 pub use api_key::{ApiKeyText, ApiKeyTextError};
 pub use clock::{Clock, Pace, Seconds};
 pub use id::Id;

@@ -212,35 +212,74 @@ async fn administrators(server: Shared) {
     assert_eq!(delete(&fresh).await.status, 200, "the client did as it was told");
 }
 
+/// A login of the operator's own app in a browser, as `name=value` of its cookies.
+async fn cookies(server: &Server, app: &Client, user: &User) -> Vec<String> {
+    let login = json!({"client_id": app.id, "username": user.username, "password": user.password});
+    let request = http().post(server.url("/api/v1/login")).header("Sec-Fetch-Site", "same-origin").json(&login);
+    let answer = Answer::of(request).await;
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let set = answer.headers.get_all("set-cookie").iter().filter_map(|value| value.to_str().ok());
+    set.filter_map(|cookie| cookie.split(';').next()).map(str::to_owned).collect()
+}
+
 async fn a_browser_app_with_its_cookie(server: Shared) {
     let api = Api::start(server);
-    let token = person(server, &api.app(server), &User::new(server), "openid orders:read orders:write").await;
-    let cookie = format!("other=1; latchway_access={token}; latchway_csrf=proof");
+    let spec = Spec::public().scope("openid orders:read orders:write").audience(&api.url);
+    let app = spec.flags(&["--first-party"]).create(server);
+    let cookies = cookies(server, &app, &User::new(server)).await;
+    let proof = cookies.iter().find_map(|cookie| cookie.strip_prefix("latchway_csrf=")).expect("a CSRF token");
+    let cookie = cookies.join("; ");
     let get = Answer::of(api.get("/orders").header("Cookie", &cookie)).await;
     assert_eq!(get.status, 200, "{get:?}");
     let post = || api.post("/orders").header("Cookie", &cookie);
     for forged in [
         post(),
         post().header("X-CSRF-Token", "guess"),
-        post().header("X-CSRF-Token", "proof").header("Sec-Fetch-Site", "cross-site"),
+        post().header("X-CSRF-Token", proof).header("Sec-Fetch-Site", "cross-site"),
     ] {
         let answer = Answer::of(forged).await;
         assert_j(&answer, 403, "forbidden");
     }
-    let answer = Answer::of(post().header("X-CSRF-Token", "proof").header("Sec-Fetch-Site", "same-origin")).await;
+    let answer = Answer::of(post().header("X-CSRF-Token", proof).header("Sec-Fetch-Site", "same-origin")).await;
     assert_eq!(answer.status, 201, "{answer:?}");
-    // That cookie is a first-party token like any other, and a wrong one is none.
-    let answer = Answer::of(api.get("/orders").header("Cookie", "latchway_access=x.y.z")).await;
+    // Who has a wrong one is no stranger either.
+    let answer = Answer::of(api.get("/").header("Cookie", "latchway_access=x.y.z")).await;
     assert_challenge(&answer, 401, "invalid_token", &api);
     // Where cookies are not switched on, one is not looked at.
     assert_j(&Answer::of(api.post("/refunds/1").header("Cookie", &cookie)).await, 401, "unauthorized");
 }
 
-async fn an_unknown_api_key(server: Shared) {
+async fn programs_with_an_api_key(server: Shared) {
     let api = Api::start(server);
-    let answer = Answer::of(api.get("/reports").header("X-API-Key", "lw_never_made")).await;
+    let client = Spec::confidential().scope("reports:read orders:read").audience(&api.url).create(server);
+    let key = |scope: &str, network: &str| {
+        Key::of_client(server, &client, scope, &["--audience", &api.url, "--network", network])
+    };
+    let report = |key: &Key| Answer::of(api.get("/reports").header("X-API-Key", &key.text));
+    let good = key("reports:read", "127.0.0.1");
+    let answer = report(&good).await;
+    assert_eq!((answer.status, &answer.json()["for"]), (200, &json!(client.id)), "{answer:?}");
+    assert_eq!(Answer::of(api.get("/reports").bearer_auth(&good.text)).await.status, 200, "as Bearer too");
+    assert_challenge(&report(&key("orders:read", "127.0.0.1")).await, 403, "insufficient_scope", &api);
+    // The issuer learns where the program is.
+    assert_challenge(&report(&key("reports:read", "192.0.2.0/24")).await, 401, "invalid_token", &api);
+    let elsewhere = Key::of_client(server, &client, "reports:read", &[]);
+    assert_challenge(&report(&elsewhere).await, 401, "invalid_token", &api);
+    let mistyped = Key { text: good.text.replace("lw_", "lw_0"), ..good.clone() };
+    let answer = report(&mistyped).await;
     assert_challenge(&answer, 401, "invalid_token", &api);
-    assert!(answer.text("error_description").contains("API key"), "{answer:?}");
+    assert!(answer.text("error_description").contains("mistyped"), "{answer:?}");
+    // Two ways to say who one is are one too many.
+    let both = api.get("/reports").header("X-API-Key", &good.text).header("Cookie", "latchway_access=a.b.c");
+    assert_challenge(&Answer::of(both).await, 400, "invalid_request", &api);
+
+    server.cli(&["api-key", "revoke", &good.id]);
+    let begin = Instant::now();
+    while report(&good).await.status == 200 {
+        assert!(begin.elapsed() < Duration::from_secs(8), "five seconds after its end a key still works");
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    assert_challenge(&report(&good).await, 401, "invalid_token", &api);
 }
 
 async fn a_revocation_is_seen_where_it_matters(server: Shared) {
@@ -316,7 +355,7 @@ both![
     people_and_machines,
     administrators,
     a_browser_app_with_its_cookie,
-    an_unknown_api_key,
+    programs_with_an_api_key,
     a_revocation_is_seen_where_it_matters,
     while_the_issuer_is_away,
     keys_change,

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use actix_web::test::TestRequest;
 use latchway::resource_server::{Claims, Introspection, Presented, Refusal, Refused, ResourceServer};
+use latchway::support::{ApiKeyText, Clock, Rng};
+use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
@@ -28,6 +30,11 @@ fn key_answer() -> Value {
         "active": true, "scope": "reports:read", "client_id": "reports", "sub": "reports", "aud": [AUDIENCE],
         "token_type": "api_key", "jti": "key-1",
     })
+}
+
+/// Whether it counts, the issuer of the test says.
+fn key() -> String {
+    ApiKeyText::new(&Clock::system(), &Rng::system()).expose().expose_secret().to_owned()
 }
 
 async fn with_key(server: &ResourceServer, key: &str) -> Result<Arc<Claims>, Refused> {
@@ -159,13 +166,14 @@ async fn an_api_key_is_asked_about() {
     let issuer = Issuer::new();
     issuer.says(INTROSPECT, Says::json(&key_answer()));
     let server = issuer.api().api_keys(client()).build().expect("a server");
-    let claims = with_key(&server, "lw_abc_def").await.expect("a key");
+    let key = key();
+    let claims = with_key(&server, &key).await.expect("a key");
     assert_eq!((claims.presented, claims.client_id.as_str()), (Presented::ApiKey, "reports"));
     assert!(claims.has_scope("reports:read") && claims.person().is_none() && claims.exp.is_none());
     let sent = issuer.asked(INTROSPECT).pop().expect("a question");
-    assert!(sent.contains("token=lw_abc_def&address=192.0.2.7"), "says where the program is: {sent}");
+    assert!(sent.contains(&format!("token={key}&address=192.0.2.7")), "says where the program is: {sent}");
     // The same key as Bearer is the same key.
-    let request = TestRequest::get().insert_header(("Authorization", "Bearer lw_abc_def")).to_http_request();
+    let request = TestRequest::get().insert_header(("Authorization", format!("Bearer {key}"))).to_http_request();
     assert_eq!(
         server.authenticate(&request).await.expect("a key").map(|claims| claims.presented),
         Some(Presented::ApiKey)
@@ -175,7 +183,7 @@ async fn an_api_key_is_asked_about() {
     assert!(server.verify(&issuer.token()).await.is_ok());
     assert_eq!(asked(&issuer), before);
     // Something else than a key is not even asked about.
-    for no_key in [issuer.token(), "lw_a b".to_owned(), format!("lw_{}", "a".repeat(1_000))] {
+    for no_key in [issuer.token(), "lw_a b".to_owned(), key.replace("lw_", "lw_1"), key[..key.len() - 1].to_owned()] {
         assert!(with_key(&server, &no_key).await.is_err(), "{no_key}");
     }
     assert_eq!(asked(&issuer), before);
@@ -195,11 +203,11 @@ async fn a_key_that_does_not_count_is_refused() {
         let mut answer = key_answer();
         answer[name] = value;
         issuer.says(INTROSPECT, Says::json(&answer));
-        let refused = with_key(&server, "lw_abc_def").await.expect_err(name);
+        let refused = with_key(&server, &key()).await.expect_err(name);
         assert!(matches!(refused.refusal, Refusal::InvalidToken(_)), "{name}: {refused:?}");
     }
     issuer.says(INTROSPECT, Says::status(429).with("Retry-After: 30"));
-    let refused = with_key(&server, "lw_abc_def").await.expect_err("its rate limit");
+    let refused = with_key(&server, &key()).await.expect_err("its rate limit");
     assert_eq!(refused.refusal, Refusal::TooOften { retry_after: 30 });
 }
 
@@ -211,8 +219,10 @@ async fn where_the_program_is_belongs_to_the_question() {
         req.headers().get("x-real-ip")?.to_str().ok()?.parse().ok()
     };
     let server = issuer.api().api_keys(client()).caller_address(behind_a_proxy).build().expect("a server");
+    let key = key();
     for address in ["198.51.100.1", "198.51.100.2", "198.51.100.1"] {
-        let request = TestRequest::get().insert_header(("X-API-Key", "lw_abc")).insert_header(("X-Real-Ip", address));
+        let request =
+            TestRequest::get().insert_header(("X-API-Key", key.as_str())).insert_header(("X-Real-Ip", address));
         assert!(server.authenticate(&request.to_http_request()).await.is_ok());
     }
     assert_eq!(asked(&issuer), 2);
