@@ -1,4 +1,24 @@
 //! The audit trail: one record a decision, written in the transaction of that decision where there is one.
+//!
+//! How records are chained stands in `domain/chain.rs`, who does it in `storage/writer.rs`; here is what is recorded, how
+//! it is read, and how it is verified. `docs/audit.md` tells operators.
+
+mod adopt;
+mod claims;
+mod export;
+mod follow;
+mod kinds;
+mod line;
+mod verify;
+mod walk;
+
+pub use adopt::{Adopted, adopt};
+pub use claims::Receipt;
+pub use export::{Exported, export};
+pub use follow::{Follower, LATEST_MILLIS};
+pub use line::{Header, event_json, time};
+pub use verify::{Options, Report, Source, WriterReport, header, verify};
+pub use walk::Found;
 
 use serde_json::Value;
 
@@ -46,9 +66,13 @@ words! {
         ApiKeyRevoked = "api_key_revoked",
         ApiKeyRefused = "api_key_refused",
         ClockJump = "clock_jump",
+        KeyCreated = "key_created",
         KeyRotated = "key_rotated",
         KeyRetired = "key_retired",
+        KeyResealed = "key_resealed",
+        ScopeChanged = "scope_changed",
         SetupCompleted = "setup_completed",
+        SetupRefused = "setup_refused",
         Restored = "restored",
         AnomalyPasswordSpraying = "anomaly_password_spraying",
         AnomalyCredentialStuffing = "anomaly_credential_stuffing",
@@ -68,6 +92,7 @@ words! {
 pub struct Event {
     kind: EventKind,
     success: bool,
+    reason: Option<String>,
     client_id: Option<String>,
     subject: Option<Id>,
     address: Option<String>,
@@ -78,7 +103,16 @@ pub struct Event {
 impl Event {
     /// Something was granted or done.
     pub fn success(kind: EventKind) -> Self {
-        Self { kind, success: true, client_id: None, subject: None, address: None, request_id: None, detail: None }
+        Self {
+            kind,
+            success: true,
+            reason: None,
+            client_id: None,
+            subject: None,
+            address: None,
+            request_id: None,
+            detail: None,
+        }
     }
 
     /// Something was refused.
@@ -106,6 +140,13 @@ impl Event {
         self
     }
 
+    /// Why, in one word for machines, such as `wrong_credentials`. A refusal that gives none has that of its kind.
+    #[must_use]
+    pub fn reason(mut self, reason: impl Into<String>) -> Self {
+        self.reason = Some(reason.into());
+        self
+    }
+
     /// What else an investigator wants to know. Never a secret.
     #[must_use]
     pub fn detail(mut self, detail: Value) -> Self {
@@ -113,15 +154,21 @@ impl Event {
         self
     }
 
-    /// Stamps it with a time and an id.
-    pub fn stamp(self, clock: &Clock, rng: &Rng) -> NewEvent {
+    /// Stamps it with the time of the decision. Its id and its place in the trail it gets from the thread that writes it.
+    pub fn stamp(self, clock: &Clock, _: &Rng) -> NewEvent {
+        self.stamp_at(clock.now_millis())
+    }
+
+    fn stamp_at(self, at_millis: i64) -> NewEvent {
+        let reason = self.reason.or_else(|| (!self.success).then(|| self.kind.as_str().to_owned()));
         NewEvent {
-            id: Id::new(clock, rng),
-            at_millis: clock.now_millis(),
+            at_millis,
             kind: self.kind.as_str(),
             outcome: if self.success { "success" } else { "failure" },
+            reason,
             client_id: self.client_id,
             subject_hash: self.subject.map(hash_subject),
+            operator: None,
             address: self.address,
             request_id: self.request_id,
             detail: self.detail.map(|detail| detail.to_string()),
@@ -131,6 +178,11 @@ impl Event {
     /// Records it in the transaction of what it tells of.
     pub fn record(self, tx: &mut Tx<'_>, clock: &Clock, rng: &Rng) -> Result<(), StorageError> {
         audit_events::insert(tx, &self.stamp(clock, rng))
+    }
+
+    /// The same for a time that is known already.
+    pub fn record_at(self, tx: &mut Tx<'_>, at_millis: i64) -> Result<(), StorageError> {
+        audit_events::insert(tx, &self.stamp_at(at_millis))
     }
 
     /// Records a decision that wrote nothing else. A refusal stands whether or not it could be recorded, so a failure

@@ -12,7 +12,8 @@
 //! oidc                         ID tokens for what oauth grants, and who a token speaks of
 //! flow  bearer  api_key  request    what they share: a request under way, a presented credential, reading requests
 //! app                          all that a handler needs
-//! identity  keys  defense  audit
+//! identity  keys  defense      what handlers are served with
+//! audit                        what was decided, and how that is checked
 //! fault                        why a request was not served
 //! storage                      the only room that knows SQL
 //! config  domain  resource_server   settings and entities, no IO; a library for APIs, which knows no more than:

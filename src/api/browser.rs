@@ -49,6 +49,7 @@ pub async fn check_csrf(app: &App, req: &HttpRequest, info: RequestInfo, refresh
 
 async fn forged(app: &App, info: RequestInfo, error: &'static str) -> Fault {
     Event::failure(EventKind::CsrfRejected)
+        .reason("not_our_page")
         .request(info.address, info.id)
         .detail(serde_json::json!({"form": "api"}))
         .record_alone(&app.db, &app.clock, &app.rng)

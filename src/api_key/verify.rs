@@ -175,6 +175,7 @@ pub async fn report(app: &App, info: RequestInfo, id: Id, owner: Option<KeyOwner
         return;
     }
     let event = Event::failure(EventKind::ApiKeyRefused)
+        .reason(why.as_str())
         .request(info.address, info.id)
         .detail(json!({"api_key": id.to_string(), "why": why.as_str()}));
     let event = match owner {

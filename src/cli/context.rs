@@ -6,9 +6,11 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 
+use super::dev;
 use crate::config::{Config, Dev, Overrides, load};
+use crate::keys::{IfGone, unlock_audit};
 use crate::storage::{Db, DbOptions, MigrationStatus};
-use crate::support::{Clock, Rng};
+use crate::support::{Clock, Rng, text};
 
 /// Flags of every subcommand.
 #[derive(Args)]
@@ -58,7 +60,35 @@ impl Context {
         let db = open_db(&config, clock.clone())?;
         check_schema(&db)?;
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        Ok(Tool { config, db, clock, rng: Rng::system(), runtime })
+        let tool = Tool { config, db, clock, rng: Rng::system(), runtime };
+        self.unlock_audit(&tool);
+        Ok(tool)
+    }
+}
+
+impl Context {
+    /// So that what a subcommand does can be recorded, under the name of whoever runs it. Reading needs no key; what would
+    /// have to be recorded fails without one.
+    fn unlock_audit(&self, tool: &Tool) {
+        tool.db.chain().set_operator(operator());
+        let unlocked = dev::tool_sealer(self, &tool.config).and_then(|sealer| {
+            Ok(tool.runtime.block_on(unlock_audit(&tool.db, &sealer, &tool.clock, &tool.rng, IfGone::Refuse))?)
+        });
+        if let Err(error) = unlocked {
+            tool.db.chain().stays_locked(format!("{error:#}"));
+        }
+    }
+}
+
+/// The person at the command line, as the system knows them.
+pub fn operator() -> String {
+    let name = whoami::username().unwrap_or_else(|_| "unknown".to_owned());
+    // With sudo everybody is root; it says who that is.
+    match std::env::var("SUDO_USER") {
+        Ok(person) if name == "root" && !person.is_empty() && person != name => {
+            format!("{} as {name}", text::for_log(&person, 64))
+        }
+        _ => text::for_log(&name, 64),
     }
 }
 

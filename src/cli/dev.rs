@@ -45,8 +45,20 @@ pub fn sealer(context: &Context, config: &Config, missing: IfMissing) -> anyhow:
     sealer.map(Arc::new).context("the encryption key cannot be used")
 }
 
+/// The same for a subcommand. Where the database is the one of development mode and has no key yet, it makes the one that
+/// the server would make.
+pub fn tool_sealer(context: &Context, config: &Config) -> anyhow::Result<Arc<Sealer>> {
+    let own = format!("sqlite://{}", folder(context).join("latchway.db").display());
+    let missing = if config.database.url.expose_secret() == own { IfMissing::Make } else { IfMissing::Fail };
+    sealer(context, config, missing)
+}
+
+fn folder(context: &Context) -> PathBuf {
+    context.overrides(Dev::Yes).data_dir().map_or_else(|| PathBuf::from("data"), PathBuf::from)
+}
+
 fn from_file(context: &Context, missing: IfMissing) -> anyhow::Result<Zeroizing<[u8; 32]>> {
-    let folder = context.overrides(Dev::Yes).data_dir().map_or_else(|| PathBuf::from("data"), PathBuf::from);
+    let folder = folder(context);
     let path = folder.join("encryption.key");
     if !path.exists() {
         if missing == IfMissing::Fail {

@@ -4,7 +4,7 @@ use serde_json::json;
 use super::context::{Context, Tool, usage};
 use super::{dev, output};
 use crate::domain::Algorithm;
-use crate::keys::{self, KeyRing, KeyStage, Timing};
+use crate::keys::{self, KeyRing, KeyStage, Resealed, Timing};
 use crate::storage::keys::list;
 use crate::support::Seconds;
 
@@ -102,9 +102,10 @@ fn rotate(context: &Context, tool: &Tool, alg: Option<&str>, at_once: bool) -> a
 
 fn reseal(context: &Context, tool: &Tool) -> anyhow::Result<()> {
     let sealer = dev::sealer(context, &tool.config, dev::IfMissing::Fail)?;
-    let resealed = tool.runtime.block_on(keys::reseal(&tool.db, &sealer, &tool.rng))?;
-    output::show(context, &json!({"resealed": resealed}), || {
-        println!("Sealed {resealed} key(s) anew; all stored keys open with [keys] encryption_key alone.");
+    let resealed = tool.runtime.block_on(keys::reseal(&tool.db, &sealer, &tool.rng, tool.clock.now()))?;
+    let Resealed { signing_keys, audit_key } = resealed;
+    output::show(context, &json!({"resealed": signing_keys, "audit_key_resealed": audit_key}), || {
+        println!("Sealed {signing_keys} signing key(s) anew; all stored keys open with [keys] encryption_key alone.");
     })
 }
 

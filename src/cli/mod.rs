@@ -3,6 +3,8 @@
 mod api_key;
 mod archive;
 mod args;
+mod audit;
+mod audit_list;
 mod backup;
 mod banner;
 mod cleanup;
@@ -11,6 +13,7 @@ mod config;
 mod context;
 mod dev;
 mod duration;
+mod events;
 mod keys;
 mod migrate;
 mod output;
@@ -70,6 +73,11 @@ enum Command {
     /// Signing keys
     #[command(subcommand)]
     Keys(keys::Command),
+    /// What was decided: list, export, verify
+    #[command(subcommand)]
+    Audit(audit::Command),
+    /// What is being decided: the last events, and new ones as they come
+    Events(events::Args),
     /// Settings
     #[command(subcommand)]
     Config(config::Command),
@@ -107,6 +115,8 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Scope(command) => scope::run(context, command),
         Command::ApiKey(command) => api_key::run(context, command),
         Command::Keys(command) => keys::run(context, command),
+        Command::Audit(command) => audit::run(context, command),
+        Command::Events(args) => events::run(context, args),
         Command::Config(command) => config::run(context, command),
         Command::Cleanup(args) => cleanup::run(context, args),
         Command::Backup(args) => backup::run(context, args),

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use super::archive::{Archive, Sealed};
 use super::backup::{sqlite_path, sync_folder};
-use super::context::{Context, usage};
-use super::{output, restore_point};
+use super::context::{Context, operator, usage};
+use super::{dev, output, restore_point};
 use crate::audit::{Event, EventKind};
+use crate::keys::audit_key_in;
 use crate::storage::restore::{Carried, Restored, Since, check_version, make_ready, settle};
 use crate::storage::{ServerLock, StorageError, Tx};
 use crate::support::{Clock, Rng, Seconds};
@@ -59,7 +60,13 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
             let event = Event::success(EventKind::Restored).detail(detail(restored, manifest.created_at));
             event.record(tx, &clock, &Rng::system())
         };
-        let mut restored = make_ready(&coming, old.path(&path), &clock, record).with_context(broken)?;
+        let sealer = dev::sealer(context, &config, dev::IfMissing::Make)?;
+        let unlock = |tx: &mut Tx<'_>| {
+            let key = audit_key_in(tx, &sealer, &clock, &Rng::system());
+            key.map_err(|e| StorageError::Unavailable(e.to_string()))
+        };
+        let mut restored =
+            make_ready(&coming, old.path(&path), (&clock, operator()), unlock, record).with_context(broken)?;
         if let Old::Unreadable(why) = old {
             restored.since = Since::Unreadable(why);
         }

@@ -3,6 +3,7 @@ use serde_json::json;
 
 use super::context::{Context, usage};
 use super::output;
+use crate::audit::{Event, EventKind};
 use crate::domain::Scopes;
 use crate::storage::scopes::{self, ScopeText};
 use crate::storage::{Refusal, StorageError};
@@ -43,16 +44,22 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
                 return Err(usage("NAME must be one scope"));
             }
             let scope = ScopeText { name: name.clone(), title: title.clone(), description: description.clone() };
-            let write = tool
-                .db
-                .write("scope.set", move |tx| -> Result<_, Refusal<StorageError>> { Ok(scopes::put(tx, &scope)?) });
+            let (clock, rng) = (tool.clock.clone(), tool.rng.clone());
+            let write = tool.db.write("scope.set", move |tx| -> Result<_, Refusal<StorageError>> {
+                scopes::put(tx, &scope)?;
+                Ok(changed(&scope.name, "set").record(tx, &clock, &rng)?)
+            });
             tool.runtime.block_on(write)?;
             output::show(context, &json!({"name": name}), || println!("{name} is described."))
         }
         Command::Delete { name } => {
-            let wanted = name.clone();
+            let (wanted, clock, rng) = (name.clone(), tool.clock.clone(), tool.rng.clone());
             let write = tool.db.write("scope.delete", move |tx| -> Result<_, Refusal<StorageError>> {
-                Ok(scopes::delete(tx, &wanted)?)
+                let deleted = scopes::delete(tx, &wanted)?;
+                if deleted {
+                    changed(&wanted, "deleted").record(tx, &clock, &rng)?;
+                }
+                Ok(deleted)
             });
             if !tool.runtime.block_on(write)? {
                 anyhow::bail!("there is no scope {name}");
@@ -60,4 +67,8 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
             output::show(context, &json!({"name": name}), || println!("{name} has no words any more."))
         }
     }
+}
+
+fn changed(name: &str, what: &str) -> Event {
+    Event::success(EventKind::ScopeChanged).detail(json!({"scope": name, "what": what}))
 }

@@ -13,7 +13,7 @@ use crate::config::{Config, Dev, LogFormat, Overrides, load};
 use crate::domain::Algorithm;
 use crate::http::server;
 use crate::identity::Passwords;
-use crate::keys::{self, KeyRing, Sealer};
+use crate::keys::{self, IfGone, KeyRing, Sealer};
 use crate::storage::{Db, ServerLock, scopes};
 use crate::support::{Clock, Rng};
 
@@ -84,6 +84,7 @@ async fn build(config: Config, mode: Mode, store: Store, clock: Clock, sealer: A
     let algorithm = |name: &str| name.parse::<Algorithm>().map_err(|e| usage(format!("[keys] {e}")));
     let access_token_alg = algorithm(&config.keys.access_token_alg)?;
     let id_token_alg = algorithm(&config.keys.id_token_alg)?;
+    keys::unlock_audit(&db, &sealer, &clock, &rng, IfGone::BeginAnew).await?;
     // One key for each algorithm that a client can register for its ID tokens.
     let stored = keys::ensure(&db, &sealer, &rng, Algorithm::ALL, clock.now()).await?;
     let ring = KeyRing::new(&stored, sealer, clock.clone())?;

@@ -169,7 +169,7 @@ fn list(context: &Context, tool: &Tool) -> anyhow::Result<()> {
 }
 
 /// By id, user name or e-mail address.
-fn find(tool: &Tool, wanted: &str) -> anyhow::Result<User> {
+pub fn find(tool: &Tool, wanted: &str) -> anyhow::Result<User> {
     let text = wanted.to_owned();
     let found = tool.runtime.block_on(tool.db.read("user.find", move |conn| match text.parse::<Id>() {
         Ok(id) => users::find(conn, id),

@@ -161,6 +161,7 @@ pub(super) static KEYS: &[Key] = &[
     key("cleanup", "interval_seconds", number(1, DAY)),
     key("cleanup", "batch", number(1, 1_000)),
     key("cleanup", "audit_days", number(1, 36_500)),
+    key("audit", "checkpoint_seconds", number(1, 600)),
 ];
 
 const fn key(section: &'static str, name: &'static str, rule: Rule) -> Key {

@@ -43,6 +43,7 @@ pub struct Config {
     pub anomalies: Anomalies,
     pub log: Log,
     pub cleanup: Cleanup,
+    pub audit: Audit,
 }
 
 /// Who this server is and where it listens.
@@ -313,4 +314,12 @@ pub struct Cleanup {
     pub batch: i64,
     /// Days for which audit events are kept.
     pub audit_days: i64,
+}
+
+/// How tampering with the audit trail shows.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// Between two signed statements of how far the trail goes.
+    pub checkpoint_seconds: u64,
 }

@@ -1,6 +1,7 @@
 //! Entities as enums of stages. No IO.
 
 mod api_key;
+pub mod chain;
 mod client;
 mod grant;
 mod redirect;

@@ -2,10 +2,12 @@
 //! the signature after the commit.
 
 pub mod client;
+mod refused;
 mod rotation;
 mod sign;
 mod steps;
 
+pub use refused::refused;
 pub use rotation::{foreign_token, refresh, revoke_family_of, revoke_family_with};
 pub use sign::{Signed, sign, transact};
 pub use steps::{

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
+use super::refused::{Refused, refused};
 use super::steps::{self, Ctx, Draft};
 use crate::audit::Event;
 use crate::domain::AccessToken;
@@ -34,21 +35,30 @@ where
     let (known, shared) = (ctx.app.clone(), ctx.clone());
     let settled = move || {
         let ended = key.is_some_and(|key| known.spent.contains_key(&key));
-        ended.then(|| Fault::from(steps::ended("it was before")))
+        // That its family ended is in the trail.
+        ended.then(|| Refused::Recorded(steps::ended("it was before").into()))
     };
-    if let Some(refusal) = settled() {
+    if let Some(Refused::Recorded(refusal)) = settled() {
         return Err(refusal);
     }
-    let work = move |tx: &mut Tx<'_>| -> Result<_, Refusal<Fault>> {
+    let work = move |tx: &mut Tx<'_>| -> Result<_, Refusal<Refused>> {
         let ctx = &shared;
-        if tx.client_version(&ctx.client.client_id).map_err(Fault::from)? != Some(ctx.client.version) {
-            return Err(Fault::ClientChanged.into());
+        if tx.client_version(&ctx.client.client_id).map_err(Refused::from)? != Some(ctx.client.version) {
+            return Err(Refused::from(Fault::ClientChanged).into());
         }
-        let draft = decide(ctx, tx)?;
-        ctx.record(tx, draft.audit(ctx))?;
+        // What survives a refusal is its record, with what it tells of.
+        let draft = decide(ctx, tx).map_err(|refusal| match refusal {
+            Refusal::RollBack(fault) => Refusal::RollBack(Refused::Unrecorded(fault)),
+            Refusal::Commit(fault) => Refusal::Commit(Refused::Recorded(fault)),
+        })?;
+        ctx.record(tx, draft.audit(ctx)).map_err(Refused::from)?;
         Ok(draft)
     };
-    let outcome = ctx.app.db.write_unless(name, settled, work).await;
+    let outcome = match ctx.app.db.write_unless(name, settled, work).await {
+        Ok(draft) => Ok(draft),
+        Err(Refused::Recorded(fault)) => Err(fault),
+        Err(Refused::Unrecorded(fault)) => Err(refused(ctx, fault).await),
+    };
     // Only what was committed counts: of a commit that failed the answer is another.
     if let Some(key) = key
         && ctx.ended.load(Ordering::Relaxed)

@@ -2,9 +2,10 @@ use std::time::{Duration, Instant};
 
 use crate::app::App;
 use crate::config::Config;
-use crate::storage::cleanup::{Cursor, Horizon, TABLES, sweep};
+use crate::domain::chain::Checkpoint;
+use crate::storage::cleanup::{Cursor, Horizon, Swept, TABLES, carry_out, is_planned, plan, sweep};
 use crate::storage::lease::{self, Asked, Lease};
-use crate::storage::{Db, Refusal, StorageError};
+use crate::storage::{Db, Refusal, StorageError, audit_checkpoints};
 use crate::support::{Clock, Id, Rng, Seconds};
 
 const LEASE: &str = "lease.cleanup";
@@ -12,6 +13,9 @@ const LEASE: &str = "lease.cleanup";
 const REST: u32 = 2;
 /// …but not longer, so that no load keeps the cleaning from its 5,000 rows in a second.
 const LONGEST_REST: Duration = Duration::from_millis(100);
+
+/// Another process may append a checkpoint as often as this.
+const ATTEMPTS: usize = 20;
 
 /// What became of a sweep.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,7 +72,14 @@ pub async fn sweep_all(
         let (mut rows, mut next) = (0, Some(Cursor::Start));
         while let Some(cursor) = next {
             let begin = Instant::now();
-            let Some((kept, swept)) = batch(db, &lease, table, cursor, horizon, clock.now()).await? else {
+            let batch = async {
+                if is_planned(table) {
+                    planned_batch(db, &lease, table, cursor, horizon, clock).await
+                } else {
+                    batch(db, &lease, table, cursor, horizon, clock.now()).await
+                }
+            };
+            let Some((kept, swept)) = batch.await? else {
                 return Ok(Sweep::Elsewhere { last_success: None });
             };
             (lease, next) = (kept, swept.next);
@@ -93,11 +104,52 @@ async fn batch(
     cursor: Cursor,
     horizon: Horizon,
     now: Seconds,
-) -> Result<Option<(Lease, crate::storage::cleanup::Swept)>, StorageError> {
+) -> Result<Option<(Lease, Swept)>, StorageError> {
     let lease = lease.clone();
     db.write("cleanup", move |tx| -> Result<_, Refusal<StorageError>> {
         let Some(kept) = lease.renewed(tx, now)? else { return Ok(None) };
         Ok(Some((kept, sweep(tx, table, &cursor, &horizon)?)))
     })
     .await
+}
+
+/// One batch of the audit trail: planned, stated in a checkpoint that is signed, removed together with writing that. Another
+/// process may append a checkpoint meanwhile; then all again.
+async fn planned_batch(
+    db: &Db,
+    lease: &Lease,
+    table: &'static str,
+    cursor: Cursor,
+    horizon: Horizon,
+    clock: &Clock,
+) -> Result<Option<(Lease, Swept)>, StorageError> {
+    let mut lease = lease.clone();
+    for _ in 0..ATTEMPTS {
+        let cursor = cursor.clone();
+        let read = move |conn: &mut crate::storage::Conn| {
+            Ok((plan(conn, table, &cursor, &horizon)?, audit_checkpoints::last(conn)?))
+        };
+        let (plan, last) = db.read("cleanup.plan", read).await?;
+        let Some(plan) = plan else { return Ok(Some((lease, Swept { rows: 0, next: None }))) };
+        let mut checkpoint = Checkpoint::after(last.as_ref(), clock.now_millis());
+        let sealed = if plan.state(&mut checkpoint) { Some(db.chain().key()?.seal(&checkpoint)) } else { None };
+        let (before, now) = (lease.clone(), clock.now());
+        let done = db
+            .write("cleanup", move |tx| -> Result<_, Refusal<StorageError>> {
+                let Some(kept) = before.renewed(tx, now)? else { return Ok(None) };
+                if let Some(sealed) = &sealed
+                    && !audit_checkpoints::append(tx, sealed)?
+                {
+                    return Ok(Some((kept, None)));
+                }
+                Ok(Some((kept, Some(carry_out(tx, &plan)?))))
+            })
+            .await?;
+        match done {
+            None => return Ok(None),
+            Some((kept, Some(swept))) => return Ok(Some((kept, swept))),
+            Some((kept, None)) => lease = kept,
+        }
+    }
+    Err(StorageError::Busy)
 }

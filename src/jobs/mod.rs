@@ -1,6 +1,7 @@
 //! What happens by itself while serving.
 
 mod anomalies;
+mod audit;
 mod cleanup;
 mod clock;
 mod file;
@@ -25,6 +26,7 @@ pub fn start(app: &App) {
     repeat(app.clone(), "api_key_uses", every(app.config.api_keys.last_use_seconds), key_uses::flush);
     anomalies::start(app);
     repeat(app.clone(), "restraints", Duration::from_millis(500), restraints::reload);
+    repeat(app.clone(), "audit", every(app.config.audit.checkpoint_seconds), audit::run);
     repeat(app.clone(), "cleanup", every(app.config.cleanup.interval_seconds), cleanup::run);
 }
 

@@ -1,14 +1,16 @@
 //! Signing keys: kept sealed, prepublished, active, retired; rotated while serving.
 
+mod audit;
 mod make;
 mod ring;
 mod rotate;
 mod seal;
 mod sign;
 
+pub use audit::{AUDIT_KEY, IfGone, audit_key_in, open_audit_key, unlock_audit};
 pub use make::public_part;
 pub use ring::{Key, KeyRing, KeyStage, Snapshot};
-pub use rotate::{Timing, ensure, reseal, retire, rotate};
+pub use rotate::{Resealed, Timing, ensure, reseal, retire, rotate};
 pub use seal::{Sealer, Unsealed};
 pub use sign::{Jwt, sign};
 
@@ -19,6 +21,10 @@ pub enum KeyError {
     Make,
     #[error("signing key {0} cannot be opened: [keys] encryption_key is another one than it was sealed with")]
     Unseal(String),
+    #[error("the audit trail's key cannot be opened: [keys] encryption_key is another one than it was sealed with")]
+    UnsealAudit,
+    #[error("the audit trail has no key, although it had one: somebody removed it")]
+    AuditKeyGone,
     #[error("signing key {0} makes no sense: {1}")]
     Invalid(String, String),
     #[error("there is no active {0} key")]

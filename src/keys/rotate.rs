@@ -1,8 +1,10 @@
+use super::audit::reseal_audit_key;
 use super::make::make;
 use super::{KeyError, KeyRing, Sealer, public_part};
+use crate::audit::{Event, EventKind};
 use crate::domain::Algorithm;
 use crate::storage::keys::{self, StoredKey};
-use crate::storage::{Db, Refusal};
+use crate::storage::{Db, Refusal, StorageError, Tx};
 use crate::support::{Rng, Seconds};
 
 /// Makes the keys that are wanted and missing, and returns all that are stored then. Two nodes that start at once on an
@@ -28,6 +30,7 @@ pub async fn ensure(
             if !there {
                 tracing::info!(kid = key.kid, algorithm = key.algorithm, "made a signing key");
                 keys::insert(tx, key).map_err(KeyError::from)?;
+                record(tx, EventKind::KeyCreated, &key.kid, now).map_err(KeyError::from)?;
             }
         }
         Ok(keys::list(tx.reader()).map_err(KeyError::from)?)
@@ -91,7 +94,8 @@ pub async fn rotate(
                 keys::retire(tx, &old.kid, activates_at, activates_at + timing.grace).map_err(KeyError::from)?;
             }
         }
-        Ok(keys::insert(tx, &key).map_err(KeyError::from)?)
+        keys::insert(tx, &key).map_err(KeyError::from)?;
+        Ok(record(tx, EventKind::KeyRotated, &key.kid, now).map_err(KeyError::from)?)
     })
     .await?;
     Ok(kid)
@@ -102,7 +106,7 @@ pub async fn retire(db: &Db, kid: &str, grace: Seconds, now: Seconds) -> Result<
     let kid = kid.to_owned();
     db.write("keys.retire", move |tx| -> Result<_, Refusal<KeyError>> {
         if keys::retire(tx, &kid, now, now + grace).map_err(KeyError::from)? {
-            Ok(())
+            Ok(record(tx, EventKind::KeyRetired, &kid, now).map_err(KeyError::from)?)
         } else {
             Err(KeyError::Unknown(kid.clone()).into())
         }
@@ -111,7 +115,7 @@ pub async fn retire(db: &Db, kid: &str, grace: Seconds, now: Seconds) -> Result<
 }
 
 /// Seals all stored keys anew that were sealed with the encryption key before today's, and tells how many those were.
-pub async fn reseal(db: &Db, sealer: &Sealer, rng: &Rng) -> Result<usize, KeyError> {
+pub async fn reseal(db: &Db, sealer: &Sealer, rng: &Rng, now: Seconds) -> Result<Resealed, KeyError> {
     let mut changes = Vec::new();
     for key in db.read("keys.list", keys::list).await? {
         if sealer.is_current(&key.kid, &key.sealed_private_key) {
@@ -121,12 +125,27 @@ pub async fn reseal(db: &Db, sealer: &Sealer, rng: &Rng) -> Result<usize, KeyErr
         let sealed = sealer.seal(rng, &key.kid, &plain).ok_or(KeyError::Make)?;
         changes.push((key.kid, key.sealed_private_key, sealed));
     }
-    db.write("keys.reseal", move |tx| -> Result<_, Refusal<KeyError>> {
+    let audit_key = reseal_audit_key(db, sealer, rng).await?;
+    let write = db.write("keys.reseal", move |tx| -> Result<_, Refusal<KeyError>> {
         let mut resealed = 0;
         for (kid, before, sealed) in &changes {
-            resealed += usize::from(keys::reseal(tx, kid, before, sealed).map_err(KeyError::from)?);
+            if keys::reseal(tx, kid, before, sealed).map_err(KeyError::from)? {
+                record(tx, EventKind::KeyResealed, kid, now).map_err(KeyError::from)?;
+                resealed += 1;
+            }
         }
         Ok(resealed)
-    })
-    .await
+    });
+    Ok(Resealed { signing_keys: write.await?, audit_key })
+}
+
+/// What was sealed anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Resealed {
+    pub signing_keys: usize,
+    pub audit_key: bool,
+}
+
+fn record(tx: &mut Tx<'_>, kind: EventKind, kid: &str, now: Seconds) -> Result<(), StorageError> {
+    Event::success(kind).detail(serde_json::json!({"kid": kid})).record_at(tx, now * 1000)
 }

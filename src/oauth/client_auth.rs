@@ -128,6 +128,11 @@ async fn count(app: &App, info: RequestInfo, credentials: &Credentials, failure:
         Failure::Method => EventKind::ClientAuthMethodMismatch,
         Failure::Unknown | Failure::Wrong => EventKind::ClientAuthFailed,
     };
+    let reason = match failure {
+        Failure::Method => "other_method",
+        Failure::Unknown => "unknown_client",
+        Failure::Wrong => "wrong_credentials",
+    };
     let proof = match failure {
         Failure::Unknown => Proof::UnknownClient,
         Failure::Wrong | Failure::Method => Proof::Client(&credentials.client_id),
@@ -135,6 +140,7 @@ async fn count(app: &App, info: RequestInfo, credentials: &Credentials, failure:
     let now = app.now();
     app.limiter.may_prove(proof, info.address, now).map_err(request::too_many)?;
     let event = Event::failure(kind)
+        .reason(reason)
         .client(&credentials.client_id)
         .request(info.address, info.id)
         .detail(serde_json::json!({"method": credentials.method(), "tried": credentials.tag()}));

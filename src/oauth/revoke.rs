@@ -10,7 +10,7 @@ use crate::domain::{Client, Grant, KeyOwner};
 use crate::fault::Fault;
 use crate::issuing::{self, REFRESH_PREFIX};
 use crate::oauth::client_auth::{self, Freshness};
-use crate::protocol::OAuthError;
+use crate::protocol::{ErrorCode, OAuthError};
 use crate::request;
 use crate::storage::{Refusal, Tx, access_tokens, api_keys};
 use crate::support::{ApiKeyText, Id, Seconds};
@@ -31,7 +31,15 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     };
     // RFC 7009 §2.2: a token that is none is as good as revoked.
     if let Some(target) = target {
-        revoke(&app, info, &client, target).await?;
+        let revoked = revoke(&app, info, &client, target).await;
+        if let Err(Fault::OAuth(error)) = &revoked
+            && error.code == ErrorCode::UnauthorizedClient
+        {
+            let event = Event::failure(EventKind::TokenRevoked).reason("another_clients_token");
+            let event = event.client(&client.client_id).request(info.address, info.id);
+            event.record_alone(&app.db, &app.clock, &app.rng).await;
+        }
+        revoked?;
     }
     Ok(HttpResponse::Ok().finish())
 }

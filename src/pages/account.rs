@@ -123,6 +123,12 @@ async fn act(
     let info = request::info(req)?;
     let form = request::page_form(req, body)?;
     let Some((session, cookie)) = forms::logged_in(app, req).await? else {
+        Event::failure(EventKind::CsrfRejected)
+            .reason("no_session")
+            .request(info.address, info.id)
+            .detail(serde_json::json!({"form": "account"}))
+            .record_alone(&app.db, &app.clock, &app.rng)
+            .await;
         return Err(Fault::page(Problem::Forged, "nobody is logged in"));
     };
     forms::check(app, req, info, &form, &cookie, "account").await?;

@@ -40,8 +40,9 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     if let Err(Fault::Page(Problem::Answered, _)) = outcome {
         // A form that comes twice is as suspicious as one that is not ours.
         Event::failure(EventKind::CsrfRejected)
+            .reason("replayed")
             .request(info.address, info.id)
-            .detail(serde_json::json!({"form": "consent", "replayed": true}))
+            .detail(serde_json::json!({"form": "consent"}))
             .record_alone(&app.db, &app.clock, &app.rng)
             .await;
     }

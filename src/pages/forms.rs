@@ -25,6 +25,7 @@ pub async fn check(
         return Ok(());
     }
     Event::failure(EventKind::CsrfRejected)
+        .reason("not_our_form")
         .request(info.address, info.id)
         .detail(serde_json::json!({"form": purpose.split(' ').next()}))
         .record_alone(&app.db, &app.clock, &app.rng)

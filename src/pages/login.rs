@@ -144,7 +144,16 @@ pub async fn proceed(
     match flow::decide(app, &client, &transaction.request, Some(session), transaction.row.session_id).await? {
         Step::Login => Ok(Answer::local(format!("/login?transaction={}", transaction.row.id))),
         Step::Consent => Ok(Answer::local(format!("/consent?transaction={}", transaction.row.id))),
-        Step::Refuse(error) => Ok(flow::refuse(&transaction.request.target, &error, app.issuer())),
+        Step::Refuse(error) => {
+            Event::failure(EventKind::AuthzRefused)
+                .reason(error.code.as_str())
+                .client(&client.client_id)
+                .subject(session.user.id)
+                .request(info.address, info.id)
+                .record_alone(&app.db, &app.clock, &app.rng)
+                .await;
+            Ok(flow::refuse(&transaction.request.target, &error, app.issuer()))
+        }
         Step::Answer(scope) => {
             let approval = Approval::remembered(scope, Some(transaction.row.id));
             flow::approve(app, info, &client, &transaction.request, session, approval).await
@@ -201,14 +210,16 @@ async fn refuse(
     let event = |kind| Event::failure(kind).request(info.address, info.id);
     let (problem, status, wait, event) = match refusal {
         LoginRefusal::Wrong { known } => {
-            let event = request::of_account(event(EventKind::LoginFailed), known, username);
+            let event = event(EventKind::LoginFailed).reason("wrong_credentials");
+            let event = request::of_account(event, known, username);
             (LoginProblem::WrongCredentials, StatusCode::UNPROCESSABLE_ENTITY, None, Some(event))
         }
         LoginRefusal::Throttled { limit, seconds, known } => {
             let seconds = u64::try_from(seconds).unwrap_or(1);
             let kind = if limit == Limit::AddressJustNow { EventKind::CredStuffing } else { EventKind::LoginThrottled };
             let problem = LoginProblem::TooManyAttempts { seconds };
-            let event = request::of_account(event(kind), known, username);
+            let reason = if limit == Limit::Account { "account_limit" } else { "address_limit" };
+            let event = request::of_account(event(kind).reason(reason), known, username);
             (problem, StatusCode::TOO_MANY_REQUESTS, Some(seconds), Some(event))
         }
         LoginRefusal::Busy => (LoginProblem::Busy, StatusCode::SERVICE_UNAVAILABLE, Some(2), None),

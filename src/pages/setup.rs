@@ -27,12 +27,17 @@ pub const COMPLETED: &str = "setup_completed";
 /// `GET /setup?token=…`. Looking does not use the link up.
 pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<HttpResponse, Fault> {
     let info = request::info(&req)?;
-    let query = request::page_query(&req)?;
+    let page = look(&app, &req, info).await;
+    noted(&app, info, page).await
+}
+
+async fn look(app: &App, req: &HttpRequest, info: RequestInfo) -> Result<HttpResponse, Fault> {
+    let query = request::page_query(req)?;
     let token = query.get("token").unwrap_or_default();
-    check_link(&app, info, token).await?;
-    let present = request::cookie(&req, &app, app.cookies.browser);
-    let (browser, is_fresh) = flow::browser_cookie(&app, present.as_deref());
-    let mut response = show(&app, &browser, token, &Params::default(), SetupErrors::default())?;
+    check_link(app, info, token).await?;
+    let present = request::cookie(req, app, app.cookies.browser);
+    let (browser, is_fresh) = flow::browser_cookie(app, present.as_deref());
+    let mut response = show(app, &browser, token, &Params::default(), SetupErrors::default())?;
     if is_fresh && let Ok(value) = app.cookies.set(app.cookies.browser, &browser).parse() {
         response.headers_mut().append(SET_COOKIE, value);
     }
@@ -46,24 +51,43 @@ pub async fn post(
     body: web::Bytes,
 ) -> Result<Either<HttpResponse, Answer>, Fault> {
     let info = request::info(&req)?;
-    let form = request::page_form(&req, &body)?;
-    let browser = forms::browser_cookie(&app, &req)?;
+    let done = set_up(&app, &req, info, &body).await;
+    noted(&app, info, done).await
+}
+
+/// A link that does not work may be somebody who guesses.
+async fn noted<T>(app: &App, info: RequestInfo, outcome: Result<T, Fault>) -> Result<T, Fault> {
+    if let Err(Fault::Page(Problem::LinkUsed, _)) = outcome {
+        let event = Event::failure(EventKind::SetupRefused).reason("dead_link").request(info.address, info.id);
+        event.record_alone(&app.db, &app.clock, &app.rng).await;
+    }
+    outcome
+}
+
+async fn set_up(
+    app: &App,
+    req: &HttpRequest,
+    info: RequestInfo,
+    body: &[u8],
+) -> Result<Either<HttpResponse, Answer>, Fault> {
+    let form = request::page_form(req, body)?;
+    let browser = forms::browser_cookie(app, req)?;
     let token = form.get("token").unwrap_or_default();
-    forms::check(&app, &req, info, &form, &browser, &flow::purpose("setup", token)).await?;
-    let handle = check_link(&app, info, token).await?;
+    forms::check(app, req, info, &form, &browser, &flow::purpose("setup", token)).await?;
+    let handle = check_link(app, info, token).await?;
     if form.get("password").unwrap_or_default().len() > identity::MAX_PASSWORD_BYTES {
         return Err(Fault::page(Problem::MalformedRequest, "the password is too long"));
     }
-    let (username, email, errors) = read(&app, &form);
+    let (username, email, errors) = read(app, &form);
     let (Some(username), Some(email), false) = (username, email, errors.any()) else {
-        let mut response = show(&app, &browser, token, &form, errors)?;
+        let mut response = show(app, &browser, token, &form, errors)?;
         *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
         return Ok(Either::Left(response));
     };
     let password = SecretString::from(form.get("password").unwrap_or_default());
     let hash = app.passwords.hash(password).await.map_err(|e| OAuthError::unavailable(e.to_string()))?;
-    let user = new_user(&app, username, email, hash);
-    create(&app, &req, info, user, handle).await.map(Either::Right)
+    let user = new_user(app, username, email, hash);
+    create(app, req, info, user, handle).await.map(Either::Right)
 }
 
 async fn check_link(app: &App, info: RequestInfo, token: &str) -> Result<Handle, Fault> {

@@ -215,8 +215,26 @@ fn api_keys(c: &mut SqliteConnection) -> QueryResult<usize> {
 /// What happened since the backup did happen.
 fn audit_events(c: &mut SqliteConnection) -> QueryResult<usize> {
     let last = number(c, "SELECT coalesce(max(at_millis), 0) AS n FROM main.audit_events")?;
-    let columns =
-        "id, at_millis, kind, outcome, client_id, subject_hash, address, request_id, detail, writer, sequence";
+    // The trail of the old database goes on from the backup's if it has the backup's last checkpoint; a backup that has none
+    // is from before there were any.
+    let known = number(c, "SELECT count(*) AS n FROM main.audit_checkpoints")?;
+    let shared = number(
+        c,
+        "SELECT count(*) AS n FROM main.audit_checkpoints m JOIN old.audit_checkpoints o \
+         ON o.number = m.number AND o.mac = m.mac \
+         WHERE m.number = (SELECT max(number) FROM main.audit_checkpoints)",
+    )?;
+    if known > 0 && shared == 0 {
+        return Ok(0);
+    }
+    c.batch_execute(
+        "INSERT OR REPLACE INTO main.settings (name, value) \
+         SELECT name, value FROM old.settings WHERE name = 'audit_key'; \
+         INSERT OR IGNORE INTO main.audit_checkpoints (number, at_millis, body, mac) \
+         SELECT number, at_millis, body, mac FROM old.audit_checkpoints",
+    )?;
+    let columns = "id, at_millis, kind, outcome, client_id, subject_hash, address, request_id, detail, writer, sequence, \
+                   reason, operator, hash";
     sql_query(format!(
         "INSERT OR IGNORE INTO main.audit_events ({columns}) SELECT {columns} FROM old.audit_events WHERE id >= ?"
     ))

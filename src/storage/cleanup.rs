@@ -5,12 +5,13 @@
 
 use diesel::prelude::*;
 
+use super::audit_prune::{self, Plan};
 use super::conn::on;
 use super::schema::{
-    access_tokens, api_keys, audit_events, authorizations, client_assertions, codes, grants, one_time_links,
-    refresh_tokens, restraints, sessions, throttles,
+    access_tokens, api_keys, authorizations, client_assertions, codes, grants, one_time_links, refresh_tokens,
+    restraints, sessions, throttles,
 };
-use super::{StorageError, Tx};
+use super::{Conn, StorageError, Tx};
 use crate::support::Seconds;
 
 /// Until when what was made counts.
@@ -132,7 +133,34 @@ pub const TABLES: &[&str] = &[
     "api_keys",
     "restraints",
     "audit_events",
+    "audit_checkpoints",
 ];
+
+/// What is to be removed next of the audit trail; `None` if the table is clean or is none of the trail's.
+pub fn plan(conn: &mut Conn, table: &str, cursor: &Cursor, horizon: &Horizon) -> Result<Option<Plan>, StorageError> {
+    let oldest = horizon.now - horizon.audit_days * 86400;
+    match table {
+        "audit_events" => audit_prune::plan_events(conn, cursor.after(), oldest, horizon.batch),
+        "audit_checkpoints" => audit_prune::plan_checkpoints(conn, oldest, horizon.batch),
+        _ => Ok(None),
+    }
+}
+
+/// Whether a table is cleaned by a [`plan`], and not by [`sweep`].
+pub fn is_planned(table: &str) -> bool {
+    table.starts_with("audit_")
+}
+
+/// Carries out a plan.
+pub fn carry_out(tx: &mut Tx<'_>, plan: &Plan) -> Result<Swept, StorageError> {
+    let rows = plan.carry_out(tx)?;
+    let next = match plan {
+        Plan::Events { last, more: true, .. } => Some(Cursor::After(last.clone())),
+        Plan::Checkpoints { more: true, .. } => Some(Cursor::Start),
+        _ => None,
+    };
+    Ok(Swept { rows, next })
+}
 
 /// Removes one batch from one table.
 ///
@@ -184,10 +212,6 @@ pub fn sweep(tx: &mut Tx<'_>, table: &str, cursor: &Cursor, horizon: &Horizon) -
             )
         }
         "restraints" => by_expiry!(tx, batch, cursor, restraints.subject: String, now),
-        "audit_events" => {
-            let oldest = now - horizon.audit_days * 86400;
-            by_key!(tx, batch, cursor, audit_events.id < first_id_at(oldest), audit_events::at_millis.lt(oldest * 1000))
-        }
         _ => Swept { rows: 0, next: None },
     };
     Ok(swept)

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
 
+use super::audit_chain::Chain;
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::tx::{Issue, Issued};
@@ -31,6 +32,7 @@ static PROBES: AtomicU64 = AtomicU64::new(0);
 #[derive(Clone)]
 pub struct Db {
     backend: Arc<Backend>,
+    chain: Arc<Chain>,
 }
 
 enum Backend {
@@ -42,16 +44,22 @@ impl Db {
     /// Connects. Applies no migration.
     pub fn open(options: &DbOptions, clock: Clock) -> Result<Self, StorageError> {
         let url = options.url.expose_secret();
+        let chain = Arc::new(Chain::default());
         let backend = if let Some(path) = url.strip_prefix("sqlite://") {
-            Backend::Sqlite(Sqlite::open(path, options, clock)?)
+            Backend::Sqlite(Sqlite::open(path, options, clock, chain.clone())?)
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            Backend::Postgres(Postgres::open(url, options, clock)?)
+            Backend::Postgres(Postgres::open(url, options, clock, chain.clone())?)
         } else {
             return Err(StorageError::Unavailable(
                 "[database] url must begin with sqlite:// or postgres://".to_owned(),
             ));
         };
-        Ok(Self { backend: Arc::new(backend) })
+        Ok(Self { backend: Arc::new(backend), chain })
+    }
+
+    /// What this process knows of the audit trail's chains. Without its key nothing is recorded.
+    pub fn chain(&self) -> &Chain {
+        &self.chain
     }
 
     /// Which database this is, for people and metrics.

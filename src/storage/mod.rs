@@ -9,7 +9,10 @@
 pub mod access_tokens;
 pub mod api_keys;
 pub mod assertions;
+mod audit_chain;
+pub mod audit_checkpoints;
 pub mod audit_events;
+pub mod audit_prune;
 pub mod authorizations;
 pub mod backup;
 mod cached;
@@ -42,10 +45,13 @@ mod sqlite;
 pub mod throttles;
 mod tx;
 pub mod users;
+mod writer;
 
+pub use audit_chain::Chain;
 pub use conn::Conn;
 pub use db::{Db, DbOptions, WriteError};
 pub use error::{Refusal, StorageError};
 pub use lock::ServerLock;
 pub use migrations::MigrationStatus;
 pub use tx::{Issue, Issued, Tx};
+pub use writer::SILENCE_MILLIS;

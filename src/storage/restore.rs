@@ -1,15 +1,21 @@
 //! Making a copy of an earlier database fit to be served from: its schema, what is known of the time since, and the
 //! restore point.
 
+use std::sync::Arc;
+
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 use diesel::{QueryableByName, SqliteConnection, sql_query};
 
+use super::audit_chain::Chain;
+use super::audit_checkpoints::close;
 use super::backup::open;
 use super::restore_point::{self, Active, Ended};
-use super::tx::{Memory, Undo};
+use super::tx::Undo;
+use super::writer::Memory;
 use super::{Conn, MigrationStatus, StorageError, Tx, carry_over, migrations};
+use crate::domain::chain::ChainKey;
 use crate::support::Clock;
 
 /// What was taken over from the database that is being replaced.
@@ -76,9 +82,17 @@ pub fn check_version(path: &str) -> Result<(), StorageError> {
     }
 }
 
-/// Readies the database at `path`, which nobody else uses. `record` writes the audit event, in the same transaction.
-pub fn make_ready<R>(path: &str, old: Option<&str>, clock: &Clock, record: R) -> Result<Restored, StorageError>
+/// Readies the database at `path`, which nobody else uses. `unlock` finds the audit trail's key in it, and `record` writes
+/// the audit event for `operator`, in the same transaction.
+pub fn make_ready<U, R>(
+    path: &str,
+    old: Option<&str>,
+    (clock, operator): (&Clock, String),
+    unlock: U,
+    record: R,
+) -> Result<Restored, StorageError>
 where
+    U: FnOnce(&mut Tx<'_>) -> Result<ChainKey, StorageError>,
     R: FnOnce(&mut Tx<'_>, &Restored) -> Result<(), StorageError>,
 {
     let mut conn = Conn::Sqlite(Box::new(open(path)?));
@@ -93,13 +107,19 @@ where
         Some(Ok(())) => since(&mut conn),
         Some(Err(error)) => Since::Unreadable(error.to_string()),
     };
-    let mut memory = Memory::new(clock);
+    let chain = Arc::new(Chain::default());
+    chain.set_operator(operator);
+    let mut memory = Memory::new(clock, chain.clone());
     let mut tx = Tx::new(&mut conn, Undo::Whole, &mut memory);
     let ended = restore_point::set(&mut tx, now)?;
     let active = restore_point::active(tx.reader())?;
     let restored = Restored { since, ended, active, migrations };
+    chain.unlock(unlock(&mut tx)?);
     record(&mut tx, &restored)?;
-    conn.batch("COMMIT; PRAGMA journal_mode = DELETE")?;
+    conn.batch("COMMIT")?;
+    memory.committed();
+    close(&chain, clock, || Ok(conn));
+    open(path)?.batch_execute("PRAGMA journal_mode = DELETE")?;
     Ok(restored)
 }
 

@@ -228,6 +228,18 @@ diesel::table! {
         detail -> Nullable<Text>,
         writer -> Nullable<Binary>,
         sequence -> Nullable<BigInt>,
+        reason -> Nullable<Text>,
+        operator -> Nullable<Text>,
+        hash -> Nullable<Binary>,
+    }
+}
+
+diesel::table! {
+    audit_checkpoints (number) {
+        number -> BigInt,
+        at_millis -> BigInt,
+        body -> Text,
+        mac -> Binary,
     }
 }
 

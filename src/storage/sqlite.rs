@@ -6,10 +6,12 @@ use std::time::Duration;
 
 use diesel::{Connection, SqliteConnection};
 
+use super::audit_chain::Chain;
 use super::db::{DbOptions, IssueJob, Job, Verdict, Work};
 use super::pressure::Pressure;
-use super::tx::{Issued, Memory, Undo, Undone, issue_all};
-use super::{Conn, StorageError, Tx};
+use super::tx::{Issued, Undo, Undone, issue_all};
+use super::writer::Memory;
+use super::{Conn, StorageError, Tx, audit_checkpoints};
 use crate::support::Clock;
 
 /// Work that shares one commit at most.
@@ -25,15 +27,17 @@ pub(super) struct Sqlite {
     pressure: Arc<Pressure>,
     /// Set while nothing could be written of late.
     failing: Arc<AtomicBool>,
+    chain: Arc<Chain>,
+    clock: Clock,
 }
 
 impl Sqlite {
-    pub fn open(path: &str, options: &DbOptions, clock: Clock) -> Result<Self, StorageError> {
+    pub fn open(path: &str, options: &DbOptions, clock: Clock, chain: Arc<Chain>) -> Result<Self, StorageError> {
         create_private(path)?;
         let writer = connect(path, options.timeout, Purpose::Write)?;
         let (queue, jobs) = sync_channel(options.queue);
         metrics::gauge!("latchway_database_up").set(1.0);
-        let memory = Memory::new(&clock);
+        let memory = Memory::new(&clock, chain.clone());
         let failing = Arc::new(AtomicBool::new(false));
         let pressure = Arc::new(Pressure::new());
         let mut writer = Writer {
@@ -57,6 +61,8 @@ impl Sqlite {
             writer: Some(thread),
             pressure,
             failing,
+            chain,
+            clock,
         })
     }
 
@@ -105,6 +111,7 @@ impl Drop for Sqlite {
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
         }
+        audit_checkpoints::close(&self.chain, &self.clock, || self.connect());
     }
 }
 
@@ -241,6 +248,7 @@ impl Writer {
                     let _ = self.conn.batch("ROLLBACK");
                     return Err(error.into());
                 }
+                self.memory.committed();
                 Ok(Some(outcomes))
             }
             undone => {

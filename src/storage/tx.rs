@@ -1,9 +1,9 @@
 use std::collections::HashMap;
-use std::time::Duration;
 
+use super::audit_events::NewEvent;
+use super::writer::{Link, Memory, Place};
 use super::{Conn, StorageError, access_tokens, audit_events, clients};
 use crate::domain::AccessToken;
-use crate::support::{Clock, Id, Rng};
 
 /// A connection inside a write transaction.
 ///
@@ -13,7 +13,7 @@ pub struct Tx<'a> {
     conn: &'a mut Conn,
     undo: Undo,
     wrote: Wrote,
-    first_number: i64,
+    began_at: Place,
     memory: &'a mut Memory,
 }
 
@@ -32,59 +32,9 @@ enum Wrote {
     Something,
 }
 
-/// What one database thread remembers.
-pub(super) struct Memory {
-    seen: Seen,
-    /// The name under which this thread numbers the audit events that it writes.
-    writer: Id,
-    next_number: i64,
-    clock: Clock,
-    rng: Rng,
-}
-
-impl Memory {
-    pub fn new(clock: &Clock) -> Self {
-        let rng = Rng::system();
-        let writer = Id::new(clock, &rng);
-        Self { seen: Seen::default(), writer, next_number: 1, clock: clock.clone(), rng }
-    }
-
-    /// How long to wait before the same again, a little longer each time and never quite as long as others do.
-    pub fn pause(&self, attempt: u32) -> Duration {
-        let [random] = self.rng.bytes();
-        Duration::from_millis(3 * u64::from(attempt) + u64::from(random % 8))
-    }
-
-    /// To be called when a transaction begins.
-    pub fn begin(&mut self) -> i64 {
-        self.seen = Seen::default();
-        self.next_number
-    }
-
-    /// A transaction that began at this number was undone.
-    pub fn rolled_back(&mut self, began_at: i64) {
-        self.seen = Seen::default();
-        self.next_number = began_at;
-    }
-
-    /// Nobody knows whether a transaction was kept: a gap or a number given twice would look like a missing event or a
-    /// forged one, so that counting begins anew under another name.
-    pub fn lost_count(&mut self) {
-        self.seen = Seen::default();
-        self.writer = Id::new(&self.clock, &self.rng);
-        self.next_number = 1;
-    }
-}
-
-/// What was read under this transaction's lock and cannot have changed since.
-#[derive(Default)]
-struct Seen {
-    client_versions: HashMap<String, Option<i64>>,
-}
-
 impl<'a> Tx<'a> {
     pub(super) fn new(conn: &'a mut Conn, undo: Undo, memory: &'a mut Memory) -> Self {
-        Self { conn, undo, wrote: Wrote::Nothing, first_number: memory.next_number, memory }
+        Self { conn, undo, wrote: Wrote::Nothing, began_at: memory.place(), memory }
     }
 
     /// For reading inside the transaction.
@@ -103,11 +53,18 @@ impl<'a> Tx<'a> {
         Ok(self.conn)
     }
 
-    /// Who writes the next audit event, and its number in that writer's sequence.
-    pub(super) fn next_number(&mut self) -> (Id, i64) {
-        let number = self.memory.next_number;
-        self.memory.next_number += 1;
-        (self.memory.writer, number)
+    /// Chains an audit event that is about to be written.
+    pub(super) fn link<'e>(&'e mut self, event: &'e NewEvent) -> Result<Link<'e>, StorageError> {
+        self.memory.link(event)
+    }
+
+    /// Chains an audit event, and the connection to write it with.
+    pub(super) fn link_and_writer<'e>(
+        &'e mut self,
+        event: &'e NewEvent,
+    ) -> Result<(Link<'e>, &'e mut Conn), StorageError> {
+        self.writer()?;
+        Ok((self.memory.link(event)?, &mut *self.conn))
     }
 
     /// Ends this piece of work: what it wrote stays.
@@ -120,7 +77,7 @@ impl<'a> Tx<'a> {
 
     /// Ends this piece of work: what it wrote is to be gone. Tells whether only undoing the whole transaction does that.
     pub(super) fn undo(self) -> Result<Undone, StorageError> {
-        self.memory.rolled_back(self.first_number);
+        self.memory.rolled_back(self.began_at);
         match (self.wrote, self.undo) {
             (Wrote::Nothing, _) => Ok(Undone::Yes),
             (Wrote::Something, Undo::Whole) => Ok(Undone::OnlyWithTheWhole),

@@ -3,6 +3,7 @@
 #[cfg(any(feature = "server", feature = "resource-server"))]
 mod api_key;
 mod clock;
+mod hex;
 mod id;
 mod network;
 mod rng;
@@ -12,6 +13,7 @@ pub mod text;
 #[cfg(any(feature = "server", feature = "resource-server"))]
 pub use api_key::{ApiKeyText, ApiKeyTextError};
 pub use clock::{Clock, Pace, Seconds};
+pub use hex::{hex, unhex};
 pub use id::Id;
 pub use network::{host, is_exempt, neighbourhood, network};
 pub use rng::Rng;

@@ -4,6 +4,7 @@
 
 mod anomalies;
 mod api_keys;
+mod audit;
 mod basics;
 mod cleanup;
 mod clients;

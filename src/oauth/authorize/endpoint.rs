@@ -93,7 +93,7 @@ async fn refuse(
     Event::failure(kind)
         .client(&client.client_id)
         .request(info.address, info.id)
-        .detail(serde_json::json!({"error": error.code.as_str()}))
+        .reason(error.code.as_str())
         .record_alone(&app.db, &app.clock, &app.rng)
         .await;
     flow::refuse(target, &error, app.issuer())

@@ -19,8 +19,8 @@ pub async fn find(app: &App, info: RequestInfo, params: &Params) -> Result<(Arc<
     let client = client(app, info, params).await?;
     let redirect_uri = match redirect_uri(&client, params) {
         Ok(uri) => uri,
-        Err(why) => {
-            let event = Event::failure(EventKind::RedirectUriMismatch).client(&client.client_id);
+        Err((reason, why)) => {
+            let event = Event::failure(EventKind::RedirectUriMismatch).reason(reason).client(&client.client_id);
             event.request(info.address, info.id).record_alone(&app.db, &app.clock, &app.rng).await;
             return Err(Fault::page(Problem::RedirectUri, why));
         }
@@ -46,23 +46,26 @@ async fn client(app: &App, info: RequestInfo, params: &Params) -> Result<Arc<Cli
     match found.filter(|client| !client.redirect_uris.is_empty()) {
         Some(client) => Ok(client),
         None => {
-            let event = Event::failure(EventKind::AuthzUnknownClient).client(named.unwrap_or_default());
+            let event = Event::failure(EventKind::AuthzUnknownClient)
+                .reason("unknown_client")
+                .client(named.unwrap_or_default());
             event.request(info.address, info.id).record_alone(&app.db, &app.clock, &app.rng).await;
             Err(Fault::page(Problem::UnknownClient, "unknown, disabled or deleted client"))
         }
     }
 }
 
-fn redirect_uri(client: &Client, params: &Params) -> Result<String, &'static str> {
+/// Or why not: for the trail, and for the log.
+fn redirect_uri(client: &Client, params: &Params) -> Result<String, (&'static str, &'static str)> {
     if params.is_repeated("redirect_uri") {
-        return Err("redirect_uri is given more than once");
+        return Err(("repeated", "redirect_uri is given more than once"));
     }
     match (params.get("redirect_uri"), client.redirect_uris.as_slice()) {
-        (Some(sent), _) if sent.len() > MAX_REDIRECT_URI => Err("redirect_uri is too long"),
+        (Some(sent), _) if sent.len() > MAX_REDIRECT_URI => Err(("too_long", "redirect_uri is too long")),
         (Some(sent), registered) if registered.iter().any(|uri| uri.matches(sent)) => Ok(sent.to_owned()),
-        (Some(_), _) => Err("redirect_uri is not registered"),
+        (Some(_), _) => Err(("not_registered", "redirect_uri is not registered")),
         // RFC 6749 §3.1.2.3
         (None, [only]) => Ok(only.as_str().to_owned()),
-        (None, _) => Err("redirect_uri is missing, and more than one is registered"),
+        (None, _) => Err(("missing", "redirect_uri is missing, and more than one is registered")),
     }
 }

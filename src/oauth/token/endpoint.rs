@@ -64,16 +64,19 @@ async fn serve(
         OAuthError::new(ErrorCode::UnsupportedGrantType, "grant_type is none that this server supports")
     })?;
     let client = client_auth::authenticate(app, info, headers, params, freshness).await?;
-    check_permission(&client, grant)?;
     let ctx = Ctx { app: app.clone(), info, client, params: params.clone(), now: app.now(), ended: Arc::default() };
-    let draft = match grant.redeem {
-        Redeem::Plain(redeem) => issue(&ctx, redeem(&ctx)?).await?,
-        Redeem::InTransaction(redeem) => {
+    let draft = match (check_permission(&ctx.client, grant), &grant.redeem) {
+        (Err(fault), _) => Err(issuing::refused(&ctx, fault).await),
+        (Ok(()), Redeem::Plain(redeem)) => match redeem(&ctx) {
+            Ok(draft) => issue(&ctx, draft).await,
+            Err(fault) => Err(issuing::refused(&ctx, fault).await),
+        },
+        (Ok(()), Redeem::InTransaction(redeem)) => {
             let single_use = grant.single_use.and_then(|name| ctx.params.get(name));
-            issuing::transact(&ctx, "token.redeem", single_use, redeem).await?
+            issuing::transact(&ctx, "token.redeem", single_use, *redeem).await
         }
     };
-    epilogue(&ctx, &draft)
+    epilogue(&ctx, &draft?)
 }
 
 fn check_permission(client: &Client, grant: &Grant) -> Result<(), Fault> {

@@ -6,7 +6,8 @@ use super::connect::Link;
 use super::health::Health;
 use crate::storage::db::IssueJob;
 use crate::storage::pressure::Pressure;
-use crate::storage::tx::{Issued, Memory, issue_all};
+use crate::storage::tx::{Issued, issue_all};
+use crate::storage::writer::Memory;
 use crate::storage::{Conn, StorageError};
 
 /// Tokens that share one transaction at most.
@@ -90,5 +91,6 @@ fn commit(conn: &mut Conn, memory: &mut Memory, jobs: &[IssueJob]) -> Result<Vec
         memory.lost_count();
         Failure::During(error.into())
     })?;
+    memory.committed();
     Ok(outcomes)
 }

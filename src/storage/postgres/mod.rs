@@ -19,10 +19,11 @@ use self::health::Health;
 use self::issuer::Issuer;
 use self::queue::Queue;
 use self::worker::Worker;
+use super::audit_chain::Chain;
 use super::db::{DbOptions, IssueJob, Mode, Work};
 use super::pressure::Pressure;
-use super::tx::Memory;
-use super::{Conn, StorageError};
+use super::writer::Memory;
+use super::{Conn, StorageError, audit_checkpoints};
 use crate::support::Clock;
 
 pub(super) struct Postgres {
@@ -35,10 +36,12 @@ pub(super) struct Postgres {
     watching: Option<SyncSender<()>>,
     threads: Vec<JoinHandle<()>>,
     timeout: Duration,
+    chain: Arc<Chain>,
+    clock: Clock,
 }
 
 impl Postgres {
-    pub fn open(url: &str, options: &DbOptions, clock: Clock) -> Result<Self, StorageError> {
+    pub fn open(url: &str, options: &DbOptions, clock: Clock, chain: Arc<Chain>) -> Result<Self, StorageError> {
         let connector = Connector::new(url, options.timeout)?;
         // Asked once on a thread of its own, so that a wrong URL or password is told at start.
         let first = connector.clone();
@@ -56,7 +59,7 @@ impl Postgres {
                 queue: queue.clone(),
                 health: health.clone(),
                 link: Link::new(connector.clone()),
-                memory: Memory::new(&clock),
+                memory: Memory::new(&clock, chain.clone()),
                 timeout: options.timeout,
             };
             threads.push(spawn(format!("postgres-{slot}"), move || worker.run())?);
@@ -68,7 +71,7 @@ impl Postgres {
             pressure: issuing.clone(),
             health: health.clone(),
             link: Link::new(connector.clone()),
-            memory: Memory::new(&clock),
+            memory: Memory::new(&clock, chain.clone()),
             timeout: options.timeout,
         };
         threads.push(spawn("postgres-issuer".to_owned(), move || issuer.run())?);
@@ -84,6 +87,8 @@ impl Postgres {
             watching: Some(watching),
             threads,
             timeout: options.timeout,
+            chain,
+            clock,
         })
     }
 
@@ -131,6 +136,15 @@ impl Drop for Postgres {
         for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
+        // This thread may be inside a runtime; the connection wants one without.
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                audit_checkpoints::close(&self.chain, &self.clock, || {
+                    self.health.check()?;
+                    self.connect()
+                });
+            });
+        });
     }
 }
 

@@ -5,7 +5,8 @@ use super::connect::Link;
 use super::health::Health;
 use super::queue::Queue;
 use crate::storage::db::{Mode, Verdict, Work};
-use crate::storage::tx::{Memory, Undo};
+use crate::storage::tx::Undo;
+use crate::storage::writer::Memory;
 use crate::storage::{Conn, StorageError, Tx};
 
 const ATTEMPTS: u32 = 4;
@@ -87,7 +88,10 @@ fn run_once(conn: &mut Conn, memory: &mut Memory, work: &mut dyn Work, mode: Mod
     let verdict = work.run(&mut Tx::new(conn, Undo::Whole, memory));
     if verdict == Verdict::Keep {
         return match conn.fixed("COMMIT").map_err(StorageError::from) {
-            Ok(()) => Ok(Run::Ended(verdict)),
+            Ok(()) => {
+                memory.committed();
+                Ok(Run::Ended(verdict))
+            }
             // The database says that it did not commit.
             Err(error) if error.is_passing() => {
                 memory.rolled_back(began_at);

@@ -102,10 +102,16 @@ impl Server {
 
     /// A server with configuration of its own and the means to give it bad days.
     pub fn with_faults(db: Db, config: &[(&str, &str)]) -> (Self, Faults) {
+        let (server, faults) = Self::prepared_with_faults(db, config);
+        server.spawn();
+        (server, faults)
+    }
+
+    /// The same, not started yet.
+    pub fn prepared_with_faults(db: Db, config: &[(&str, &str)]) -> (Self, Faults) {
         let mut server = Self::prepare(db, config, &[]);
         let faults = Faults::new(&server.dir);
         server.serve_env.extend(faults.environment());
-        server.spawn();
         (server, faults)
     }
 
@@ -293,7 +299,21 @@ impl Server {
     }
 
     pub fn try_cli(&self, args: &[&str], stdin: &str) -> Result<Value, CliFailure> {
+        self.run_cli(self.command(), args, stdin)
+    }
+
+    /// The same by a clock that is off by so many seconds.
+    #[track_caller]
+    pub fn cli_at(&self, faults: &Faults, seconds: i64, args: &[&str]) -> Value {
+        faults.clock_is_off(seconds);
         let mut command = self.command();
+        command.envs(faults.environment());
+        let printed = self.run_cli(command, args, "");
+        faults.clear();
+        printed.unwrap_or_else(|failure| panic!("latchway {}: {failure:?}", args.join(" ")))
+    }
+
+    fn run_cli(&self, mut command: Command, args: &[&str], stdin: &str) -> Result<Value, CliFailure> {
         command.args(args).arg("--json");
         let mut child = command
             .stdin(Stdio::piped())
@@ -315,6 +335,15 @@ impl Server {
     pub fn background(&self, args: &[&str]) -> Child {
         let mut command = self.command();
         command.args(args).arg("--json").stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        let child = command.spawn().expect("the built latchway");
+        guard::started(child.id());
+        child
+    }
+
+    /// The same, with what it prints to be read as it comes.
+    pub fn printing(&self, args: &[&str]) -> Child {
+        let mut command = self.command();
+        command.args(args).arg("--json").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::inherit());
         let child = command.spawn().expect("the built latchway");
         guard::started(child.id());
         child

@@ -8,8 +8,8 @@ use super::Outcome;
 use crate::ledger::Times;
 use crate::world::World;
 
-/// I7: each writer's numbers have no gap, every acknowledged change has its event, and no event tells of what was
-/// rolled back.
+/// I7: each writer's numbers have no gap, every acknowledged change has its event, no event tells of what was rolled back,
+/// and the server's own verification finds nothing.
 pub async fn whole(world: &World) -> Result<Outcome> {
     let db = &world.database;
     let mut broken = sequences(world).await?;
@@ -41,6 +41,9 @@ pub async fn whole(world: &World) -> Result<Outcome> {
         if written != told {
             broken.push(format!("{written} rows of {rows}, and {told} events that tell of them"));
         }
+    }
+    if let Err(error) = world.cli(&["audit", "verify"], "").await {
+        broken.push(format!("{error:#}"));
     }
     Ok(Outcome { looked_at, broken })
 }

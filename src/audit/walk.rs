@@ -1,0 +1,339 @@
+//! The walk along all chains, event by event in the order of their ids. It holds a few words for each writer, however many
+//! events there are.
+
+use std::collections::HashMap;
+
+use super::claims::{Claim, Claims};
+use crate::domain::chain::ChainKey;
+use crate::domain::words;
+use crate::storage::SILENCE_MILLIS;
+use crate::storage::audit_events::StoredEvent;
+use crate::support::{Digest, Id};
+
+/// A writer states how far it is every ten minutes at least; so long after that something is wrong.
+const UNSTATED_MILLIS: i64 = 30 * 60 * 1000;
+/// Problems that are told one by one: whoever changed a million events need not be told of each.
+pub const TOLD: usize = 100;
+
+words! {
+    /// What somebody did to the trail.
+    What {
+        Changed = "changed",
+        Missing = "missing",
+        Reordered = "reordered",
+        Unchained = "unchained",
+        Rewritten = "rewritten",
+        Appended = "appended",
+        Unstated = "unstated",
+        CheckpointChanged = "checkpoint_changed",
+        CheckpointMissing = "checkpoint_missing",
+        KeyMissing = "key_missing",
+    }
+}
+
+/// Something that nobody who runs this server can have done by its means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub what: What,
+    pub message: String,
+    /// The event at which it shows.
+    pub id: Option<Id>,
+    pub at_millis: i64,
+    pub writer: Option<Id>,
+    pub sequence: Option<i64>,
+    /// The checkpoint at which it shows.
+    pub checkpoint: Option<i64>,
+}
+
+/// What was found: the first of it in full, all of it as a number.
+#[derive(Debug, Default)]
+pub struct Problems {
+    pub told: Vec<Found>,
+    pub count: u64,
+}
+
+impl Problems {
+    pub fn push(&mut self, found: Found) {
+        self.count += 1;
+        if self.told.len() < TOLD {
+            self.told.push(found);
+        }
+    }
+}
+
+impl Found {
+    pub fn of_checkpoint(what: What, number: i64, at_millis: i64, message: String) -> Self {
+        Self { what, message, id: None, at_millis, writer: None, sequence: None, checkpoint: Some(number) }
+    }
+
+    fn at(what: What, place: Place, writer: Id, message: String) -> Self {
+        let Place { id, at_millis, sequence } = place;
+        let (writer, sequence) = (Some(writer), Some(sequence));
+        Self { what, message, id: Some(id), at_millis, writer, sequence, checkpoint: None }
+    }
+}
+
+/// An event in its chain.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub id: Id,
+    pub at_millis: i64,
+    pub sequence: i64,
+}
+
+/// What was seen of one writer.
+#[derive(Debug, Clone)]
+pub struct Trace {
+    pub first: Place,
+    pub last: Place,
+    pub events: u64,
+    /// Events that no checkpoint states yet, and the first of them.
+    pub unstated: u64,
+    unstated_from: Option<Place>,
+    /// The hash that the next event follows; `None` where an event before it was not seen.
+    hash: Option<Digest>,
+    /// What the last event's hash should have been, where it was another.
+    instead: Option<Digest>,
+}
+
+/// Events that were not seen between two that were. They may have been removed as too old meanwhile, or written late.
+#[derive(Debug, Clone)]
+pub struct Gap {
+    pub writer: Id,
+    pub after: Option<(Place, Digest)>,
+    pub from: i64,
+    pub to: i64,
+    pub before: Place,
+}
+
+/// Whether the walk sees all that there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Extent {
+    Whole,
+    /// A part in time: what was before it or comes after is not missing.
+    Part,
+}
+
+pub struct Walk<'a> {
+    claims: &'a Claims,
+    key: Option<&'a ChainKey>,
+    extent: Extent,
+    pub traces: HashMap<Id, Trace>,
+    pub gaps: Vec<Gap>,
+    pub problems: Problems,
+    pub events: u64,
+    pub unchained: u64,
+    unchained_until: Option<Id>,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Walk<'a> {
+    pub fn new(claims: &'a Claims, key: Option<&'a ChainKey>, extent: Extent, unchained_until: Option<Id>) -> Self {
+        Self {
+            claims,
+            key,
+            extent,
+            traces: HashMap::new(),
+            gaps: Vec::new(),
+            problems: Problems::default(),
+            events: 0,
+            unchained: 0,
+            unchained_until: unchained_until.max(claims.unchained_until),
+            buffer: Vec::new(),
+        }
+    }
+
+    /// Looks at the next event.
+    pub fn event(&mut self, event: &StoredEvent) {
+        self.events += 1;
+        let (record, stored) = match (event.record(), event.hash.as_deref().map(Digest::try_from)) {
+            (Some(record), Some(Ok(stored))) => (record, stored),
+            _ => return self.without_hash(event),
+        };
+        let (writer, place) =
+            (record.writer, Place { id: record.id, at_millis: record.at_millis, sequence: record.sequence });
+        let claims: &'a Claims = self.claims;
+        let claim = claims.writers.get(&writer);
+        let before = self.traces.get(&writer);
+        if let Some(before) = before
+            && place.sequence <= before.last.sequence
+        {
+            let message = format!("event {} of its writer comes after event {}", place.sequence, before.last.sequence);
+            return self.found(What::Reordered, place, writer, message);
+        }
+        let previous = self.previous(writer, place, claim);
+        let before = self.traces.get(&writer);
+        let computed = previous.map(|previous| record.link(&previous, &mut self.buffer));
+        let instead = before.and_then(|before| before.instead).filter(|_| previous.is_some());
+        let is_right = computed.is_none_or(|computed| computed == stored)
+            || instead.is_some_and(|instead| record.link(&instead, &mut self.buffer) == stored);
+        let resumed = before.is_some_and(|before| place.id.millis() - before.last.id.millis() > SILENCE_MILLIS);
+        if !is_right {
+            let message = if place.sequence == 1 {
+                "it was changed, or its writer had not the key".to_owned()
+            } else {
+                "it was changed, or the one before it in its chain".to_owned()
+            };
+            self.found(What::Changed, place, writer, message);
+        }
+        if resumed {
+            let message = "it continues a chain that had been silent for more than an hour, which no writer does";
+            self.found(What::Appended, place, writer, message.to_owned());
+        }
+        let claim = claim.unwrap_or(&NOTHING);
+        for mark in claim.marks_at(place.sequence).filter(|mark| mark.hash.0 != stored) {
+            let message = format!(
+                "the events of this writer up to this one are not those that checkpoint {} was signed for",
+                mark.number
+            );
+            self.problems.push(Found::at(What::Rewritten, place, writer, message));
+        }
+        if let Some(end) = claim.ended_at.filter(|end| place.sequence > *end) {
+            let message = format!("it was added after its writer had ended with event {end}");
+            self.found(What::Appended, place, writer, message);
+        }
+        let instead = computed.filter(|computed| *computed != stored);
+        self.trace(writer, place, stored, instead, place.sequence > claim.stated());
+    }
+
+    /// The hash that an event follows.
+    fn previous(&mut self, writer: Id, place: Place, claim: Option<&Claim>) -> Option<Digest> {
+        let pruned = claim.and_then(|claim| claim.pruned);
+        match self.traces.get(&writer) {
+            Some(before) if place.sequence == before.last.sequence + 1 => before.hash,
+            Some(before) => {
+                let after = before.hash.map(|hash| (before.last, hash));
+                let from = before.last.sequence + 1;
+                self.gap(Gap { writer, after, from, to: place.sequence - 1, before: place });
+                None
+            }
+            None if place.sequence == 1 => self.key.map(|key| key.seed(writer).0),
+            None => match pruned {
+                Some(pruned) if pruned.sequence + 1 == place.sequence => Some(pruned.hash.0),
+                Some(pruned) if place.sequence <= pruned.sequence => None,
+                _ if self.extent == Extent::Part => None,
+                pruned => {
+                    let from = pruned.map_or(1, |pruned| pruned.sequence + 1);
+                    self.gap(Gap { writer, after: None, from, to: place.sequence - 1, before: place });
+                    None
+                }
+            },
+        }
+    }
+
+    fn gap(&mut self, gap: Gap) {
+        if self.gaps.len() < TOLD {
+            self.gaps.push(gap);
+        } else {
+            self.problems.push(Self::missing(&gap));
+        }
+    }
+
+    fn trace(&mut self, writer: Id, place: Place, hash: Digest, instead: Option<Digest>, is_unstated: bool) {
+        let fresh =
+            Trace { first: place, last: place, events: 0, unstated: 0, unstated_from: None, hash: None, instead: None };
+        let trace = self.traces.entry(writer).or_insert(fresh);
+        trace.last = place;
+        trace.events += 1;
+        (trace.hash, trace.instead) = (Some(hash), instead);
+        if !is_unstated {
+            return;
+        }
+        trace.unstated += 1;
+        let from = *trace.unstated_from.get_or_insert(place);
+        if place.id.millis() < self.claims.swept_millis {
+            let message = "no checkpoint speaks of it, although all events of its time were looked for and signed";
+            self.found(What::Unstated, place, writer, message.to_owned());
+        } else if place.id.millis() - from.id.millis() > UNSTATED_MILLIS {
+            let message = "no checkpoint speaks of its writer's events of the last half hour";
+            self.found(What::Unstated, place, writer, message.to_owned());
+        }
+    }
+
+    fn without_hash(&mut self, event: &StoredEvent) {
+        let id = <[u8; 16]>::try_from(event.id.as_slice()).ok().map(Id::from_bytes);
+        if event.hash.is_none() && id.is_some() && id <= self.unchained_until {
+            self.unchained += 1;
+            return;
+        }
+        let message = "it has no place in a chain, as every event has that this server wrote".to_owned();
+        let (what, at_millis) = (What::Unchained, event.at_millis);
+        let problem = Found { what, message, id, at_millis, writer: None, sequence: event.sequence, checkpoint: None };
+        self.problems.push(problem);
+    }
+
+    fn found(&mut self, what: What, place: Place, writer: Id, message: String) {
+        self.problems.push(Found::at(what, place, writer, message));
+    }
+
+    /// Looks again at what was not seen at first: `late` are the events of the gap's writer between its two neighbours, as
+    /// they are now.
+    pub fn is_filled(gap: &Gap, late: &[StoredEvent]) -> bool {
+        let Some((_, mut hash)) = gap.after else { return false };
+        let mut next = gap.from;
+        let mut buffer = Vec::new();
+        for event in late {
+            let Some(record) = event.record().filter(|record| record.sequence == next) else { return false };
+            hash = record.link(&hash, &mut buffer);
+            if event.hash.as_deref() != Some(&hash) {
+                return false;
+            }
+            next += 1;
+        }
+        next == gap.to + 1
+    }
+
+    /// What is missing of a gap that was neither filled nor removed as too old.
+    pub fn missing(gap: &Gap) -> Found {
+        let message = match gap.after {
+            Some((after, _)) => {
+                format!(
+                    "events {} to {} of this writer are missing, between {} and this one",
+                    gap.from, gap.to, after.id
+                )
+            }
+            None => format!("events {} to {} of this writer are missing before this one", gap.from, gap.to),
+        };
+        Found::at(What::Missing, gap.before, gap.writer, message)
+    }
+
+    /// After the last event: whether each chain goes as far as was signed.
+    pub fn check_ends(&mut self) {
+        let mut missing = Vec::new();
+        for (writer, claim) in &self.claims.writers {
+            let Some(mark) = claim.marks.last().filter(|mark| mark.sequence > claim.pruned_to()) else { continue };
+            let number = mark.number;
+            match self.traces.get(writer) {
+                Some(trace) if trace.last.sequence >= mark.sequence => {}
+                Some(trace) => {
+                    let message = format!(
+                        "events {} to {} of this writer are missing after this one; checkpoint {number} was signed for them",
+                        trace.last.sequence + 1,
+                        mark.sequence
+                    );
+                    missing.push(Found::at(What::Missing, trace.last, *writer, message));
+                }
+                None if self.extent == Extent::Part => {}
+                None => {
+                    let message = format!(
+                        "all events of writer {writer} are missing, up to number {}; checkpoint {number} was signed for them",
+                        mark.sequence
+                    );
+                    missing.push(Found {
+                        what: What::Missing,
+                        message,
+                        id: None,
+                        at_millis: writer.millis(),
+                        writer: Some(*writer),
+                        sequence: Some(mark.sequence),
+                        checkpoint: Some(number),
+                    });
+                }
+            }
+        }
+        missing.sort_by_key(|found| (found.at_millis, found.writer));
+        missing.into_iter().for_each(|found| self.problems.push(found));
+    }
+}
+
+static NOTHING: Claim = Claim { pruned: None, marks: Vec::new(), ended_at: None };

@@ -1,0 +1,138 @@
+//! Checkpoints of the audit trail: signed statements of how far each writer's chain goes.
+
+use diesel::prelude::*;
+
+use super::audit_chain::Chain;
+use super::conn::on;
+use super::schema::{audit_checkpoints, audit_events};
+use super::{Conn, Db, Refusal, StorageError, Tx};
+use crate::domain::chain::{Checkpoint, Sealed};
+use crate::support::{Clock, Id};
+
+/// Another node may be faster as often as this.
+const ATTEMPTS: usize = 20;
+
+type Row = (i64, i64, String, Vec<u8>);
+
+fn sealed((number, at_millis, body, mac): Row) -> Sealed {
+    Sealed { number, at_millis, body, mac }
+}
+
+/// The last one.
+pub fn last(conn: &mut Conn) -> Result<Option<Sealed>, StorageError> {
+    Ok(page_before(conn, i64::MAX, 1)?.pop())
+}
+
+/// Those with a higher number, in their order.
+pub fn page_after(conn: &mut Conn, number: i64, limit: i64) -> Result<Vec<Sealed>, StorageError> {
+    let rows: Vec<Row> = on!(conn, c => audit_checkpoints::table
+        .filter(audit_checkpoints::number.gt(number))
+        .order(audit_checkpoints::number)
+        .limit(limit)
+        .load(c))?;
+    Ok(rows.into_iter().map(sealed).collect())
+}
+
+/// Those with a lower number, the last first.
+pub fn page_before(conn: &mut Conn, number: i64, limit: i64) -> Result<Vec<Sealed>, StorageError> {
+    let rows: Vec<Row> = on!(conn, c => audit_checkpoints::table
+        .filter(audit_checkpoints::number.lt(number))
+        .order(audit_checkpoints::number.desc())
+        .limit(limit)
+        .load(c))?;
+    Ok(rows.into_iter().map(sealed).collect())
+}
+
+/// Appends one. `false`: another has its number already.
+pub fn append(tx: &mut Tx<'_>, sealed: &Sealed) -> Result<bool, StorageError> {
+    insert(tx.writer()?, sealed)
+}
+
+fn insert(conn: &mut Conn, sealed: &Sealed) -> Result<bool, StorageError> {
+    let inserted = on!(conn, c => diesel::insert_into(audit_checkpoints::table)
+        .values((
+            audit_checkpoints::number.eq(sealed.number),
+            audit_checkpoints::at_millis.eq(sealed.at_millis),
+            audit_checkpoints::body.eq(&sealed.body),
+            audit_checkpoints::mac.eq(&sealed.mac),
+        ))
+        .on_conflict_do_nothing()
+        .execute(c))?;
+    Ok(inserted == 1)
+}
+
+/// The event that was written last, by whomever: those up to it come from before the first checkpoint.
+pub fn newest_event(conn: &mut Conn) -> Result<Option<Id>, StorageError> {
+    let id: Option<Vec<u8>> = on!(conn, c => audit_events::table
+        .order(audit_events::id.desc())
+        .limit(1)
+        .select(audit_events::id)
+        .get_result(c)
+        .optional())?;
+    Ok(id.and_then(|id| Id::try_from(id).ok()))
+}
+
+/// States at the end of a process what is still to be stated. For the thread that closes the database.
+pub(super) fn close(chain: &Chain, clock: &Clock, connect: impl FnOnce() -> Result<Conn, StorageError>) {
+    chain.all_ended();
+    let heads = chain.unstated();
+    if heads.is_empty() {
+        return;
+    }
+    let stated = (|| {
+        let key = chain.key()?;
+        let mut conn = connect()?;
+        for _ in 0..ATTEMPTS {
+            let last = last(&mut conn)?;
+            let checkpoint =
+                Checkpoint { heads: heads.clone(), ..Checkpoint::after(last.as_ref(), clock.now_millis()) };
+            if insert(&mut conn, &key.seal(&checkpoint))? {
+                chain.stated(checkpoint.number, &heads);
+                return Ok(());
+            }
+        }
+        Err(StorageError::Busy)
+    })();
+    if let Err(error) = stated {
+        tracing::error!(%error, "the last audit checkpoint could not be written; the next server makes it");
+    }
+}
+
+impl Db {
+    /// Appends a checkpoint that says what `fill` puts into it, and tells its number. It is signed before the transaction
+    /// in which it is written.
+    pub async fn append_checkpoint(&self, at_millis: i64, fill: impl Fn(&mut Checkpoint)) -> Result<i64, StorageError> {
+        for _ in 0..ATTEMPTS {
+            let last = self.read("audit.checkpoint", last).await?;
+            let mut checkpoint = Checkpoint::after(last.as_ref(), at_millis);
+            fill(&mut checkpoint);
+            let sealed = self.chain().key()?.seal(&checkpoint);
+            let appended = self
+                .write("audit.checkpoint", move |tx| -> Result<_, Refusal<StorageError>> { Ok(append(tx, &sealed)?) })
+                .await?;
+            if appended {
+                self.chain().stated(checkpoint.number, &checkpoint.heads);
+                return Ok(checkpoint.number);
+            }
+        }
+        Err(StorageError::Busy)
+    }
+
+    /// States how far the writers of this process have come. `None`: there is nothing new.
+    ///
+    /// # Errors
+    /// [`StorageError::Conflict`] if checkpoints are gone that this process has seen.
+    pub async fn checkpoint(&self, at_millis: i64) -> Result<Option<i64>, StorageError> {
+        let heads = self.chain().unstated();
+        if heads.is_empty() {
+            return Ok(None);
+        }
+        let seen = self.chain().last_checkpoint();
+        let number = self.append_checkpoint(at_millis, |checkpoint| checkpoint.heads.clone_from(&heads)).await?;
+        if number <= seen {
+            let why = format!("checkpoint {seen} of the audit trail was there and is gone: somebody removed it");
+            return Err(StorageError::Conflict(why));
+        }
+        Ok(Some(number))
+    }
+}
