@@ -20,6 +20,7 @@ mod output;
 mod progress;
 mod restore;
 mod restore_point;
+mod restraint;
 mod scope;
 mod serve;
 mod user;
@@ -78,6 +79,9 @@ enum Command {
     Audit(audit::Command),
     /// What is being decided: the last events, and new ones as they come
     Events(events::Args),
+    /// Who is restrained for a while, and why
+    #[command(subcommand)]
+    Restraint(restraint::Command),
     /// Settings
     #[command(subcommand)]
     Config(config::Command),
@@ -117,6 +121,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Keys(command) => keys::run(context, command),
         Command::Audit(command) => audit::run(context, command),
         Command::Events(args) => events::run(context, args),
+        Command::Restraint(command) => restraint::run(context, command),
         Command::Config(command) => config::run(context, command),
         Command::Cleanup(args) => cleanup::run(context, args),
         Command::Backup(args) => backup::run(context, args),

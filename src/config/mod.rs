@@ -262,8 +262,10 @@ pub struct Anomalies {
     pub client_burst_window_seconds: u32,
     /// Uses of a client's families after which it is known whether they move about.
     pub new_network_uses: u32,
-    /// Of those uses, at most so many from new networks: otherwise another one means nothing.
-    pub new_network_percent: u32,
+    /// And days.
+    pub new_network_days: u32,
+    /// Uses from new networks, at most: otherwise another one means nothing.
+    pub new_network_moves: u32,
     pub new_network_reactions: Vec<Reaction>,
     /// Refusals of one client.
     pub error_rate_errors: u32,

@@ -34,6 +34,9 @@ pub enum Counted {
     Beyond(Exceeded),
 }
 
+/// How long a node remembers by itself what the database tells it soon, in seconds.
+const MOMENT: Seconds = 3;
+
 /// How many failures are within the limit.
 pub(super) struct FailureLimits {
     client: Rate,
@@ -138,7 +141,8 @@ impl Limiter {
             })
             .await?;
         if attempts >= allowed {
-            self.restraints.add(proof.kind(), subject, until);
+            let kept_until = if proof.is_shared() { now + MOMENT } else { until };
+            self.restraints.add(proof.kind(), subject, until, kept_until);
         }
         Ok(if attempts > allowed { Counted::Beyond(exceeded(until, now)) } else { Counted::Within })
     }

@@ -1,7 +1,7 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 
 use ipnet::IpNet;
 
@@ -41,7 +41,15 @@ const MAX_OWN: usize = 10_000;
 pub struct Restraints {
     any: Arc<AtomicBool>,
     current: Arc<RwLock<Arc<Table>>>,
-    own: Arc<Mutex<HashMap<(RestraintKind, String), Seconds>>>,
+    own: Arc<Mutex<HashMap<(RestraintKind, String), Own>>>,
+}
+
+/// What this node found by itself.
+#[derive(Clone, Copy)]
+struct Own {
+    until: Seconds,
+    /// From then on the database tells it, if it is to be told at all.
+    kept_until: Seconds,
 }
 
 #[derive(Default)]
@@ -83,9 +91,9 @@ impl Restraints {
     /// Takes up what the database says.
     pub fn replace(&self, stored: &[Restraint], now: Seconds) {
         let mut own = self.own();
-        own.retain(|_, until| *until > now);
+        own.retain(|_, own| own.kept_until > now);
         let mut table = Table::default();
-        let own = own.iter().map(|((kind, subject), until)| (*kind, subject.as_str(), *until));
+        let own = own.iter().map(|((kind, subject), own)| (*kind, subject.as_str(), own.until));
         let stored =
             stored.iter().filter_map(|row| Some((row.kind.parse().ok()?, row.subject.as_str(), row.expires_at)));
         for (kind, subject, until) in stored.chain(own) {
@@ -96,11 +104,11 @@ impl Restraints {
         self.any.store(any, Ordering::Relaxed);
     }
 
-    /// Restrains at once, on this node alone.
-    pub(super) fn add(&self, kind: RestraintKind, subject: String, until: Seconds) {
+    /// Restrains at once, on this node alone; what all are to know is left to the database after a moment.
+    pub(super) fn add(&self, kind: RestraintKind, subject: String, until: Seconds, kept_until: Seconds) {
         let mut own = self.own();
         if own.len() < MAX_OWN {
-            later(&mut own, (kind, subject.clone()), until);
+            own.insert((kind, subject.clone()), Own { until, kept_until });
         }
         drop(own);
         let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
@@ -146,7 +154,7 @@ impl Restraints {
         any.then(|| self.current.read().unwrap_or_else(PoisonError::into_inner).clone())
     }
 
-    fn own(&self) -> std::sync::MutexGuard<'_, HashMap<(RestraintKind, String), Seconds>> {
+    fn own(&self) -> MutexGuard<'_, HashMap<(RestraintKind, String), Own>> {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -200,7 +208,7 @@ mod tests {
     #[test]
     fn what_a_node_found_itself_outlives_the_next_look() {
         let restraints = Restraints::default();
-        restraints.add(RestraintKind::ClientAuth, pair("app", at("192.0.2.1")), 10);
+        restraints.add(RestraintKind::ClientAuth, pair("app", at("192.0.2.1")), 10, 10);
         restraints.replace(&[], 0);
         let barred =
             |name: &str, address: &str, now| restraints.barred(RestraintKind::ClientAuth, name, at(address), now);

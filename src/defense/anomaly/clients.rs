@@ -14,7 +14,7 @@ const CLIENTS: usize = 8_192;
 /// Clients: many secrets tried for one, many registered, and what was used twice.
 pub(super) struct Clients {
     settings: Anomalies,
-    tried: Recent<String, Tried>,
+    tried: Recent<u64, Tried>,
     created: Sliding,
 }
 
@@ -48,7 +48,7 @@ impl Clients {
         let window = Seconds::from(self.settings.brute_force_client_window_seconds);
         let threshold = u64::from(self.settings.brute_force_client_secrets);
         let make = || Tried { secrets: Distinct::new(window), addresses: Vec::new() };
-        let tried = self.tried.entry(client.clone(), make);
+        let tried = self.tried.entry(hash(client), make);
         tried.secrets.add(seen.at, hash(secret));
         if let Some(address) = seen.address {
             note(&mut tried.addresses, address);

@@ -2,7 +2,7 @@ use super::clients::Clients;
 use super::errors::Errors;
 use super::finding::{Finding, Rule, Subject};
 use super::guessing::Guessing;
-use super::moves::Moves;
+use super::moves::{Habits, Moves};
 use super::observation::Observation;
 use super::report::Report;
 use super::stuffing::Stuffing;
@@ -51,6 +51,16 @@ impl Engine {
 
     /// The bound of what is remembered.
     pub const MAX_REMEMBERED: usize = 400_000;
+
+    /// What took days to learn, of so many clients, to be kept for an engine to come.
+    pub fn learned(&self, most: usize) -> Vec<(u64, Habits)> {
+        self.moves.learned(most)
+    }
+
+    /// Takes up what an engine before has learned.
+    pub fn learn(&mut self, learned: &[(u64, Habits)]) {
+        self.moves.learn(learned);
+    }
 
     /// Takes note of a finding that was told before: by this engine before it was started anew, or by another.
     pub fn was_told(&mut self, rule: Rule, subject: Subject, at: Seconds, since: Seconds) {

@@ -1,7 +1,7 @@
 use super::finding::{Finding, Rule, Subject};
 use super::observation::{Observation, What};
 use super::recent::Recent;
-use super::window::Sliding;
+use super::window::{Sliding, hash};
 use crate::config::Anomalies;
 use crate::support::Seconds;
 
@@ -15,7 +15,7 @@ const FACTOR: f64 = 4.0;
 /// Clients that are refused more than they used to be.
 pub(super) struct Errors {
     settings: Anomalies,
-    clients: Recent<String, Rates>,
+    clients: Recent<u64, Rates>,
 }
 
 struct Rates {
@@ -39,7 +39,7 @@ impl Errors {
         };
         let settings = &self.settings;
         let window = Seconds::from(settings.error_rate_window_seconds);
-        let client = self.clients.entry(name.clone(), || Rates {
+        let client = self.clients.entry(hash(name), || Rates {
             served: Sliding::new(window),
             refused: Sliding::new(window),
             usual_percent: 0.0,

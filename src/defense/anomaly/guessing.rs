@@ -22,7 +22,7 @@ const DAY: Seconds = 86_400;
 pub(super) struct Guessing {
     settings: Anomalies,
     networks: Recent<IpNet, [Crowd; 2]>,
-    accounts: Recent<String, Tries>,
+    accounts: Recent<u64, Tries>,
 }
 
 /// Those who log in from one network.
@@ -99,7 +99,7 @@ impl Guessing {
     fn account(&mut self, at: Seconds, address: IpAddr, account: &str, found: &mut Vec<Finding>) {
         let settings = &self.settings;
         let window = Seconds::from(settings.brute_force_account_window_seconds);
-        let tries = self.accounts.entry(account.to_owned(), || Tries {
+        let tries = self.accounts.entry(hash(account), || Tries {
             soon: Sliding::new(window),
             day: Sliding::new(DAY),
             addresses: Vec::new(),

@@ -18,4 +18,5 @@ mod window;
 
 pub use engine::Engine;
 pub use finding::{Finding, Rule, Severity, Subject};
+pub use moves::Habits;
 pub use observation::{Observation, What};

@@ -40,6 +40,10 @@ impl<K: Hash + Eq, V> Recent<K, V> {
         }
     }
 
+    pub fn iter(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.young.iter().chain(&self.old)
+    }
+
     pub fn len(&self) -> usize {
         self.young.len() + self.old.len()
     }

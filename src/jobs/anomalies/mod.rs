@@ -3,6 +3,7 @@
 //! One node does it for all, by a lease: it reads what every node and the command line wrote, about a second late. What the
 //! engine knows is in memory; a node that takes over reads the last hour again, and what was told of it is not told twice.
 
+mod learned;
 mod observe;
 mod react;
 mod record;
@@ -27,6 +28,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const RENEW: Seconds = 3;
 /// What a node that takes over reads again, in seconds.
 const WARM_UP: Seconds = 3_600;
+/// What takes days to learn is kept that often, in seconds.
+const KEEP: Seconds = 600;
 /// What was found later than that is recorded and not reacted to, in seconds.
 const LATE: Seconds = 300;
 
@@ -65,6 +68,7 @@ enum Duty {
 struct Shift {
     engine: Engine,
     tail: Tail,
+    kept_at: Seconds,
     lease: Option<(Lease, Seconds)>,
 }
 
@@ -77,6 +81,11 @@ impl Watch {
         let mut found = Vec::new();
         for event in shift.tail.read(&self.app).await? {
             found.extend(shift.take(&event));
+        }
+        let now = self.app.now();
+        if now - shift.kept_at >= KEEP {
+            shift.kept_at = now;
+            learned::keep(&self.app, &shift.engine).await?;
         }
         self.tell(found).await
     }
@@ -121,7 +130,9 @@ impl Watch {
     async fn begin(&mut self, lease: Option<(Lease, Seconds)>) -> Result<(), StorageError> {
         let app = self.app.clone();
         let tail = Tail::since(&app, app.now() - WARM_UP).await?;
-        let mut shift = Shift { engine: Engine::new(&app.config.anomalies), tail, lease };
+        let mut engine = Engine::new(&app.config.anomalies);
+        learned::recall(&app, &mut engine).await?;
+        let mut shift = Shift { engine, tail, kept_at: app.now(), lease };
         let (mut found, mut told) = (Vec::new(), Vec::new());
         for event in shift.tail.read(&app).await? {
             told.extend(observe::told(&event));

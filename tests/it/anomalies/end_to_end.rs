@@ -177,7 +177,8 @@ async fn a_family_that_moves(db: Db) {
     let config = [
         PROXY,
         ("anomalies.new_network_uses", "4"),
-        ("anomalies.new_network_percent", "0"),
+        ("anomalies.new_network_days", "0"),
+        ("anomalies.new_network_moves", "0"),
         ("anomalies.new_network_reactions", "revoke_family"),
     ];
     let server = Server::start(db, &config);

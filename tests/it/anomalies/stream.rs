@@ -103,6 +103,22 @@ impl Stream {
         }
     }
 
+    /// Days of which only those are told whose habits take so long to learn: the web app's sessions, which its server
+    /// refreshes, and those of phones.
+    pub fn quiet(&mut self, from: i64, to: i64) {
+        for at in (from..to).step_by(120) {
+            self.sessions(at);
+        }
+    }
+
+    fn sessions(&mut self, at: i64) {
+        let (family, second) = (self.random.below(300), self.random.below(60));
+        self.family(at + second, "10.9.9.7", "web", &format!("web{family}"));
+        let phone = self.random.below(300);
+        let network = if self.random.percent(15) { self.random.below(40) } else { 0 };
+        self.family(at + second, &format!("100.{}.{network}.9", 64 + phone % 60), "phone", &format!("phone{phone}"));
+    }
+
     /// An ordinary service: people at home who log in, with a typo now and then, thirty servers that fetch tokens, sessions
     /// of a web app that are refreshed by its server, and those of phones, which move.
     pub fn ordinary(&mut self, from: i64, to: i64) {
@@ -119,18 +135,7 @@ impl Stream {
             for n in 0..30 {
                 self.client(at + n, &format!("10.0.{n}.7"), &format!("service{n}"), What::ClientServed);
             }
-            for _ in 0..8 {
-                let (family, second) = (self.random.below(300), self.random.below(60));
-                self.family(at + second, "10.9.9.7", "web", &format!("web{family}"));
-                let phone = self.random.below(300);
-                let network = if self.random.percent(15) { self.random.below(4) } else { 0 };
-                self.family(
-                    at + second,
-                    &format!("100.{}.{network}.9", 64 + phone % 60),
-                    "phone",
-                    &format!("phone{phone}"),
-                );
-            }
+            (0..8).for_each(|_| self.sessions(at));
         }
     }
 }

@@ -185,6 +185,32 @@ async fn g_016_made_up_clients(db: Db) {
     assert_tokens(&Answer::of(right).await);
 }
 
+/// Whoever runs the server sees who is restrained, and why, and can end it.
+async fn g_019_an_operator_lifts_it(db: Db) {
+    let server =
+        Server::start(db, &[PROXY, ("limits.client_auth_failures", "2"), ("limits.client_auth_window_seconds", "600")]);
+    let client = Client::confidential(&server);
+    let right = || proof(&server, &client.id, client.secret.as_deref().expect("a secret"), "192.0.2.1");
+    for _ in 0..2 {
+        assert_ic(&Answer::of(proof(&server, &client.id, "wrong", "192.0.2.1")).await);
+    }
+    assert_eq!(Answer::of(right()).await.status, 429);
+    let listed = server.cli(&["restraint", "list"]);
+    let subject = format!("{} 192.0.2.1/32", client.id);
+    assert_eq!(
+        (&listed[0]["kind"], &listed[0]["subject"]),
+        (&"client_auth".into(), &subject.clone().into()),
+        "{listed}"
+    );
+    assert_eq!(listed[0]["reason"], "2 failures in 600 seconds");
+    assert_eq!(server.cli(&["restraint", "lift", &subject])["subject"], subject.as_str());
+    assert!(server.try_cli(&["restraint", "lift", &subject], "").is_err(), "it is lifted");
+    assert_eq!(audit(&server, "kind = 'restraint_lifted'").len(), 1);
+    sleep(Duration::from_secs(4)).await;
+    assert_tokens(&Answer::of(right()).await);
+    assert_eq!(server.cli(&["restraint", "list"]), serde_json::json!([]));
+}
+
 async fn g_019_one_time_links(db: Db) {
     let server = Server::start(db, &[PROXY, ("limits.link_failures_per_address", "4/1m")]);
     let guess = async |n: usize, address: &str| get(&server, &format!("/setup?token={n}"), address).await;
@@ -222,6 +248,7 @@ both![
     g_007_g_008_whose_limit,
     r_007_a_hundred_wrong_secrets,
     g_016_made_up_clients,
+    g_019_an_operator_lifts_it,
     g_019_one_time_links,
     g_019_without_the_counters,
 ];
