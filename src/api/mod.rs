@@ -5,6 +5,7 @@ mod document;
 mod json;
 mod problem;
 mod tokens;
+pub mod ui;
 pub mod v1;
 mod version;
 

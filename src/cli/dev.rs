@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::context::{Context, usage};
 use crate::app::Playground;
 use crate::config::{Config, Dev};
-use crate::domain::{ApplicationType, AuthMethod, Client, GrantType, RedirectUri, Scopes};
+use crate::domain::{ApplicationType, AuthMethod, Client, GrantType, Party, RedirectUri, Scopes};
 use crate::keys::Sealer;
 use crate::pages::setup;
 use crate::storage::scopes::ScopeText;
@@ -86,6 +86,7 @@ pub async fn playground(db: &Db, issuer: &str, clock: &Clock, rng: &Rng) -> anyh
     let now = clock.now();
     let app = app_client(issuer, now)?;
     let api = api_client(secret.expose_secret(), now);
+    let first_party = first_party_client(now)?;
     let notes = ScopeText {
         name: "notes:read".to_owned(),
         title: "Read your notes".to_owned(),
@@ -94,6 +95,7 @@ pub async fn playground(db: &Db, issuer: &str, clock: &Clock, rng: &Rng) -> anyh
     db.write("playground", move |tx| -> Result<_, Refusal<StorageError>> {
         put(tx, &app, now)?;
         put(tx, &api, now)?;
+        put(tx, &first_party, now)?;
         Ok(scopes::put(tx, &notes)?)
     })
     .await?;
@@ -125,6 +127,15 @@ fn app_client(issuer: &str, now: Seconds) -> anyhow::Result<Client> {
         audiences: vec![RESOURCE.to_owned()],
         application_type: ApplicationType::Native,
         ..Client::new("playground".to_owned(), "Demo Notes".to_owned(), AuthMethod::None, now)
+    })
+}
+
+/// The client of `examples/first-party-web`.
+fn first_party_client(now: Seconds) -> anyhow::Result<Client> {
+    Ok(Client {
+        party: Party::First,
+        scope: Scopes::parse("profile email")?,
+        ..Client::new("first-party-example".to_owned(), "My shop".to_owned(), AuthMethod::None, now)
     })
 }
 

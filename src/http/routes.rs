@@ -8,7 +8,7 @@ use crate::app::{App, Mode};
 use crate::defense::Urgency;
 use crate::oauth::{authorize, introspect, jwks, metadata, revoke, token};
 use crate::oidc::userinfo;
-use crate::pages::{account, api_keys, assets_route, consent, home, login, logout, playground, setup};
+use crate::pages::{account, api_keys, assets_route, consent, example, home, login, logout, playground, setup};
 
 /// Larger bodies are refused, in bytes.
 const MAX_BODY: usize = 16 * 1024;
@@ -45,6 +45,7 @@ pub const PATHS: &[&str] = &[
     "/api/v1/logout",
     "/api/v1/me",
     "/api/v1/openapi.json",
+    "/api/docs",
     "/livez",
     "/readyz",
 ];
@@ -95,13 +96,17 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + use<> {
             .service(resource("/client-logo/{client_id}").route(get().to(assets_route::client_logo)))
             // First-party apps
             .configure(api::configure(api::VERSIONS))
+            .service(resource("/api/docs").route(get().to(api::ui::index)))
+            .service(resource("/api/docs/{name}").route(get().to(api::ui::file)))
             // For whoever runs it
             .service(resource("/livez").route(get().to(health::livez)).route(head().to(health::livez)))
             .service(resource("/readyz").route(get().to(health::readyz)).route(head().to(health::readyz)));
         if dev {
             routes
                 .service(resource("/playground").route(get().to(playground::get)))
-                .service(resource("/playground/callback").route(get().to(playground::get)));
+                .service(resource("/playground/callback").route(get().to(playground::get)))
+                .service(resource("/examples/first-party/").route(get().to(example::index)))
+                .service(resource("/examples/first-party/{name}").route(get().to(example::file)));
         }
     }
 }
@@ -113,7 +118,9 @@ pub fn urgency(path: &str) -> Urgency {
         "/api/v1/logout" | "/api/v1/me" => Urgency::First,
         "/oauth2/token" | "/api/v1/token/refresh" => Urgency::Second,
         "/livez" | "/readyz" => Urgency::Free,
+        "/api/docs" | "/api/v1/openapi.json" => Urgency::Free,
         path if path.starts_with("/.well-known/") || path.starts_with("/static/") => Urgency::Free,
+        path if path.starts_with("/api/docs/") => Urgency::Free,
         _ => Urgency::Last,
     }
 }

@@ -8,6 +8,7 @@ pub mod assets;
 pub mod assets_route;
 pub mod consent;
 pub mod errors;
+pub mod example;
 mod forms;
 pub mod home;
 pub mod login;

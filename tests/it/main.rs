@@ -3,6 +3,7 @@
 //! `tests/it/README.md` says how to write one. Run them with `scripts/test`.
 
 mod anomalies;
+mod api;
 mod api_keys;
 mod audit;
 mod basics;
