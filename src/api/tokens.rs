@@ -39,7 +39,7 @@ pub struct Tokens {
     #[schema(example = "Bearer")]
     token_type: &'static str,
     /// Seconds that the access token has left.
-    #[schema(example = 600)]
+    #[schema(example = 900)]
     expires_in: i64,
     /// For one use, at `/api/v1/token/refresh`.
     #[schema(example = "lwrt_...")]
@@ -53,7 +53,7 @@ pub struct Tokens {
 #[derive(Serialize, ToSchema)]
 pub struct TokensInCookies {
     /// Seconds that the access token has left.
-    #[schema(example = 600)]
+    #[schema(example = 900)]
     expires_in: i64,
     /// What the access token allows.
     #[schema(example = "orders:read profile")]

@@ -48,6 +48,18 @@ pub fn find(conn: &mut Conn, id: Id) -> Result<Option<User>, StorageError> {
     Ok(row.map(User::try_from).transpose()?)
 }
 
+/// The person as they are until this transaction ends: whoever changes them waits for it, and sees what it wrote.
+pub fn hold(tx: &mut Tx<'_>, id: Id) -> Result<Option<User>, StorageError> {
+    let row = match tx.reader() {
+        // Nobody else writes meanwhile.
+        Conn::Sqlite(c) => users::table.find(id.as_bytes().as_slice()).get_result::<Row>(&mut **c).optional()?,
+        Conn::Postgres(c) => {
+            users::table.find(id.as_bytes().as_slice()).for_share().get_result::<Row>(&mut **c).optional()?
+        }
+    };
+    Ok(row.map(User::try_from).transpose()?)
+}
+
 /// By user name or by e-mail address, in whatever spelling a person typed it.
 pub fn find_by_login(conn: &mut Conn, login: &str) -> Result<Option<User>, StorageError> {
     let row = if let Some(username) = normalize_username(login) {

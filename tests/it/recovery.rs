@@ -232,6 +232,7 @@ async fn r_050_what_was_restricted_since_stays_so() {
     let deleted = Client::confidential(&server);
     let secret = Spec::confidential().grants(&["client_credentials"]).scope("read write").create(&server);
     let other = Spec::confidential().grants(&["client_credentials"]).scope("read").create(&server);
+    let own = FirstParty::native(&server);
     let old_key = server.cli(&["keys", "list"])[0]["kid"].as_str().expect("a key").to_owned();
 
     let saved = Saved::take(&server);
@@ -244,6 +245,7 @@ async fn r_050_what_was_restricted_since_stays_so() {
     server.cli(&["client", "delete", &deleted.id]);
     let rotated = server.cli(&["client", "rotate-secret", &secret.id, "--overlap", "0"]);
     server.cli(&["client", "update", &secret.id, "--scope", "read"]);
+    server.cli(&["client", "update", &own.client.id, "--first-party=false"]);
     server.cli(&["keys", "retire", &old_key, "--compromised"]);
     let keys = jwks_after_reload(&server, &old_key).await;
     let lost = User::new(&server);
@@ -254,7 +256,7 @@ async fn r_050_what_was_restricted_since_stays_so() {
     assert_eq!(since["known"], true, "{report}");
     let numbers = ["clients_disabled", "users_disabled", "credentials", "reductions", "passwords", "users_lost"];
     let numbers = numbers.map(|name| since[name].as_u64().unwrap_or(u64::MAX));
-    assert_eq!(numbers, [2, 1, 1, 1, 1, 1], "{report}");
+    assert_eq!(numbers, [2, 1, 1, 2, 1, 1], "{report}");
     let aside = report["old_database"].as_str().expect("the old database is kept");
     assert!(Path::new(aside).exists());
     assert!(!Path::new(&format!("{aside}-wal")).exists());
@@ -273,6 +275,8 @@ async fn r_050_what_was_restricted_since_stays_so() {
     let more = renewed.token(&[("grant_type", "client_credentials"), ("scope", "read write")]).await;
     assert_j(&more, 400, "invalid_scope");
     assert_tokens(&other.token(&[("grant_type", "client_credentials")]).await);
+    let own = own.try_login(&untouched.username, &untouched.password).await;
+    assert_j(&own, 400, "unauthorized_client");
     assert_eq!(jwks(&server).await, keys, "a key that has leaked is back");
 
     // What was recorded since the backup did happen.

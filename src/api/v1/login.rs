@@ -208,7 +208,7 @@ fn begin(
     replaced: Option<&str>,
 ) -> Result<Draft, Refusal<Fault>> {
     // What the password proved must hold until it is written down: whoever changes it ends what stands at that moment.
-    let user = users::find(tx.reader(), proven.id).map_err(Fault::from)?;
+    let user = users::hold(tx, proven.id).map_err(Fault::from)?;
     let user = user
         .filter(|user| user.status == UserStatus::Active && user.password_changed_at == proven.password_changed_at)
         .ok_or_else(|| Fault::from(wrong().with_detail("the account was changed meanwhile")))?;

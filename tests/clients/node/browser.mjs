@@ -8,6 +8,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync } from 'node:fs'
 import { chromium } from 'playwright-core'
 
+import { firstParty } from './walk-first-party.mjs'
 import { newcomer } from './walk-newcomer.mjs'
 import { person } from './walk-person.mjs'
 
@@ -63,7 +64,7 @@ async function picture(name) {
 }
 
 try {
-  await { newcomer, person }[SCENARIO]({ page, context, origins, refusals, picture, env: process.env })
+  await { firstParty, newcomer, person }[SCENARIO]({ page, context, origins, refusals, picture, env: process.env })
   assert.deepEqual(problems, [])
   assert.deepEqual(refusals, [], 'refusals that were announced and did not come')
   // Our pages send none at all, so no query of ours stands in anybody's log.

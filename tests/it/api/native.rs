@@ -15,7 +15,7 @@ async fn from_login_to_logout(server: Shared) {
     let mut members: Vec<String> = first.json().as_object().expect("an object").keys().cloned().collect();
     members.sort();
     assert_eq!(members, ["access_token", "expires_in", "refresh_token", "scope", "token_type"]);
-    assert_eq!((first.text("scope").as_str(), &first.json()["expires_in"]), ("notes:read profile", &json!(600)));
+    assert_eq!((first.text("scope").as_str(), &first.json()["expires_in"]), ("notes:read profile", &json!(900)));
     assert_audit(server, &first, "login_succeeded");
     assert_audit(server, &first, "token_issued");
     let request_id = first.header_or_empty("x-request-id");

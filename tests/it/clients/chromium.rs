@@ -38,4 +38,13 @@ async fn person(db: Db) {
     run_browser("person", db, &environment);
 }
 
-both![newcomer, person];
+/// The example of a first-party app, and the API's document.
+async fn first_party(db: Db) {
+    let server = Server::start_dev(db);
+    let user = User::new(&server);
+    let environment =
+        [("ISSUER", server.issuer.clone()), ("LOGIN", user.username.clone()), ("PASSWORD", user.password.clone())];
+    run_browser("firstParty", db, &environment);
+}
+
+both![newcomer, person, first_party];

@@ -94,14 +94,18 @@ async fn d_021_claims_by_scope(server: Shared) {
     }
 }
 
-/// There is no admin API and no account API yet: a token, whoever's, opens nothing there. The account page wants a session.
+/// There is no admin API yet, and who is logged in is for first-party clients to ask: a token opens nothing there. The
+/// account page wants a session.
 async fn d_022_no_api_by_token(server: Shared) {
     let held = Held::new(server).await;
-    for path in ["/api/admin/v1/clients", "/api/v1/me", "/admin", "/clients", "/tokens", "/grants", "/users", "/keys"] {
+    for path in
+        ["/api/admin/v1/clients", "/api/v1/users", "/admin", "/clients", "/tokens", "/grants", "/users", "/keys"]
+    {
         let answer = Answer::of(http().get(server.url(path)).bearer_auth(&held.access)).await;
         assert_eq!(answer.status, 404, "{answer:?}");
         assert!(!answer.body.contains("secret"), "{answer:?}");
     }
+    assert_j(&Answer::of(http().get(server.url("/api/v1/me")).bearer_auth(&held.access)).await, 403, "forbidden");
     for path in ["/account", "/account?user=1"] {
         let answer = Answer::of(http().get(server.url(path)).bearer_auth(&held.access)).await;
         assert_eq!(answer.location(), Some(server.url("/login")), "{answer:?}");
