@@ -10,7 +10,7 @@ use super::Document;
 ///
 /// OpenAPI 3.1. A page that shows it is at `/api/docs`.
 #[utoipa::path(
-    get, path = "/api/v1/openapi.json", tag = "About", security(()),
+    get, path = "/api/v1/openapi.json", operation_id = "document", tag = "About", security(()),
     responses((status = 200, description = "An OpenAPI document", content_type = "application/json"))
 )]
 pub async fn get() -> HttpResponse {

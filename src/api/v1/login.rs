@@ -58,7 +58,7 @@ pub struct LoginRequest {
 ///
 /// One answer for an unknown person, a wrong password and a disabled account: `invalid_grant`.
 #[utoipa::path(
-    post, path = "/api/v1/login", tag = "Login", security(()), request_body = LoginRequest,
+    post, path = "/api/v1/login", operation_id = "login", tag = "Login", security(()), request_body = LoginRequest,
     responses(
         (status = 200, description = "Logged in", body = TokenAnswer,
          headers(("Set-Cookie" = String, description = "For browsers: `__Host-latchway_access`, `__Host-latchway_refresh`, `__Host-latchway_csrf`"))),

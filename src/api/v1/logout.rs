@@ -38,7 +38,7 @@ pub struct LogoutRequest {
 /// Ends the whole family at once and everywhere: its refresh token and every access token that came of it. In a browser
 /// the cookies go too. Doing it twice is as good as once.
 #[utoipa::path(
-    post, path = "/api/v1/logout", tag = "Login",
+    post, path = "/api/v1/logout", operation_id = "logout", tag = "Login",
     security((), ("refresh_cookie" = [], "csrf" = []), ("bearer" = [])),
     request_body(content = Option<LogoutRequest>),
     responses(

@@ -44,7 +44,7 @@ pub struct Me {
 /// By the access token, in its cookie or in `Authorization`, of a first-party client; never by an API key, which stands for
 /// a program.
 #[utoipa::path(
-    get, path = "/api/v1/me", tag = "Login", security(("access_cookie" = []), ("bearer" = [])),
+    get, path = "/api/v1/me", operation_id = "me", tag = "Login", security(("access_cookie" = []), ("bearer" = [])),
     responses(
         (status = 200, description = "The person", body = Me),
         (status = 400, description = "`invalid_request`: two access tokens, or one in the URL", body = Problem),

@@ -38,7 +38,7 @@ pub struct RefreshRequest {
 ///
 /// Tokens that came by cookie leave by cookie, and want the header `X-CSRF-Token`.
 #[utoipa::path(
-    post, path = "/api/v1/token/refresh", tag = "Login", security((), ("refresh_cookie" = [], "csrf" = [])),
+    post, path = "/api/v1/token/refresh", operation_id = "refresh", tag = "Login", security((), ("refresh_cookie" = [], "csrf" = [])),
     request_body = RefreshRequest,
     responses(
         (status = 200, description = "Renewed", body = TokenAnswer,

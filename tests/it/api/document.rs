@@ -47,7 +47,10 @@ async fn document_and_routes_are_the_same(server: Shared) {
 async fn every_operation_is_described(server: Shared) {
     let document = document(server).await;
     let schemes = &document["components"]["securitySchemes"];
+    let mut names = BTreeSet::new();
     for (method, path) in told(&document) {
+        let name = document["paths"][&path][&method]["operationId"].as_str().expect("a name").to_owned();
+        assert!(names.insert(name), "{method} {path} has the name of another operation");
         let operation = &document["paths"][&path][&method];
         for member in ["summary", "description", "tags", "responses", "security"] {
             assert!(!operation[member].is_null(), "{method} {path} has no {member}");
