@@ -38,8 +38,7 @@ macro_rules! routes {
             tags(
                 (name = "Login", description = "For the operator's own apps, which show their own login form"),
                 (name = "API keys", description = "For programs that a person or a client trusts"),
-                (name = "API keys", description = "For programs that a person or a client trusts"),
-            (name = "About", description = "This document"),
+                (name = "About", description = "This document"),
             ),
             modifiers(&SecuritySchemes),
         )]

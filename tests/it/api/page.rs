@@ -19,7 +19,7 @@ async fn from_login_to_logout(server: Shared) {
     assert_j(&app.me_page().await, 401, "invalid_token");
     let answer = app.login(&user).await;
     assert_no_token(&answer);
-    assert_eq!(app.jar().names(), ["latchway_access", "latchway_csrf", "latchway_refresh"]);
+    assert_eq!(app.jar().names(), ["latchway_access", "latchway_csrf", "latchway_device", "latchway_refresh"]);
     assert_eq!(app.cookie("latchway_csrf"), answer.text("csrf_token"));
     let me = app.me_page().await;
     assert_eq!((me.status, &me.json()["sub"]), (200, &json!(user.id)), "{me:?}");
@@ -37,7 +37,7 @@ async fn from_login_to_logout(server: Shared) {
     let out = app.logout_page().await;
     assert_eq!((out.status, out.body.as_str()), (204, ""), "{out:?}");
     assert_audit(server, &out, "logged_out");
-    assert_eq!(app.jar().names(), Vec::<String>::new(), "no cookie is left: {out:?}");
+    assert_eq!(app.jar().names(), ["latchway_device"], "nothing but that the browser is known: {out:?}");
     // Whoever kept a copy has nothing either.
     assert_j(&app.me(&access).await, 401, "invalid_token");
     let native = FirstParty::native_of(app.client.clone());
