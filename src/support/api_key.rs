@@ -136,6 +136,8 @@ mod tests {
     use secrecy::ExposeSecret;
 
     use super::*;
+    // proptest has one as well.
+    use crate::support::Rng;
 
     fn key() -> ApiKeyText {
         ApiKeyText::new(&Clock::system(), &Rng::system())

@@ -5,6 +5,7 @@ mod api_key;
 mod clock;
 mod hex;
 mod id;
+#[cfg(feature = "server")]
 mod network;
 mod rng;
 mod secret;
@@ -15,6 +16,7 @@ pub use api_key::{ApiKeyText, ApiKeyTextError};
 pub use clock::{Clock, Pace, Seconds};
 pub use hex::{hex, unhex};
 pub use id::Id;
+#[cfg(feature = "server")]
 pub use network::{host, is_exempt, neighbourhood, network};
 pub use rng::Rng;
 pub use secret::{Digest, Handle, HandleError, constant_time_eq, random_token, sha256};

@@ -226,7 +226,7 @@ async fn api_keys_are_taken_nowhere_else(server: Shared) {
             client.token(&form).await
         }
     };
-    let answers = |text: String| async move {
+    let answers = async |text: String| {
         let login = Browser::new(server);
         let page = login.get("/login").await;
         let form = page.form("/login").with("username", &held.user.username).with("password", &text);
