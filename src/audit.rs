@@ -65,6 +65,7 @@ words! {
         ApiKeyRotated = "api_key_rotated",
         ApiKeyRevoked = "api_key_revoked",
         ApiKeyRefused = "api_key_refused",
+        ApiKeyMoved = "api_key_moved",
         ClockJump = "clock_jump",
         KeyCreated = "key_created",
         KeyRotated = "key_rotated",
@@ -137,6 +138,13 @@ impl Event {
     pub fn request(mut self, address: impl ToString, request_id: Id) -> Self {
         self.address = Some(address.to_string());
         self.request_id = Some(request_id.to_string());
+        self
+    }
+
+    /// From where, for what is told of requests and not in one.
+    #[must_use]
+    pub fn address(mut self, address: impl ToString) -> Self {
+        self.address = Some(address.to_string());
         self
     }
 

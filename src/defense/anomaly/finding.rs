@@ -44,8 +44,9 @@ pub enum Subject {
     /// As the audit trail names an account.
     Account(String),
     Client(String),
-    /// A family of tokens, or an API key.
+    /// A family of tokens.
     Family(String),
+    ApiKey(String),
     Everybody,
 }
 
@@ -57,6 +58,7 @@ impl Subject {
             Self::Account(_) => "account",
             Self::Client(_) => "client",
             Self::Family(_) => "family",
+            Self::ApiKey(_) => "api_key",
             Self::Everybody => "everybody",
         }
     }
@@ -68,6 +70,7 @@ impl Subject {
             "account" => Self::Account(value.to_owned()),
             "client" => Self::Client(value.to_owned()),
             "family" => Self::Family(value.to_owned()),
+            "api_key" => Self::ApiKey(value.to_owned()),
             "everybody" => Self::Everybody,
             _ => return None,
         })
@@ -77,7 +80,7 @@ impl Subject {
     pub fn value(&self) -> String {
         match self {
             Self::Network(network) => network.to_string(),
-            Self::Account(name) | Self::Client(name) | Self::Family(name) => name.clone(),
+            Self::Account(name) | Self::Client(name) | Self::Family(name) | Self::ApiKey(name) => name.clone(),
             Self::Everybody => String::new(),
         }
     }

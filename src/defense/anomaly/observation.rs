@@ -16,8 +16,12 @@ pub enum What {
     },
     /// Another refusal of a client's request.
     ClientRefused,
-    /// A token of a family, or an API key, was used from where the observation says.
+    /// A token of a family was used from where the observation says.
     FamilyUsed,
+    /// An API key was used from another network than the time before, when it had been in use for so many seconds.
+    KeyMoved {
+        known_for: Seconds,
+    },
     /// A code or refresh token was used again; its family was ended.
     Reused,
     ClientCreated,
@@ -32,7 +36,7 @@ pub struct Observation {
     /// Whose password it was: an account, or a name that none has.
     pub account: Option<String>,
     pub client: Option<String>,
-    /// A family of tokens, or an API key.
+    /// A family of tokens, or an API key's id.
     pub family: Option<String>,
 }
 

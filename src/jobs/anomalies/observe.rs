@@ -12,6 +12,7 @@ pub(super) fn observation(event: &SeenEvent) -> Option<Observation> {
     let detail = detail(event);
     let text = |name: &str| detail.get(name).and_then(Value::as_str).map(str::to_owned);
     let family = text("family").or_else(|| text("api_key"));
+    let known_for = || detail.get("known_seconds").and_then(Value::as_i64).unwrap_or(0);
     let what = match event.kind.parse().ok()? {
         EventKind::LoginSucceeded => What::LoginSucceeded,
         EventKind::LoginFailed | EventKind::LoginThrottled | EventKind::CredStuffing => What::LoginFailed,
@@ -31,6 +32,7 @@ pub(super) fn observation(event: &SeenEvent) -> Option<Observation> {
         | EventKind::AuthzRefused
         | EventKind::RedirectUriMismatch => What::ClientRefused,
         EventKind::ClientCreated => What::ClientCreated,
+        EventKind::ApiKeyMoved => What::KeyMoved { known_for: known_for() },
         _ => return None,
     };
     // A name that nobody has must not be mistaken for an account.
@@ -103,6 +105,8 @@ mod tests {
         assert_eq!(what("client_auth_failed", "nonsense"), Some(What::ClientAuthFailed { secret: None }));
         assert_eq!(what("token_refreshed", r#"{"family":"f"}"#), Some(What::FamilyUsed));
         assert_eq!(what("token_issued", "{}"), Some(What::ClientServed));
+        let moved = seen("api_key_moved", r#"{"api_key":"k","known_seconds":7}"#).expect("an observation");
+        assert_eq!((moved.what, moved.family.as_deref()), (What::KeyMoved { known_for: 7 }, Some("k")));
         assert_eq!(what("user_created", "{}"), None);
         assert_eq!(what("of a later version", "{}"), None);
         let failed = seen("login_failed", r#"{"account":"12ab"}"#).expect("an observation");

@@ -14,6 +14,7 @@ pub fn all() -> Vec<Ordinary> {
         ("a password-policy day: 35 % type the old one first", policy(), 0),
         ("200 services restart and fetch tokens", deploy(), 0),
         ("a client with a wrong secret that does not stop", broken_client(), 0),
+        ("20 apps repeat a dead refresh token each minute", dead_tokens(), 0),
         ("phones that change networks all day", phones(), 0),
         ("people who take their laptops home", laptops(), 0),
         ("CI registers 30 clients", ci(), 0),
@@ -74,6 +75,15 @@ fn broken_client() -> Stream {
     let mut day = Stream::new(104);
     for n in 0..1_200 {
         day.client(MORNING + n * 3, "10.0.3.7", "service3", What::ClientAuthFailed { secret: Some(9) });
+    }
+    day
+}
+
+/// Each is refused, and told so each time.
+fn dead_tokens() -> Stream {
+    let mut day = Stream::new(112);
+    for n in 0..20 * 120 {
+        day.client(MORNING + n * 3, &format!("80.1.{}.7", n % 20), "notes", What::ClientRefused);
     }
     day
 }
