@@ -8,7 +8,7 @@ use std::time::Duration;
 use moka::sync::Cache;
 
 use crate::config::Config;
-use crate::defense::{Admission, KeyRates, Limiter};
+use crate::defense::{Admission, Limiter};
 use crate::domain::{Algorithm, Client};
 use crate::identity::{KeyUses, Passwords, SessionCookies};
 use crate::keys::KeyRing;
@@ -48,8 +48,8 @@ pub struct Inner {
     pub verified: Cache<Digest, (Id, Seconds)>,
     /// Codes and refresh tokens whose family ended because they were used again: nothing brings them back.
     pub spent: Cache<Digest, ()>,
-    /// How often API keys were used of late.
-    pub key_rates: KeyRates,
+    /// API keys that were refused of late, and why: the trail is told of each once a minute.
+    pub key_refusals: Cache<(Id, &'static str), ()>,
     /// When API keys were last used, until it is written down.
     pub key_uses: KeyUses,
     /// PKCE challenges of late, to notice a client that sends the same one again and again.
@@ -141,7 +141,7 @@ impl App {
             clients: Cache::builder().max_capacity(10_000).time_to_live(CLIENT_MEMORY).build(),
             verified: Cache::builder().max_capacity(20_000).time_to_live(Duration::from_secs(3600)).build(),
             spent: Cache::builder().max_capacity(20_000).time_to_live(Duration::from_secs(600)).build(),
-            key_rates: KeyRates::default(),
+            key_refusals: Cache::builder().max_capacity(100_000).time_to_live(Duration::from_secs(60)).build(),
             key_uses: KeyUses::default(),
             challenges: Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(3600)).build(),
             origins: Cache::builder().max_capacity(1).time_to_live(CLIENT_MEMORY).build(),

@@ -66,6 +66,7 @@ words! {
         ApiKeyRevoked = "api_key_revoked",
         ApiKeyRefused = "api_key_refused",
         ApiKeyMoved = "api_key_moved",
+        GateOpened = "gate_opened",
         ClockJump = "clock_jump",
         KeyCreated = "key_created",
         KeyRotated = "key_rotated",

@@ -28,6 +28,11 @@ impl BearerToken {
         verified_id(app, &self.0).ok_or_else(|| OAuthError::invalid_token("not a live access token of ours"))
     }
 
+    /// As it was presented. Never for a log.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
+
     pub fn read(headers: &HeaderMap, form: &Params) -> Result<Self, OAuthError> {
         let mut headers = headers.get_all(AUTHORIZATION);
         let header = headers.next();

@@ -10,6 +10,8 @@ pub enum Fault {
     OAuth(OAuthError),
     /// A page for a person.
     Page(Problem, Option<String>),
+    /// JSON for a proxy, whose browser can mend it: where to log in, and a cookie that this begins with.
+    SignIn { error: OAuthError, login: String, cookie: Option<String> },
     /// The client was changed by somebody while it was being served: begin again with what it is now.
     ClientChanged,
     /// The database, in whatever form the path answers in.

@@ -20,6 +20,8 @@ impl utoipa::Modify for SecuritySchemes {
             .add_security_scheme("access_cookie", cookie("__Host-latchway_access", "The access token of a browser"));
         components
             .add_security_scheme("refresh_cookie", cookie("__Host-latchway_refresh", "The refresh token of a browser"));
+        let key = ApiKeyValue::with_description("X-API-Key", "An API key, which stands for a program");
+        components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(key)));
         let csrf =
             ApiKeyValue::with_description("X-CSRF-Token", "Repeats the value of the cookie `__Host-latchway_csrf`");
         components.add_security_scheme("csrf", SecurityScheme::ApiKey(ApiKey::Header(csrf)));

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
+use crate::defense::{Counted, Exceeded, Proof};
 use crate::domain::{ApiKey, ApiKeyStage, KeyOwner, NOT_FOR_KEYS, Role, Scopes};
 use crate::fault::Fault;
 use crate::storage::api_keys::{self, KeyState, Standing};
@@ -76,8 +77,8 @@ impl Dead {
 #[derive(Debug)]
 pub enum Refused {
     Dead(Dead),
-    /// Its own rate limit; seconds to wait.
-    TooOften(u64),
+    /// It was used, or guessed at, too often.
+    TooOften(Exceeded),
     /// Whether it counts could not be found out.
     Fault(Fault),
 }
@@ -133,7 +134,7 @@ pub fn admit(app: &App, live: &LiveKey, address: Option<IpAddr>) -> Result<(), R
         return Err(Refused::Dead(Dead::Network));
     }
     if let Some(rate) = live.key.rate_limit {
-        app.key_rates.check(live.key.id, rate).map_err(Refused::TooOften)?;
+        app.limiter.key(&live.key.id.to_string(), rate).map_err(Refused::TooOften)?;
     }
     app.key_uses.note(live.key.id, app.now(), address);
     Ok(())
@@ -142,36 +143,65 @@ pub fn admit(app: &App, live: &LiveKey, address: Option<IpAddr>) -> Result<(), R
 /// Whether a program that presents this key may go on, and as whom. No memory is asked: a key that was revoked a moment
 /// ago, on whichever node, is refused.
 pub async fn verify(app: &App, info: RequestInfo, text: &str) -> Result<LiveKey, Refused> {
-    let text = ApiKeyText::parse(text).map_err(|_| Refused::Dead(Dead::NoKey))?;
-    let id = text.id();
-    let state = app.db.read("api_key.state", move |conn| api_keys::state(conn, id)).await;
-    let state = state.map_err(|error| Refused::Fault(error.into()))?;
-    let owner = state.as_ref().map(|state| state.key.owner.clone());
-    let outcome = judge(&text, state, app.issuer(), app.now()).map_err(Refused::Dead).and_then(|live| {
-        admit(app, &live, Some(info.address))?;
-        Ok(live)
-    });
-    match &outcome {
-        Ok(_) => count("accepted"),
-        Err(Refused::Dead(why)) => {
-            count("refused");
-            report(app, info, id, owner, *why).await;
-        }
-        Err(Refused::TooOften(_)) => count("limited"),
-        Err(Refused::Fault(_)) => {}
-    }
+    let outcome = match ApiKeyText::parse(text) {
+        Ok(text) => prove(app, info, &text).await,
+        Err(_) => Err(Refused::Dead(Dead::NoKey)),
+    };
+    let word = match &outcome {
+        Ok(_) => "accepted",
+        Err(Refused::Dead(_)) => "refused",
+        Err(Refused::TooOften(_)) => "limited",
+        Err(Refused::Fault(_)) => "unknown",
+    };
+    metrics::counter!("latchway_api_key_uses_total", "outcome" => word).increment(1);
     outcome
 }
 
-fn count(outcome: &'static str) {
-    metrics::counter!("latchway_api_key_uses_total", "outcome" => outcome).increment(1);
+async fn prove(app: &App, info: RequestInfo, text: &ApiKeyText) -> Result<LiveKey, Refused> {
+    let (id, now) = (text.id(), app.now());
+    app.limiter.may_prove(Proof::ApiKey(&id.to_string()), info.address, now).map_err(Refused::TooOften)?;
+    let state = app.db.read("api_key.state", move |conn| api_keys::state(conn, id)).await;
+    let state = state.map_err(|error| Refused::Fault(error.into()))?;
+    let owner = state.as_ref().map(|state| state.key.owner.clone());
+    match judge(text, state, app.issuer(), now) {
+        Ok(live) => match admit(app, &live, Some(info.address)) {
+            Ok(()) => Ok(live),
+            Err(Refused::Dead(why)) => Err(refuse(app, info, id, owner, why).await),
+            Err(other) => Err(other),
+        },
+        Err(why) => Err(refuse(app, info, id, owner, why).await),
+    }
+}
+
+/// Counts guesses, and tells the trail of what was refused.
+async fn refuse(app: &App, info: RequestInfo, id: Id, owner: Option<KeyOwner>, why: Dead) -> Refused {
+    let (key_id, now) = (id.to_string(), app.now());
+    let proof = match why {
+        Dead::WrongSecret => Proof::ApiKey(&key_id),
+        Dead::Unknown => Proof::UnknownApiKey,
+        _ => {
+            report(app, info, id, owner, why).await;
+            return Refused::Dead(why);
+        }
+    };
+    if let Err(exceeded) = app.limiter.may_prove(proof, info.address, now) {
+        return Refused::TooOften(exceeded);
+    }
+    match app.limiter.failed(&app.db, proof, info.address, now, |_| Ok(())).await {
+        Ok(Counted::Within) => {
+            report(app, info, id, owner, why).await;
+            Refused::Dead(why)
+        }
+        Ok(Counted::Beyond(exceeded)) => Refused::TooOften(exceeded),
+        Err(error) => Refused::Fault(error.into()),
+    }
 }
 
 /// Tells the trail of a key that was known and refused: once a minute for each key and reason, or a program that goes on
 /// and on would fill it. What strangers make up is in the metrics alone.
 pub async fn report(app: &App, info: RequestInfo, id: Id, owner: Option<KeyOwner>, why: Dead) {
     let Some(owner) = owner else { return };
-    if !app.key_rates.is_first_refusal(id, why.as_str()) {
+    if !app.key_refusals.entry((id, why.as_str())).or_insert(()).is_fresh() {
         return;
     }
     let event = Event::failure(EventKind::ApiKeyRefused)

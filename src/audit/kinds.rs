@@ -42,6 +42,7 @@ impl EventKind {
             Self::ApiKeyRevoked => "An API key was taken back.",
             Self::ApiKeyRefused => "An API key that is known was refused; told once a minute for each key and reason.",
             Self::ApiKeyMoved => "An API key was used from another network than the time before.",
+            Self::GateOpened => "A person's login was taken to the host of an app behind forward authentication.",
             Self::ClockJump => "Somebody set the clock of a node.",
             Self::KeyCreated => "A signing key was made, as one was missing.",
             Self::KeyRotated => "A signing key was published that takes over.",

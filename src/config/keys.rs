@@ -9,7 +9,7 @@ use toml::Value;
 
 use super::error::Origin;
 use super::rate::{self, RouteLimit};
-use super::redact;
+use super::{issuer, redact};
 
 /// One setting.
 #[derive(Debug)]
@@ -36,6 +36,7 @@ pub(super) enum Rule {
     Rate,
     /// Limits of single paths.
     RouteLimits,
+    Origins,
     Switch,
     /// A list of some of these.
     AnyOf(&'static [&'static str]),
@@ -45,7 +46,7 @@ pub(super) enum Rule {
     },
 }
 
-use Rule::{Address, AddressOrEmpty, AnyOf, Line, Networks, OneOf, Rate, RouteLimits, Secret, Switch, Text};
+use Rule::{Address, AddressOrEmpty, AnyOf, Line, Networks, OneOf, Origins, Rate, RouteLimits, Secret, Switch, Text};
 
 const SIGNING_ALGS: Rule = OneOf(&["ES256", "EdDSA", "RS256", "PS256"]);
 const HOUR: i64 = 3_600;
@@ -157,6 +158,8 @@ pub(super) static KEYS: &[Key] = &[
     key("anomalies", "error_rate_window_seconds", number(60, DAY)),
     key("anomalies", "error_rate_percent", number(1, 100)),
     key("anomalies", "error_rate_reactions", AnyOf(&["slow_down"])),
+    key("gatekeeper", "allowed_origins", Origins),
+    key("gatekeeper", "session_scope", Text),
     key("log", "format", OneOf(&["json", "text"])),
     key("log", "level", Line),
     key("cleanup", "interval_seconds", number(1, DAY)),
@@ -234,7 +237,7 @@ impl Key {
         let value = match self.rule {
             Rule::Number { .. } => text.trim().parse().ok().map(Value::Integer),
             Switch => text.trim().parse().ok().map(Value::Boolean),
-            Networks | RouteLimits | AnyOf(_) => list(text.trim()),
+            Networks | Origins | RouteLimits | AnyOf(_) => list(text.trim()),
             _ => Some(Value::String(text.to_owned())),
         };
         value.ok_or_else(|| self.rule.wanted())
@@ -283,6 +286,7 @@ impl Rule {
             (RouteLimits, Value::Array(items)) => {
                 items.iter().all(|item| item.as_str().is_some_and(|text| text.parse::<RouteLimit>().is_ok()))
             }
+            (Origins, Value::Array(items)) => items.iter().all(is_origin),
             (Rule::Number { min, max }, Value::Integer(n)) => (min..=max).contains(n),
             (Switch, Value::Boolean(_)) => true,
             _ => false,
@@ -304,6 +308,11 @@ impl Rule {
             AnyOf(words) => format!("must be a list of some of {}, or []", words.join(", ")),
             Rate => rate::WANTED.to_owned(),
             RouteLimits => rate::ROUTE_WANTED.to_owned(),
+            Origins => {
+                "must be a list of origins, such as [\"https://app.example\"]: https (http on a loopback host), in lower \
+                 case, without a path or a slash at the end"
+                    .to_owned()
+            }
             Switch => "must be true or false".to_owned(),
             Rule::Number { min, max } => format!("must be a whole number from {min} to {max}"),
         }
@@ -312,4 +321,9 @@ impl Rule {
 
 fn is_network(value: &Value) -> bool {
     value.as_str().is_some_and(|text| text.parse::<IpNet>().is_ok())
+}
+
+/// An origin is written as an issuer is; it stands for itself alone.
+fn is_origin(value: &Value) -> bool {
+    value.as_str().is_some_and(|text| !text.contains('*') && issuer::check(text).is_ok())
 }

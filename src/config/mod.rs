@@ -41,6 +41,7 @@ pub struct Config {
     pub api_keys: ApiKeys,
     pub limits: Limits,
     pub anomalies: Anomalies,
+    pub gatekeeper: Gatekeeper,
     pub log: Log,
     pub cleanup: Cleanup,
     pub audit: Audit,
@@ -287,6 +288,16 @@ pub enum Reaction {
     RevokeFamily,
     /// The addresses are refused for a while.
     BlockAddress,
+}
+
+/// Forward authentication for apps behind a proxy.
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Gatekeeper {
+    /// Where browsers may be led back to after a login.
+    pub allowed_origins: Vec<String>,
+    /// What a person's own login counts as having.
+    pub session_scope: String,
 }
 
 /// What is logged and how.

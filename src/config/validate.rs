@@ -24,6 +24,7 @@ pub(super) fn validate(config: &Config, settings: &Settings, dev: Dev) -> Vec<Pr
         check_encryption_key(&config.keys, settings, dev),
         check_rotation(&config.keys, settings),
         check_webhook(&config.anomalies, settings),
+        check_session_scope(&config.gatekeeper.session_scope, settings),
     ]
     .into_iter()
     .filter_map(Result::err)
@@ -142,6 +143,16 @@ fn check_webhook(anomalies: &Anomalies, settings: &Settings) -> Result<(), Probl
         let reason =
             "must have at least 32 characters, as webhook_url is set; make some with `openssl rand -base64 32`";
         return Err(settings.invalid("anomalies", "webhook_secret", reason));
+    }
+    Ok(())
+}
+
+/// RFC 6749 §3.3
+fn check_session_scope(scope: &str, settings: &Settings) -> Result<(), Problem> {
+    let sound = scope.bytes().all(|b| b == b' ' || (0x21..=0x7e).contains(&b) && b != b'"' && b != b'\\');
+    if !sound || scope.len() > 4096 {
+        let reason = "must be scopes separated by spaces, in printable ASCII without quotes and backslashes";
+        return Err(settings.invalid("gatekeeper", "session_scope", reason));
     }
     Ok(())
 }

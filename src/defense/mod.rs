@@ -8,7 +8,6 @@ pub mod anomaly;
 mod failures;
 mod gauge;
 mod group;
-mod key_rates;
 mod limiter;
 mod restraints;
 mod table;
@@ -17,7 +16,6 @@ pub use admission::{Admission, Slot, Urgency};
 pub use failures::{Counted, Proof};
 pub use gauge::{Exceeded, Left};
 pub use group::Group;
-pub use key_rates::KeyRates;
 pub use limiter::{Limiter, Passage};
 pub use restraints::{RestraintKind, Restraints};
 

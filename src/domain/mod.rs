@@ -3,6 +3,7 @@
 mod api_key;
 pub mod chain;
 mod client;
+mod gate;
 mod grant;
 mod redirect;
 mod scope;
@@ -13,6 +14,7 @@ pub use client::{
     Algorithm, ApplicationType, AuthMethod, Client, ClientStatus, ClientValidation, GrantType, Party, PkcePolicy,
     validate_resource, validate_uri,
 };
+pub use gate::{Gate, GateStage, origin_of};
 pub use grant::{
     AccessToken, Code, CodeStage, Grant, GrantOrigin, GrantStage, RefreshStage, RefreshToken, Renewal, USE_GRAIN,
 };

@@ -1,5 +1,7 @@
 use url::form_urlencoded::Serializer;
 
+use crate::app::App;
+use crate::domain::origin_of;
 use crate::protocol::Params;
 use crate::support::Seconds;
 
@@ -9,25 +11,61 @@ use crate::support::Seconds;
 pub enum After {
     /// The account page for API keys, which wants to know again who this is.
     ApiKeys,
+    /// Back to an app behind forward authentication, which looks at all of this itself.
+    Gate { return_to: String, state: String, max_age: Option<Seconds> },
 }
 
 /// What makes or renews a credential needs a login that is no older, in seconds.
 pub const STEP_UP_SECONDS: Seconds = 300;
+/// What a gate can demand at least: a login takes its time, and must not be asked for again at its end.
+const SHORTEST_MAX_AGE: Seconds = 15;
+
+/// Whether a browser may be led to an origin: to ours, or to an app's that the operator named.
+pub fn is_known_app(app: &App, origin: &str) -> bool {
+    app.is_own_origin(origin) || app.config.gatekeeper.allowed_origins.iter().any(|allowed| allowed == origin)
+}
 
 impl After {
-    /// Reads the fields of a URL or a form; `None` where there are none or they lead nowhere.
-    pub fn read(params: &Params) -> Option<Self> {
+    /// Reads the fields of a URL or a form; `None` where there are none, or they lead to no place that we know.
+    pub fn read(app: &App, params: &Params) -> Option<Self> {
+        let is_known = |address: &str| origin_of(address).is_some_and(|origin| is_known_app(app, origin));
+        Self::fields_of(params).filter(|after| after.leads_to().is_none_or(is_known))
+    }
+
+    fn fields_of(params: &Params) -> Option<Self> {
         match params.get("after")? {
             "api-keys" => Some(Self::ApiKeys),
+            "gate" => Self::read_gate(params),
             _ => None,
         }
     }
 
+    /// Reads the fields of a gate's own URL.
+    pub fn read_gate(params: &Params) -> Option<Self> {
+        let max_age = match params.get("max_age") {
+            Some(text) => Some(text.parse().ok().filter(|seconds: &Seconds| *seconds >= 0)?),
+            None => None,
+        };
+        let field = |name: &str| params.get(name).map(str::to_owned);
+        Some(Self::Gate { return_to: field("return_to")?, state: field("state")?, max_age })
+    }
+
     /// The fields that [`After::read`] reads.
     pub fn fields(&self) -> Vec<(String, String)> {
-        match self {
-            Self::ApiKeys => vec![("after".to_owned(), "api-keys".to_owned())],
-        }
+        let word = match self {
+            Self::ApiKeys => "api-keys",
+            Self::Gate { .. } => "gate",
+        };
+        let mut fields = vec![("after".to_owned(), word.to_owned())];
+        fields.extend(self.own_fields());
+        fields
+    }
+
+    fn own_fields(&self) -> Vec<(String, String)> {
+        let Self::Gate { return_to, state, max_age } = self else { return Vec::new() };
+        let mut fields = vec![("return_to".to_owned(), return_to.clone()), ("state".to_owned(), state.clone())];
+        fields.extend(max_age.map(|seconds| ("max_age".to_owned(), seconds.to_string())));
+        fields
     }
 
     /// The login page that leads there.
@@ -40,13 +78,10 @@ impl After {
     pub fn path(&self) -> String {
         match self {
             Self::ApiKeys => "/account/api-keys".to_owned(),
-        }
-    }
-
-    /// How old a login may be there, in seconds; `None` if that does not matter.
-    pub fn max_age(&self) -> Option<Seconds> {
-        match self {
-            Self::ApiKeys => Some(STEP_UP_SECONDS),
+            Self::Gate { .. } => {
+                let query: String = Serializer::new(String::new()).extend_pairs(self.own_fields()).finish();
+                format!("/api/v1/forward-auth/login?{query}")
+            }
         }
     }
 
@@ -54,11 +89,42 @@ impl After {
     pub fn leads_to(&self) -> Option<&str> {
         match self {
             Self::ApiKeys => None,
+            Self::Gate { return_to, .. } => Some(return_to),
+        }
+    }
+
+    /// How old a login may be there, in seconds; `None` if that does not matter.
+    fn max_age(&self) -> Option<Seconds> {
+        match self {
+            Self::ApiKeys => Some(STEP_UP_SECONDS),
+            Self::Gate { max_age, .. } => max_age.map(|seconds| seconds.max(SHORTEST_MAX_AGE)),
         }
     }
 
     /// Whether a login of that time will do.
     pub fn accepts(&self, auth_time: Seconds, now: Seconds) -> bool {
         self.max_age().is_none_or(|limit| now.saturating_sub(auth_time) <= limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let state = "s".repeat(43);
+        let return_to = "https://app.example/a?b=c&after=api-keys#".to_owned();
+        for after in [
+            After::ApiKeys,
+            After::Gate { return_to: return_to.clone(), state: state.clone(), max_age: None },
+            After::Gate { return_to, state, max_age: Some(60) },
+        ] {
+            let login = after.login();
+            let query = login.split_once('?').map(|(_, query)| query).unwrap_or_default();
+            let params = Params::parse(query.as_bytes()).expect("a query");
+            assert_eq!(After::fields_of(&params), Some(after.clone()));
+            assert!(after.path().starts_with(&['/'][..]) && !after.path().starts_with("//"));
+        }
     }
 }

@@ -8,7 +8,7 @@ mod request;
 mod respond;
 mod transaction;
 
-pub use after::{After, STEP_UP_SECONDS};
+pub use after::{After, STEP_UP_SECONDS, is_known_app};
 pub use complete::{Approval, approve, deny};
 pub use decide::{Step, decide, login_needed};
 pub use request::{AuthorizationRequest, Prompt, ResponseMode, Target};

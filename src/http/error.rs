@@ -3,7 +3,7 @@
 use std::fmt;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::http::header::{HeaderName, RETRY_AFTER, SET_COOKIE, WWW_AUTHENTICATE};
 use actix_web::{HttpResponse, ResponseError};
 use askama::Template;
 use serde_json::json;
@@ -14,6 +14,9 @@ use crate::fault::{Fault, Problem, storage_code};
 use crate::pages::errors::Fault as Words;
 use crate::pages::render as page_render;
 use crate::protocol::{ErrorCode, OAuthError};
+
+/// Where a proxy may send a browser that has to log in.
+static LOGIN: HeaderName = HeaderName::from_static("x-auth-login");
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -41,7 +44,7 @@ pub enum Form {
 
 impl Form {
     pub fn of(path: &str) -> Self {
-        let for_people = ["/oauth2/authorize", "/oauth2/logout"];
+        let for_people = ["/oauth2/authorize", "/oauth2/logout", "/api/v1/forward-auth/login"];
         let for_machines = ["/oauth2/", "/.well-known/", "/api/", "/livez", "/readyz"];
         if !for_people.contains(&path) && for_machines.iter().any(|prefix| path.starts_with(prefix)) {
             Self::Json
@@ -70,6 +73,14 @@ pub fn render(app: &App, form: Form, fault: &Fault, request_id: &str) -> HttpRes
         && let Ok(value) = challenge(scheme, &answer.error).parse()
     {
         headers.insert(WWW_AUTHENTICATE, value);
+    }
+    if let Fault::SignIn { login, cookie, .. } = fault {
+        if let Ok(value) = login.parse() {
+            headers.insert(LOGIN.clone(), value);
+        }
+        if let Some(Ok(value)) = cookie.as_ref().map(|cookie| cookie.parse()) {
+            headers.append(SET_COOKIE, value);
+        }
     }
     response
 }
@@ -111,6 +122,7 @@ impl From<&Fault> for Shown {
                 };
                 Self::from(&Fault::OAuth(shown))
             }
+            Fault::SignIn { error, .. } => Self::from(&Fault::OAuth(error.clone())),
             Fault::ClientChanged => {
                 Self::from(&Fault::OAuth(OAuthError::unavailable("the client was changed twice in a row")))
             }
@@ -194,8 +206,9 @@ fn challenge(scheme: &str, error: &OAuthError) -> String {
         return format!(r#"{scheme} realm="latchway""#);
     }
     let scope = error.scope.as_ref().map(|scope| format!(r#", scope="{scope}""#)).unwrap_or_default();
+    let max_age = error.max_age.map(|seconds| format!(r#", max_age="{seconds}""#)).unwrap_or_default();
     format!(
-        r#"{scheme} realm="latchway", error="{}", error_description="{}"{scope}"#,
+        r#"{scheme} realm="latchway", error="{}", error_description="{}"{scope}{max_age}"#,
         error.code.as_str(),
         error.wire_description()
     )

@@ -47,6 +47,7 @@ pub async fn serve(
     req.extensions_mut().insert(info);
     let slot = app.admission.enter(routes::urgency(req.path()));
     let (method, form, route) = (req.method().clone(), Form::of(req.path()), info.route);
+    let elsewhere = routes::answers_elsewhere(req.path());
     let cors = cors::Verdict::of(&app, &req).await;
     let unread = Kept::of(&mut req);
     let refusal = match &slot {
@@ -86,6 +87,9 @@ pub async fn serve(
     }
     add_headers(&app, info, response.headers_mut());
     rate_limit::left(left.as_ref(), response.headers_mut());
+    if elsewhere {
+        response.headers_mut().remove(STRICT_TRANSPORT_SECURITY);
+    }
     cors.apply(response.headers_mut());
     observe(&method, route, &response, info, started);
     Ok(response)

@@ -4,6 +4,7 @@ use actix_web::web::{self, ServiceConfig, get, head, post, resource};
 
 use super::health;
 use crate::api;
+use crate::api::v1::forward_auth;
 use crate::app::{App, Mode};
 use crate::defense::Urgency;
 use crate::oauth::{authorize, introspect, jwks, metadata, revoke, token};
@@ -36,6 +37,9 @@ pub const PATHS: &[&str] = &[
     "/account/api-keys/rotate",
     "/account/api-keys/revoke",
     "/api/v1/api-keys",
+    "/api/v1/forward-auth",
+    "/api/v1/forward-auth/login",
+    forward_auth::CALLBACK,
     "/logout",
     "/logged-out",
     "/playground",
@@ -94,10 +98,11 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + use<> {
             .service(resource("/static/{name}").route(get().to(assets_route::get_static)))
             .service(resource("/favicon.ico").route(get().to(assets_route::favicon)))
             .service(resource("/client-logo/{client_id}").route(get().to(assets_route::client_logo)))
-            // First-party apps
+            // First-party apps, programs, proxies
             .configure(api::configure(api::VERSIONS))
             .service(resource("/api/docs").route(get().to(api::ui::index)))
             .service(resource("/api/docs/{name}").route(get().to(api::ui::file)))
+            .service(resource(forward_auth::CALLBACK).route(get().to(forward_auth::callback)))
             // For whoever runs it
             .service(resource("/livez").route(get().to(health::livez)).route(head().to(health::livez)))
             .service(resource("/readyz").route(get().to(health::readyz)).route(head().to(health::readyz)));
@@ -111,11 +116,16 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + use<> {
     }
 }
 
+/// Whether a path answers at other hosts than ours, whose transport is not ours to decide.
+pub fn answers_elsewhere(path: &str) -> bool {
+    matches!(path, "/api/v1/forward-auth" | forward_auth::CALLBACK)
+}
+
 /// Who comes first when too much comes at once.
 pub fn urgency(path: &str) -> Urgency {
     match path {
         "/oauth2/revoke" | "/oauth2/introspect" | "/oauth2/userinfo" | "/logout" => Urgency::First,
-        "/api/v1/logout" | "/api/v1/me" => Urgency::First,
+        "/api/v1/logout" | "/api/v1/me" | "/api/v1/forward-auth" => Urgency::First,
         "/oauth2/token" | "/api/v1/token/refresh" => Urgency::Second,
         "/livez" | "/readyz" => Urgency::Free,
         "/api/docs" | "/api/v1/openapi.json" => Urgency::Free,

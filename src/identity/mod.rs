@@ -14,5 +14,5 @@ pub use device::Device;
 pub use key_uses::{KeyUse, KeyUses};
 pub use login::{LoginRefusal, account_tag, log_in};
 pub use password::{MAX_BYTES as MAX_PASSWORD_BYTES, PasswordError, Passwords, acceptable};
-pub use session::{Browser, CurrentSession, SessionCookies, current, end, end_others, start};
+pub use session::{Browser, CurrentSession, SessionCookies, current, end, end_others, stands, start};
 pub use throttle::{Limit, Origin};

@@ -90,13 +90,17 @@ pub async fn current(db: &Db, cookie: &str, now: Seconds) -> Result<Option<Curre
     let id = handle.id();
     let found = db.read("session.current", move |conn| sessions::find_with_user(conn, id)).await?;
     Ok(found.and_then(|(session, user)| {
-        let stands = handle.matches(&session.secret_hash)
-            && session.stage == SessionStage::Live
-            && session.expires_at > now
-            && session.auth_time >= user.password_changed_at
-            && user.status == UserStatus::Active;
+        let stands = handle.matches(&session.secret_hash) && stands(&session, &user, now);
         stands.then_some(CurrentSession { session, user })
     }))
+}
+
+/// Whether a session stands: not ended, not expired, its person active and with the password of then.
+pub fn stands(session: &Session, user: &User, now: Seconds) -> bool {
+    session.stage == SessionStage::Live
+        && session.expires_at > now
+        && session.auth_time >= user.password_changed_at
+        && user.status == UserStatus::Active
 }
 
 /// Begins a session. The session that the same browser had before ends: its identifier changes with every login. What

@@ -186,7 +186,7 @@ async fn api_key(app: &App, place: Place, caller: &Client, text: &str) -> Result
     };
     match judged {
         Ok(live) => Ok(describe_key(app, live)),
-        Err(Refused::TooOften(seconds)) => Err(OAuthError::slow_down(seconds).into()),
+        Err(Refused::TooOften(exceeded)) => Err(request::too_many(exceeded).into()),
         Err(Refused::Fault(fault)) => Err(fault),
         Err(Refused::Dead(why)) => {
             if why != Dead::WrongSecret {
@@ -208,6 +208,7 @@ fn describe_key(app: &App, live: LiveKey) -> Introspection {
         scope: Some(live.scope.to_string()),
         client_id: live.client_id().map(str::to_owned),
         sub: Some(live.subject()),
+        roles: live.person.as_ref().map(|(_, role)| [role.as_str()]),
         username: live.person.map(|(username, _)| username),
         token_type: Some("api_key"),
         exp: live.key.expires_at,

@@ -5,7 +5,7 @@ use actix_web::http::header::{RETRY_AFTER, SET_COOKIE};
 use actix_web::{Either, HttpRequest, HttpResponse, web};
 use secrecy::SecretString;
 
-use super::view::{LoginMode, LoginPage, LoginProblem};
+use super::view::{LoginMode, LoginPage, LoginProblem, Name};
 use super::{forms, policy, render};
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
@@ -27,7 +27,7 @@ pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<Response, Faul
     let present = request::cookie(&req, &app, app.cookies.browser);
     let switching = query.get("switch").is_some();
     let Some(id) = query.get("transaction") else {
-        let after = After::read(&query);
+        let after = After::read(&app, &query);
         let mode = match (session.filter(|_| !switching), &after) {
             (Some(session), Some(after)) if !after.accepts(session.session.auth_time, app.now()) => {
                 LoginMode::Again { username: session.user.username }
@@ -79,7 +79,7 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     let user = match outcome {
         Ok(user) => user,
         Err(refusal) => {
-            let purpose = transaction.as_ref().map_or_else(|| Purpose::Own(After::read(&form)), Purpose::App);
+            let purpose = transaction.as_ref().map_or_else(|| Purpose::Own(After::read(&app, &form)), Purpose::App);
             let response = refuse(&app, info, &browser, purpose, username, refusal).await?;
             return Ok(Either::Left(response));
         }
@@ -92,7 +92,7 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
             transaction.row.session_id = Some(session.session.id);
             proceed(&app, info, &transaction, &session).await?
         }
-        None => go_on(After::read(&form).as_ref()),
+        None => go_on(After::read(&app, &form).as_ref()),
     };
     let answer = answer.with_cookie(cookie);
     Ok(Either::Right(known.into_iter().fold(answer, Answer::with_cookie)))
@@ -126,7 +126,8 @@ pub async fn switch(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
         forms::check(&app, &req, info, &form, &cookie, &flow::purpose("consent", id)).await?;
     }
     if id.is_empty() {
-        let login = After::read(&form).map_or_else(|| "/login?".to_owned(), |after| format!("{}&", after.login()));
+        let login =
+            After::read(&app, &form).map_or_else(|| "/login?".to_owned(), |after| format!("{}&", after.login()));
         return Ok(Answer::local(format!("{login}switch=1")));
     }
     let transaction = flow::load(&app, id, Some(&browser)).await?;
@@ -257,16 +258,24 @@ async fn show(
             (String::new(), None, fields, after.and_then(|after| after.leads_to().map(str::to_owned)))
         }
     };
+    let destination = leads_to.as_deref().filter(|_| client.is_none()).and_then(host).map(Name::from);
     let page = LoginPage {
         layout: render::layout(app, None),
         csrf: csrf::token(browser, &flow::purpose("login", &id)),
         transaction: id,
         client,
         after,
+        destination,
         mode,
         problem,
     };
     render::page(&page, StatusCode::OK, Some(policy::page(leads_to.as_deref())))
+}
+
+/// Where a gate leads, in the words of the address bar.
+fn host(address: &str) -> Option<String> {
+    let origin = crate::domain::origin_of(address)?;
+    Some(origin.split_once("://").map_or(origin, |(_, host)| host).to_owned())
 }
 
 fn append_cookie(response: &mut HttpResponse, cookie: &str) {

@@ -28,6 +28,16 @@ pub fn samples() -> Vec<(&'static str, String)> {
             ..login(anyone(HOSTILE), Some(LoginProblem::WrongCredentials))
         },
     );
+    add(
+        &mut pages,
+        "login-gate",
+        &LoginPage {
+            client: None,
+            after: vec![("after".into(), HOSTILE.into())],
+            destination: Some("wiki.example".into()),
+            ..login(anyone(""), None)
+        },
+    );
     add(&mut pages, "consent", &consent());
     add(
         &mut pages,
@@ -176,6 +186,7 @@ fn login(mode: LoginMode, problem: Option<LoginProblem>) -> LoginPage {
         transaction: "0197c2f4".into(),
         client: Some(demo()),
         after: Vec::new(),
+        destination: None,
         mode,
         problem,
     }

@@ -83,6 +83,8 @@ pub struct LoginPage {
     pub client: Option<ClientView>,
     /// Where one goes on if it is not to an app: hidden fields, by name and value.
     pub after: Vec<(String, String)>,
+    /// The host that one goes on to then.
+    pub destination: Option<Name>,
     /// Whom the form is for.
     pub mode: LoginMode,
     /// Why the last attempt failed.

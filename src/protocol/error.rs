@@ -113,6 +113,8 @@ pub struct OAuthError {
     pub scope: Option<Box<str>>,
     /// The limit that was exceeded, for the `RateLimit` header fields.
     pub limit: Option<Arc<RateLimitPolicy>>,
+    /// How long ago the person may have logged in (RFC 9470 §3).
+    pub max_age: Option<i64>,
 }
 
 impl OAuthError {
@@ -125,6 +127,7 @@ impl OAuthError {
             challenge: None,
             scope: None,
             limit: None,
+            max_age: None,
         }
     }
 
@@ -153,6 +156,15 @@ impl OAuthError {
         let mut error = Self::new(ErrorCode::InsufficientScope, format!("the scope {scope} is required"));
         error.challenge = Some("Bearer");
         error.scope = Some(scope.into());
+        error
+    }
+
+    /// The person has to log in again (RFC 9470 §3).
+    pub fn stale_login(max_age: i64) -> Self {
+        let sentence = "the person logged in too long ago";
+        let mut error = Self::new(ErrorCode::InsufficientUserAuthentication, sentence);
+        error.challenge = Some("Bearer");
+        error.max_age = Some(max_age);
         error
     }
 

@@ -69,6 +69,16 @@ impl Params {
         names.iter().copied().find(|name| self.repeated.contains(*name))
     }
 
+    /// The first name that is none of these.
+    pub fn first_unknown(&self, known: &[&str]) -> Option<&str> {
+        self.pairs.iter().map(|(name, _)| name.as_str()).find(|name| !known.contains(name))
+    }
+
+    /// The first parameter that has no value.
+    pub fn first_empty(&self) -> Option<&str> {
+        self.pairs.iter().find(|(_, value)| value.is_empty()).map(|(name, _)| name.as_str())
+    }
+
     pub fn is_empty(&self) -> bool {
         self.pairs.is_empty()
     }

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use super::audit_prune::{self, Plan};
 use super::conn::on;
 use super::schema::{
-    access_tokens, api_keys, authorizations, client_assertions, codes, grants, one_time_links, refresh_tokens,
+    access_tokens, api_keys, authorizations, client_assertions, codes, gates, grants, one_time_links, refresh_tokens,
     restraints, sessions, throttles,
 };
 use super::{Conn, StorageError, Tx};
@@ -127,6 +127,7 @@ pub const TABLES: &[&str] = &[
     "grants",
     "authorizations",
     "sessions",
+    "gates",
     "client_assertions",
     "one_time_links",
     "throttles",
@@ -195,6 +196,7 @@ pub fn sweep(tx: &mut Tx<'_>, table: &str, cursor: &Cursor, horizon: &Horizon) -
         "grants" => by_expiry!(tx, batch, cursor, grants.id: Vec<u8>, old),
         "authorizations" => by_expiry!(tx, batch, cursor, authorizations.id: Vec<u8>, old),
         "sessions" => by_expiry!(tx, batch, cursor, sessions.id: Vec<u8>, old),
+        "gates" => by_expiry!(tx, batch, cursor, gates.id: Vec<u8>, old),
         "client_assertions" => by_expiry!(tx, batch, cursor, client_assertions.jti_hash: Vec<u8>, old),
         "one_time_links" => {
             by_key!(tx, batch, cursor, one_time_links.id < first_id_at(old), one_time_links::expires_at.lt(old))

@@ -24,6 +24,7 @@ mod conn;
 pub mod consents;
 mod db;
 mod error;
+pub mod gates;
 pub mod grants;
 pub mod keys;
 pub mod lease;

@@ -265,6 +265,20 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    gates (id) {
+        id -> Binary,
+        secret_hash -> Binary,
+        session_id -> Binary,
+        origin -> Text,
+        state_hash -> Binary,
+        return_to -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        opened_at -> Nullable<BigInt>,
+    }
+}
+
 diesel::joinable!(access_tokens -> grants (grant_id));
 diesel::joinable!(codes -> grants (grant_id));
 diesel::joinable!(grants -> users (user_id));

@@ -132,7 +132,7 @@ impl std::fmt::Debug for ApiKeyText {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
+    use proptest::prelude::{any, prop_assert, prop_assert_eq, proptest};
     use secrecy::ExposeSecret;
 
     use super::*;

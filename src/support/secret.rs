@@ -53,6 +53,12 @@ impl Handle {
         Self { id: Id::new(clock, rng), secret: rng.bytes() }
     }
 
+    /// Another secret for the same row.
+    #[must_use]
+    pub fn renewed(&self, rng: &Rng) -> Self {
+        Self { id: self.id, secret: rng.bytes() }
+    }
+
     /// Where its row is.
     pub fn id(&self) -> Id {
         self.id

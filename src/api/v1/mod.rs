@@ -2,6 +2,7 @@
 
 pub mod api_keys;
 mod document;
+pub mod forward_auth;
 mod login;
 mod logout;
 mod me;
@@ -38,6 +39,7 @@ macro_rules! routes {
             tags(
                 (name = "Login", description = "For the operator's own apps, which show their own login form"),
                 (name = "API keys", description = "For programs that a person or a client trusts"),
+                (name = "Forward authentication", description = "For proxies in front of other apps"),
                 (name = "About", description = "This document"),
             ),
             modifiers(&SecuritySchemes),
@@ -54,5 +56,7 @@ routes! {
     "/api-keys" => get api_keys::list, post api_keys::create;
     "/api-keys/{id}" => delete api_keys::revoke;
     "/api-keys/{id}/rotate" => post api_keys::rotate;
+    "/forward-auth" => get forward_auth::check, head forward_auth::check_head;
+    "/forward-auth/login" => get forward_auth::login;
     "/openapi.json" => get document::get;
 }

@@ -9,6 +9,7 @@ import { existsSync, mkdirSync } from 'node:fs'
 import { chromium } from 'playwright-core'
 
 import { firstParty } from './walk-first-party.mjs'
+import { keys } from './walk-keys.mjs'
 import { newcomer } from './walk-newcomer.mjs'
 import { person } from './walk-person.mjs'
 
@@ -64,7 +65,7 @@ async function picture(name) {
 }
 
 try {
-  await { firstParty, newcomer, person }[SCENARIO]({ page, context, origins, refusals, picture, env: process.env })
+  await { firstParty, keys, newcomer, person }[SCENARIO]({ page, context, origins, refusals, picture, env: process.env })
   assert.deepEqual(problems, [])
   assert.deepEqual(refusals, [], 'refusals that were announced and did not come')
   // Our pages send none at all, so no query of ours stands in anybody's log.

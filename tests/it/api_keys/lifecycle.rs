@@ -67,7 +67,8 @@ async fn a_key_is_shown_once(server: Shared) {
 
 /// Fails if a key can get more than its owner has, or a mistake is not named.
 async fn a_key_has_no_more_than_its_owner(server: Shared) {
-    let (client, public, user) = (program(server), Client::public(server), User::new(server));
+    let (client, user) = (program(server), User::new(server));
+    let public = Spec::public().scope("openid orders:read").create(server);
     register(server, "orders:read");
     let client_args = |more: &[&str]| -> Vec<String> {
         let base = ["api-key", "create", "--client", &client.id, "--name", "K"];
@@ -77,7 +78,7 @@ async fn a_key_has_no_more_than_its_owner(server: Shared) {
         let base = ["api-key", "create", "--user", &user.username, "--name", "K"];
         base.iter().chain(more).map(|&arg| arg.to_owned()).collect()
     };
-    let with_public = ["api-key", "create", "--client", &public.id, "--name", "K", "--scope", "openid"];
+    let with_public = ["api-key", "create", "--client", &public.id, "--name", "K", "--scope", "orders:read"];
     let nobody = ["api-key", "create", "--client", "nobody", "--name", "K", "--scope", "a"];
     let ownerless = ["api-key", "create", "--name", "K", "--scope", "a"];
     let owned = |args: &[&str]| args.iter().map(|&arg| arg.to_owned()).collect::<Vec<_>>();

@@ -47,4 +47,12 @@ async fn first_party(db: Db) {
     run_browser("firstParty", db, &environment);
 }
 
-both![newcomer, person, first_party];
+/// API keys on the account page.
+async fn api_keys(db: Db) {
+    let server = Server::shared(db);
+    register(server, "orders:read");
+    let (client, user) = (Client::confidential(server), User::new(server));
+    run_browser("keys", db, &environment(server, &client, &user));
+}
+
+both![newcomer, person, first_party, api_keys];

@@ -21,6 +21,11 @@ impl Browser {
         Self { issuer: Url::parse(&server.issuer).expect("an issuer"), jar: Mutex::default() }
     }
 
+    /// The same person's browser at the host of an app: it has cookies of its own.
+    pub fn at(origin: &str) -> Self {
+        Self { issuer: Url::parse(origin).expect("an origin"), jar: Mutex::default() }
+    }
+
     /// One in which this person is logged in already.
     pub async fn of(server: &Server, user: &User) -> Self {
         let browser = Self::new(server);

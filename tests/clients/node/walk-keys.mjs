@@ -1,0 +1,54 @@
+// A person makes an API key, keeps it, renews it and takes it back; without a line of JavaScript on the pages.
+
+import assert from 'node:assert/strict'
+
+export async function keys({ page, picture, refusals, env }) {
+  const { ISSUER, LOGIN, PASSWORD } = env
+  const path = '/account/api-keys'
+  const text = () => page.innerText('main')
+
+  // Whoever is not logged in comes back here after the login.
+  await page.goto(`${ISSUER}${path}`)
+  await page.fill('[name=username]', LOGIN)
+  await page.fill('[name=password]', PASSWORD)
+  await page.click('#login [type=submit]')
+  await page.waitForURL(`${ISSUER}${path}`)
+  await picture('api-keys-empty')
+
+  // A form without a choice comes back with what was typed, and says what is missing.
+  await page.fill('[name=name]', 'Nightly backup of the orders')
+  await page.fill('[name=networks]', '10.0.0.0/8, 2001:db8::/32')
+  await page.click('#create [type=submit]')
+  assert.match(await text(), /Choose at least one/)
+  assert.equal(await page.inputValue('[name=name]'), 'Nightly backup of the orders')
+  await picture('api-keys-mistake')
+
+  await page.check('[name=scope][value="orders:read"]')
+  await page.click('#create [type=submit]')
+  const first = await page.innerText('#api-key')
+  assert.match(first, /^lw_[0-9A-Za-z]{22}_[0-9A-Za-z]{49}$/)
+  await picture('api-keys-shown')
+
+  // A reload sends the form again: it makes nothing and shows nothing.
+  await page.reload()
+  await page.waitForSelector('#flash')
+  assert.match(await text(), /This form was sent before/)
+  assert.equal(await page.locator('[data-key-id]').count(), 1)
+  assert.ok(!(await page.content()).includes(first))
+  await picture('api-keys-reloaded')
+
+  await page.click('form[action="/account/api-keys/rotate"] [type=submit]')
+  const second = await page.innerText('#api-key')
+  assert.notEqual(second, first)
+  await picture('api-keys-renewed')
+  await page.goBack()
+  assert.equal(await page.locator('#api-key').count(), 0, 'no page with a key is kept')
+
+  await page.goto(`${ISSUER}${path}`)
+  await page.click('form[action="/account/api-keys/revoke"] [type=submit]')
+  await page.waitForSelector('#flash')
+  assert.equal(await page.locator('[data-key-id]').count(), 0)
+  await page.goto(`${ISSUER}/account`)
+  await picture('account-with-keys')
+  refusals.length = 0
+}
