@@ -11,7 +11,7 @@ pub enum Fault {
     /// A page for a person.
     Page(Problem, Option<String>),
     /// JSON for a proxy, whose browser can mend it: where to log in, and a cookie that this begins with.
-    SignIn { error: OAuthError, login: String, cookie: Option<String> },
+    SignIn { error: Box<OAuthError>, login: Box<str>, cookie: Option<Box<str>> },
     /// The client was changed by somebody while it was being served: begin again with what it is now.
     ClientChanged,
     /// The database, in whatever form the path answers in.

@@ -13,7 +13,7 @@ use crate::app::App;
 use crate::fault::{Fault, Problem, storage_code};
 use crate::pages::errors::Fault as Words;
 use crate::pages::render as page_render;
-use crate::protocol::{ErrorCode, OAuthError};
+use crate::protocol::{ErrorCode, OAuthError, Wanted};
 
 /// Where a proxy may send a browser that has to log in.
 static LOGIN: HeaderName = HeaderName::from_static("x-auth-login");
@@ -122,7 +122,7 @@ impl From<&Fault> for Shown {
                 };
                 Self::from(&Fault::OAuth(shown))
             }
-            Fault::SignIn { error, .. } => Self::from(&Fault::OAuth(error.clone())),
+            Fault::SignIn { error, .. } => Self::from(&Fault::OAuth(OAuthError::clone(error))),
             Fault::ClientChanged => {
                 Self::from(&Fault::OAuth(OAuthError::unavailable("the client was changed twice in a row")))
             }
@@ -205,10 +205,13 @@ fn challenge(scheme: &str, error: &OAuthError) -> String {
         // RFC 6750 §3.1: a request without any token is told no error code.
         return format!(r#"{scheme} realm="latchway""#);
     }
-    let scope = error.scope.as_ref().map(|scope| format!(r#", scope="{scope}""#)).unwrap_or_default();
-    let max_age = error.max_age.map(|seconds| format!(r#", max_age="{seconds}""#)).unwrap_or_default();
+    let wanted = match error.wanted.as_deref() {
+        Some(Wanted::Scope(scope)) => format!(r#", scope="{scope}""#),
+        Some(Wanted::MaxAge(seconds)) => format!(r#", max_age="{seconds}""#),
+        None => String::new(),
+    };
     format!(
-        r#"{scheme} realm="latchway", error="{}", error_description="{}"{scope}{max_age}"#,
+        r#"{scheme} realm="latchway", error="{}", error_description="{}"{wanted}"#,
         error.code.as_str(),
         error.wire_description()
     )

@@ -97,6 +97,15 @@ impl ErrorCode {
     }
 }
 
+/// What a request lacked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// A scope (RFC 6750 §3.1).
+    Scope(String),
+    /// A login that is no older than so many seconds (RFC 9470 §3).
+    MaxAge(i64),
+}
+
 /// An error for the client's developer, and what the log gets besides.
 #[derive(Debug, Clone)]
 pub struct OAuthError {
@@ -109,12 +118,10 @@ pub struct OAuthError {
     pub retry_after: Option<u64>,
     /// The scheme for `WWW-Authenticate`, if that header belongs to the answer.
     pub challenge: Option<&'static str>,
-    /// The scope that was wanting (RFC 6750 §3.1).
-    pub scope: Option<Box<str>>,
     /// The limit that was exceeded, for the `RateLimit` header fields.
     pub limit: Option<Arc<RateLimitPolicy>>,
-    /// How long ago the person may have logged in (RFC 9470 §3).
-    pub max_age: Option<i64>,
+    /// What would have been enough, for the challenge.
+    pub wanted: Option<Box<Wanted>>,
 }
 
 impl OAuthError {
@@ -125,9 +132,8 @@ impl OAuthError {
             detail: None,
             retry_after: None,
             challenge: None,
-            scope: None,
             limit: None,
-            max_age: None,
+            wanted: None,
         }
     }
 
@@ -155,7 +161,7 @@ impl OAuthError {
         let scope = scope.into();
         let mut error = Self::new(ErrorCode::InsufficientScope, format!("the scope {scope} is required"));
         error.challenge = Some("Bearer");
-        error.scope = Some(scope.into());
+        error.wanted = Some(Box::new(Wanted::Scope(scope)));
         error
     }
 
@@ -164,7 +170,7 @@ impl OAuthError {
         let sentence = "the person logged in too long ago";
         let mut error = Self::new(ErrorCode::InsufficientUserAuthentication, sentence);
         error.challenge = Some("Bearer");
-        error.max_age = Some(max_age);
+        error.wanted = Some(Box::new(Wanted::MaxAge(max_age)));
         error
     }
 

@@ -5,7 +5,7 @@ mod params;
 mod rate_limit;
 mod token;
 
-pub use error::{ErrorCode, OAuthError};
+pub use error::{ErrorCode, OAuthError, Wanted};
 pub use params::{MalformedForm, Params};
 pub use rate_limit::{RateLimit, RateLimitPolicy};
 pub use token::{IdTokenExtra, Introspection, JwtClaims, TokenResponse, UserInfo};

@@ -123,7 +123,7 @@ async fn d_022_others_keys_and_weak_tokens(server: Shared) {
         let header = http().request(method, server.url(path)).header("X-API-Key", &of_alice.text);
         assert_j(&Answer::of(header).await, 401, "invalid_token");
     }
-    assert_eq!(server.database.rows("api_keys", &format!("name = 'K' AND user_id IS NOT NULL")).len(), 0);
+    assert_eq!(server.database.rows("api_keys", "name = 'K' AND user_id IS NOT NULL").len(), 0);
 }
 
 async fn bad_bodies_are_named(server: Shared) {

@@ -126,7 +126,7 @@ async fn i_007_i_008_the_whole_zoo(db: Db) {
     let ended = browser.post(&others).await;
     assert_one(&server, &ended, "session_revoked", "success", "");
     let form = account.forms().into_iter().find(|form| form.action.path() == "/account/revoke");
-    let form = form.map_or_else(|| browser_form(&account, &server, &client), |form| form);
+    let form = form.unwrap_or_else(|| browser_form(&account, &server, &client));
     let withdrawn = browser.post(&form).await;
     assert_one(&server, &withdrawn, "consent_withdrawn", "success", "");
     let out = browser.post(&browser.get("/account").await.form("/logout")).await;

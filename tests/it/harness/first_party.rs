@@ -67,11 +67,11 @@ impl FirstParty {
         let request = http().post(format!("{}/api/v1{path}", self.client.node)).json(body);
         match self.kind {
             Kind::Native => request,
-            Kind::Page => self.from_page(request.header("Origin", &self.client.issuer)),
+            Kind::Page => self.of_page(request.header("Origin", &self.client.issuer)),
         }
     }
 
-    fn from_page(&self, request: RequestBuilder) -> RequestBuilder {
+    fn of_page(&self, request: RequestBuilder) -> RequestBuilder {
         let request = request.header("Sec-Fetch-Site", "same-origin").header("Sec-Fetch-Mode", "cors");
         match self.jar().header("/api/v1") {
             Some(cookies) => request.header(COOKIE, cookies),
@@ -137,6 +137,6 @@ impl FirstParty {
     /// `/api/v1/me` by the page's cookies.
     pub async fn me_page(&self) -> Answer {
         let request = http().get(format!("{}/api/v1/me", self.client.node));
-        self.send(self.from_page(request)).await
+        self.send(self.of_page(request)).await
     }
 }

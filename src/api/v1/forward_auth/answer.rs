@@ -80,7 +80,8 @@ pub fn to_login(
         After::Gate { return_to: address.to_owned(), state: encode(&state_hash(&value)), max_age: wanted.max_age };
     let login = app.url(&after.path());
     if wanted.stranger == Stranger::IsTold {
-        return Err(Fault::SignIn { error, login, cookie });
+        let cookie = cookie.map(String::into_boxed_str);
+        return Err(Fault::SignIn { error: Box::new(error), login: login.into(), cookie });
     }
     let mut response = HttpResponse::Found();
     response.insert_header((LOCATION, login));
