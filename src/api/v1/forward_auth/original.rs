@@ -43,16 +43,14 @@ impl Original {
             (Told::Never, _) => Told::Never,
             _ => Told::Nonsense,
         };
-        let address = agreed(direct, forwarded).filter(|address| origin_of(address).is_some());
-        let by_address = address.as_deref().and_then(origin_of).map(str::to_owned);
-        let by_base = match base {
-            Told::Once(base) => origin_of(&base).filter(|origin| *origin == base).map(str::to_owned),
-            Told::Never | Told::Nonsense => None,
+        let of_base = |base: &str| origin_of(base).filter(|origin| *origin == base).map(str::to_owned);
+        let origin = match (&direct, &base) {
+            (Told::Never, Told::Once(base)) => of_base(base),
+            (Told::Once(url), Told::Never) => origin_of(url).map(str::to_owned),
+            (Told::Once(url), Told::Once(base)) => of_base(base).filter(|origin| origin_of(url) == Some(origin)),
+            _ => None,
         };
-        let origin = match (by_address, by_base) {
-            (Some(one), Some(other)) if one != other => None,
-            (one, other) => one.or(other),
-        };
+        let address = agreed(direct, forwarded).filter(|address| origin_of(address) == origin.as_deref());
         Self { method, address: address.filter(|_| origin.is_some()), origin }
     }
 
