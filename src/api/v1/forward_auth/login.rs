@@ -19,7 +19,8 @@ const TICKET_SECONDS: Seconds = 60;
 /// A browser is sent here, goes over the login page if need be, and back to the app. It leads to no origin that the operator
 /// did not name.
 #[utoipa::path(
-    get, path = "/api/v1/forward-auth/login", tag = "Forward authentication", security(()),
+    get, path = "/api/v1/forward-auth/login", operation_id = "forward_auth_login", tag = "Forward authentication",
+    security(()),
     params(
         ("return_to" = String, Query, description = "The address that the browser wanted to go to"),
         ("state" = String, Query, description = "A hash of what the browser holds at the app's host"),
