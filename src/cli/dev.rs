@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::Context as _;
@@ -36,7 +36,7 @@ const RESOURCE: &str = "urn:latchway:playground:notes";
 pub fn sealer(context: &Context, config: &Config, missing: IfMissing) -> anyhow::Result<Arc<Sealer>> {
     let bytes = match config.keys.encryption_key_bytes() {
         Some(bytes) => bytes,
-        None => from_file(context, missing)?,
+        None => from_file(&key_file(context, config), missing)?,
     };
     let sealer = match config.keys.previous_encryption_key_bytes() {
         Some(previous) => Sealer::new(&bytes).and_then(|sealer| sealer.with_previous(&previous)),
@@ -57,23 +57,30 @@ fn folder(context: &Context) -> PathBuf {
     context.overrides(Dev::Yes).data_dir().map_or_else(|| PathBuf::from("data"), PathBuf::from)
 }
 
-fn from_file(context: &Context, missing: IfMissing) -> anyhow::Result<Zeroizing<[u8; 32]>> {
-    let folder = folder(context);
-    let path = folder.join("encryption.key");
+/// The key in the data folder or, if there is none, the one beside the database.
+fn key_file(context: &Context, config: &Config) -> PathBuf {
+    let path = folder(context).join("encryption.key");
+    let database = config.database.url.expose_secret().strip_prefix("sqlite://").map(Path::new);
+    let beside = database.and_then(Path::parent).map(|folder| folder.join("encryption.key"));
+    beside.filter(|beside| !path.exists() && beside.exists()).unwrap_or(path)
+}
+
+fn from_file(path: &Path, missing: IfMissing) -> anyhow::Result<Zeroizing<[u8; 32]>> {
     if !path.exists() {
         if missing == IfMissing::Fail {
             return Err(usage(format!("[keys] encryption_key is not set, and there is no {}", path.display())));
         }
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        let folder = path.parent().unwrap_or(Path::new("."));
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
         let key = Zeroizing::new(STANDARD.encode(Rng::system().bytes::<32>()));
         let mut options = fs::OpenOptions::new();
-        let file = options.write(true).create_new(true).mode(0o600).open(&path);
+        let file = options.write(true).create_new(true).mode(0o600).open(path);
         std::io::Write::write_all(
             &mut file.with_context(|| format!("cannot make {}", path.display()))?,
             key.as_bytes(),
         )?;
     }
-    let text = Zeroizing::new(fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?);
+    let text = Zeroizing::new(fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?);
     let bytes = Zeroizing::new(STANDARD.decode(text.trim()).unwrap_or_default());
     let key: [u8; 32] =
         bytes.as_slice().try_into().map_err(|_| usage(format!("{} is no key of 32 bytes", path.display())))?;

@@ -169,7 +169,8 @@ impl Server {
         } else {
             env.remove(&variable("keys.encryption_key"));
             serve.extend(flags.iter().map(|&flag| flag.to_owned()));
-            serve.extend(["--data".to_owned(), dir.display().to_string()]);
+            // Where the command line, which runs in the same folder, looks by itself.
+            serve.extend(["--data".to_owned(), dir.join("data").display().to_string()]);
         }
         for (key, value) in config {
             env.insert(variable(key), (*value).to_owned());

@@ -201,7 +201,7 @@ async fn a_125_other_secrets_are_no_codes(server: Shared) {
     ];
     let jar = browser.jar().clone();
     let cookies: Vec<String> = jar.names().iter().filter_map(|name| jar.get(name).map(str::to_owned)).collect();
-    assert_eq!(cookies.len(), 2, "the session's and the browser's");
+    assert_eq!(cookies.len(), 3, "the session's, the browser's, and the one by which it is known again");
     others.extend(cookies);
     for other in others {
         assert_ig(&client.token(&redemption(&client, &other, &request.pkce.verifier)).await);

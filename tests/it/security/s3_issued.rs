@@ -69,7 +69,7 @@ async fn c_015_roles(server: Shared) {
     let renewed = held.client.refresh(&held.refresh).await.text("access_token");
     assert_eq!(claims_of(&renewed)["roles"], json!(["admin"]));
     // A machine is nobody.
-    let answer = held.client.token(&[("grant_type", "client_credentials"), ("scope", "profile")]).await;
+    let answer = held.client.token(&[("grant_type", "client_credentials")]).await;
     let machine = answer.text("access_token");
     assert!(claims_of(&machine).get("roles").is_none(), "{}", claims_of(&machine));
     let told = held.client.introspect(&machine).await.json();

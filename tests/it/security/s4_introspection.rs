@@ -192,6 +192,7 @@ async fn d_007_told_no_more_than_needed(server: Shared) {
         "iss",
         "jti",
         "auth_time",
+        "roles",
     ];
     for (name, value) in told.as_object().expect("an object") {
         assert!(known.contains(&name.as_str()), "{name}: {value}");
