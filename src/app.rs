@@ -19,6 +19,8 @@ use crate::support::{Clock, Digest, Id, Rng, Seconds};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
     Dev,
+    /// [`crate::mock`]: nobody is who they say.
+    Mock,
     #[default]
     Production,
 }
@@ -64,6 +66,19 @@ pub struct Inner {
     pub server_lock: Option<ServerLock>,
     /// In development mode, the demo API's credentials for the playground.
     pub playground: Option<Playground>,
+    /// In mock mode, who can be logged in by a click.
+    pub personas: Vec<Persona>,
+}
+
+/// Somebody whom mock mode makes up.
+#[derive(Debug, Clone)]
+pub struct Persona {
+    pub user_id: Id,
+    pub username: String,
+    /// What people call them.
+    pub name: String,
+    /// A few words for whoever chooses among them.
+    pub about: String,
 }
 
 /// What this process knows of itself that makes it unfit to be sent requests.
@@ -116,6 +131,7 @@ pub struct Parts {
     pub access_token_alg: Algorithm,
     pub id_token_alg: Algorithm,
     pub playground: Option<Playground>,
+    pub personas: Vec<Persona>,
     pub server_lock: Option<ServerLock>,
     pub scope_names: Vec<String>,
 }
@@ -149,6 +165,7 @@ impl App {
             readiness: Readiness::default(),
             server_lock: parts.server_lock,
             playground: parts.playground,
+            personas: parts.personas,
         };
         Self { inner: Arc::new(inner) }
     }

@@ -7,7 +7,7 @@
 //! cli  fuzzing                 one file a subcommand; targets for a fuzzer
 //! http                         routes, server, middleware, errors as answers
 //! jobs                         what happens by itself
-//! pages  oauth  api            what is served
+//! pages  oauth  api  mock      what is served; a mock of it all
 //! issuing                      how tokens are issued, whichever endpoint was asked
 //! oidc                         ID tokens for what oauth grants, and who a token speaks of
 //! flow  bearer  api_key  request    what they share: a request under way, a presented credential, reading requests
@@ -60,6 +60,8 @@ pub mod issuing;
 pub mod jobs;
 #[cfg(feature = "server")]
 pub mod keys;
+#[cfg(feature = "server")]
+pub mod mock;
 #[cfg(feature = "server")]
 pub mod oauth;
 #[cfg(feature = "server")]

@@ -16,6 +16,7 @@ mod duration;
 mod events;
 mod keys;
 mod migrate;
+mod mock;
 mod output;
 mod progress;
 mod restore;
@@ -34,6 +35,7 @@ use context::Context;
 const EXAMPLES: &str = "\
 Examples:
   latchway serve --dev                         a server on this machine, with a playground
+  latchway mock                                a login and an API to develop against, before there are any
   latchway client create --name \"Notes\" --redirect-uri https://notes.example/cb --scope \"openid profile\"
   printf '%s' \"$PASSWORD\" | latchway user create --username alice --email alice@example.com --password-stdin
   latchway keys rotate                         publish a new signing key
@@ -57,6 +59,8 @@ struct Cli {
 enum Command {
     /// Run the server
     Serve(serve::Args),
+    /// Run a mock: the real server in memory with made-up people, and a mocked API behind it
+    Mock(mock::Args),
     /// Bring the database's schema up to date
     Migrate(migrate::Args),
     /// Apps and APIs that this server knows
@@ -113,6 +117,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     let context = &cli.context;
     match &cli.command {
         Command::Serve(args) => serve::run(context, args),
+        Command::Mock(args) => mock::run(context, args),
         Command::Migrate(args) => migrate::run(context, args),
         Command::Client(command) => client::run(context, command),
         Command::User(command) => user::run(context, command),

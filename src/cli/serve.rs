@@ -91,7 +91,7 @@ async fn build(config: Config, mode: Mode, store: Store, clock: Clock, sealer: A
     let passwords = Passwords::new(&config.passwords, rng.clone())?;
     let playground = match mode {
         Mode::Dev => Some(dev::playground(&db, &config.server.issuer, &clock, &rng).await?),
-        Mode::Production => None,
+        Mode::Mock | Mode::Production => None,
     };
     let scopes = db.read("metadata.scopes", scopes::list).await?;
     Ok(App::new(Parts {
@@ -105,6 +105,7 @@ async fn build(config: Config, mode: Mode, store: Store, clock: Clock, sealer: A
         access_token_alg,
         id_token_alg,
         playground,
+        personas: Vec::new(),
         server_lock,
         scope_names: scopes.into_iter().map(|scope| scope.name).collect(),
     }))
@@ -113,7 +114,7 @@ async fn build(config: Config, mode: Mode, store: Store, clock: Clock, sealer: A
 async fn announce(context: &Context, app: &App, metrics: Option<SocketAddr>) -> anyhow::Result<()> {
     let setup = match app.mode {
         Mode::Dev => dev::setup_link(&app.db, app.issuer(), &app.clock, &app.rng).await?,
-        Mode::Production => None,
+        Mode::Mock | Mode::Production => None,
     };
     let playground = app.playground.as_ref().map(|_| app.url("/playground"));
     Banner { issuer: app.issuer(), setup: setup.as_deref(), playground: playground.as_deref(), metrics }.print(context);

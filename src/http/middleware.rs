@@ -145,8 +145,8 @@ fn refuse_early(app: &App, req: &ServiceRequest) -> Option<StatusCode> {
     if req.headers().get_all(HOST).count() > 1 || req.uri().authority().is_some() {
         return Some(StatusCode::BAD_REQUEST);
     }
-    // Development mode shows secrets to this machine: no page of elsewhere shall reach it by a name that it points here.
-    if app.mode == Mode::Dev && !is_loopback_host(req) {
+    // These modes show secrets to this machine: no page of elsewhere shall reach it by a name that it points here.
+    if app.mode != Mode::Production && !is_loopback_host(req) {
         return Some(StatusCode::MISDIRECTED_REQUEST);
     }
     None

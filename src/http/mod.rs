@@ -5,6 +5,7 @@ mod cors;
 mod error;
 mod health;
 mod middleware;
+pub mod mock;
 mod rate_limit;
 mod respond;
 pub mod routes;

@@ -116,6 +116,14 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + use<> {
     }
 }
 
+/// Whether the server has something at a path. For mock mode, where everything else is another's.
+pub fn is_known(path: &str) -> bool {
+    let folders = ["/static/", "/client-logo/", "/api/docs/", "/api/v1/api-keys/"];
+    (path != "/" && PATHS.contains(&path))
+        || path == "/favicon.ico"
+        || folders.iter().any(|folder| path.starts_with(folder))
+}
+
 /// Whether a path answers at other hosts than ours, whose transport is not ours to decide.
 pub fn answers_elsewhere(path: &str) -> bool {
     matches!(path, "/api/v1/forward-auth" | forward_auth::CALLBACK)

@@ -5,6 +5,7 @@ mod make;
 mod ring;
 mod rotate;
 mod seal;
+mod seeded;
 mod sign;
 
 pub use audit::{AUDIT_KEY, IfGone, audit_key_in, open_audit_key, unlock_audit};
@@ -12,6 +13,7 @@ pub use make::public_part;
 pub use ring::{Key, KeyRing, KeyStage, Snapshot};
 pub use rotate::{Resealed, Timing, ensure, reseal, retire, rotate};
 pub use seal::{Sealer, Unsealed};
+pub use seeded::seeded;
 pub use sign::{Jwt, sign};
 
 /// What can go wrong with keys. For the log and the operator's terminal.

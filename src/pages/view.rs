@@ -16,6 +16,8 @@ pub struct Layout {
     pub service_name: String,
     /// Shows the development banner, and the playground on the home page.
     pub dev: bool,
+    /// Shows the banner of mock mode.
+    pub mock: bool,
     /// Who is signed in, for the header.
     pub signed_in_as: Option<String>,
 }

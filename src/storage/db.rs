@@ -16,13 +16,19 @@ use crate::support::Clock;
 /// How to reach the database and how much of it to use.
 #[derive(Debug, Clone)]
 pub struct DbOptions {
-    /// `sqlite://…` or `postgres://…`
+    /// `sqlite://…`, `postgres://…`, or `memory://NAME` for a SQLite database that ends with this process
     pub url: SecretString,
     pub pool_size: usize,
     /// Writes that may wait.
     pub queue: usize,
     /// For one piece of work, waiting included.
     pub timeout: Duration,
+}
+
+/// Where SQLite keeps a database that is in memory, shared by the connections of this process, and gone with the last of
+/// them.
+pub(super) fn memory_path(name: &str) -> String {
+    format!("file:/{name}?vfs=memdb")
 }
 
 /// How often writing was tried out.
@@ -45,7 +51,9 @@ impl Db {
     pub fn open(options: &DbOptions, clock: Clock) -> Result<Self, StorageError> {
         let url = options.url.expose_secret();
         let chain = Arc::new(Chain::default());
-        let backend = if let Some(path) = url.strip_prefix("sqlite://") {
+        let backend = if let Some(name) = url.strip_prefix("memory://") {
+            Backend::Sqlite(Sqlite::open(&memory_path(name), options, clock, chain.clone())?)
+        } else if let Some(path) = url.strip_prefix("sqlite://") {
             Backend::Sqlite(Sqlite::open(path, options, clock, chain.clone())?)
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             Backend::Postgres(Postgres::open(url, options, clock, chain.clone())?)

@@ -33,7 +33,9 @@ pub(super) struct Sqlite {
 
 impl Sqlite {
     pub fn open(path: &str, options: &DbOptions, clock: Clock, chain: Arc<Chain>) -> Result<Self, StorageError> {
-        create_private(path)?;
+        if !is_memory(path) {
+            create_private(path)?;
+        }
         let writer = connect(path, options.timeout, Purpose::Write)?;
         let (queue, jobs) = sync_channel(options.queue);
         metrics::gauge!("latchway_database_up").set(1.0);
@@ -113,6 +115,10 @@ impl Drop for Sqlite {
         }
         audit_checkpoints::close(&self.chain, &self.clock, || self.connect());
     }
+}
+
+fn is_memory(path: &str) -> bool {
+    path.starts_with("file:/") && path.ends_with("?vfs=memdb")
 }
 
 /// The file holds secrets' hashes and names: nobody but its owner reads it.

@@ -17,8 +17,10 @@ pub struct Clock {
 
 #[derive(Debug)]
 struct Inner {
-    /// Milliseconds added, for tests.
+    /// Milliseconds added, for tests and mock mode.
     offset: AtomicI64,
+    /// The one moment that it shows, in Unix milliseconds; [`RUNNING`] while time passes.
+    frozen_at: AtomicI64,
     began: Instant,
     /// What the system's clock would have shown at `began`, in Unix milliseconds, had it always gone evenly.
     began_at: AtomicI64,
@@ -40,6 +42,9 @@ pub enum Pace {
     },
 }
 
+/// Of a clock that is not frozen.
+const RUNNING: i64 = i64::MIN;
+
 /// A difference that is forgiven, as everywhere between clocks.
 const TOLERANCE_MILLIS: i64 = 60_000;
 /// What a clock that drifts may be followed by at each [`Clock::settle`].
@@ -58,6 +63,7 @@ impl Clock {
     pub fn system() -> Self {
         let inner = Inner {
             offset: AtomicI64::new(0),
+            frozen_at: AtomicI64::new(RUNNING),
             began: Instant::now(),
             began_at: AtomicI64::new(system_millis()),
             ahead_since: AtomicI64::new(-1),
@@ -72,14 +78,46 @@ impl Clock {
 
     /// Now, in Unix milliseconds.
     pub fn now_millis(&self) -> i64 {
-        let (system, even) = (system_millis(), self.even_millis());
-        let now = if even - system > TOLERANCE_MILLIS { even } else { system };
-        now.saturating_add(self.inner.offset.load(Ordering::Relaxed))
+        match self.inner.frozen_at.load(Ordering::Relaxed) {
+            RUNNING => self.real_millis().saturating_add(self.inner.offset.load(Ordering::Relaxed)),
+            frozen => frozen,
+        }
     }
 
-    /// Moves this clock, and all its clones, by `seconds`.
+    /// What it would show had nobody moved it.
+    fn real_millis(&self) -> i64 {
+        let (system, even) = (system_millis(), self.even_millis());
+        if even - system > TOLERANCE_MILLIS { even } else { system }
+    }
+
+    /// Moves this clock, and all its clones, by `seconds`, whether it is frozen or not.
     pub fn advance(&self, seconds: Seconds) {
-        self.inner.offset.fetch_add(seconds.saturating_mul(1000), Ordering::Relaxed);
+        let millis = seconds.saturating_mul(1000);
+        match self.inner.frozen_at.load(Ordering::Relaxed) {
+            RUNNING => _ = self.inner.offset.fetch_add(millis, Ordering::Relaxed),
+            frozen => self.freeze_at(frozen.saturating_add(millis)),
+        }
+    }
+
+    /// Stops at a moment, in Unix milliseconds. For mock mode.
+    pub fn freeze_at(&self, millis: i64) {
+        self.inner.frozen_at.store(millis.max(0), Ordering::Relaxed);
+    }
+
+    /// Shows this moment now, in Unix milliseconds, and goes on from there. For mock mode.
+    pub fn set_to(&self, millis: i64) {
+        self.inner.offset.store(millis.max(0).saturating_sub(self.real_millis()), Ordering::Relaxed);
+        self.inner.frozen_at.store(RUNNING, Ordering::Relaxed);
+    }
+
+    /// Shows the real time again. For mock mode.
+    pub fn resume(&self) {
+        self.inner.offset.store(0, Ordering::Relaxed);
+        self.inner.frozen_at.store(RUNNING, Ordering::Relaxed);
+    }
+
+    pub fn is_frozen(&self) -> bool {
+        self.inner.frozen_at.load(Ordering::Relaxed) != RUNNING
     }
 
     /// Compares, and follows what may be followed. To be called once a second.
@@ -141,6 +179,21 @@ mod tests {
         let before = other.now();
         clock.advance(3600);
         assert!(other.now() >= before + 3600);
+    }
+
+    #[test]
+    fn a_frozen_clock_moves_by_hand_alone() {
+        let clock = Clock::system();
+        clock.freeze_at(1_000_000);
+        assert_eq!((clock.clone().now_millis(), clock.is_frozen()), (1_000_000, true));
+        clock.advance(5);
+        assert_eq!(clock.now(), 1005);
+        clock.set_to(2_000_000);
+        assert!((2000..2010).contains(&clock.now()) && !clock.is_frozen());
+        clock.advance(-100);
+        assert!((1900..1910).contains(&clock.now()));
+        clock.resume();
+        assert!((clock.now_millis() - system_millis()).abs() < 1000);
     }
 
     #[test]

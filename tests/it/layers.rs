@@ -10,7 +10,7 @@ const FLOORS: &[&[&str]] = &[
     &["cli", "fuzzing"],
     &["http"],
     &["jobs"],
-    &["pages", "oauth", "api"],
+    &["pages", "oauth", "api", "mock"],
     &["issuing"],
     &["oidc"],
     &["flow", "bearer", "api_key", "request"],

@@ -13,6 +13,7 @@ mod forward_auth;
 mod harness;
 mod layers;
 mod migrations;
+mod mock;
 mod operations;
 mod readme;
 mod recovery;

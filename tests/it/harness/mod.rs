@@ -14,6 +14,7 @@ mod gateway;
 mod guard;
 mod jws;
 mod key;
+mod mock;
 mod process;
 mod proxy;
 mod raw;
@@ -34,6 +35,7 @@ pub use gateway::{Echo, Gateway};
 pub use guard::{ended, started};
 pub use jws::{EsKey, claims_of, header_of, unsigned};
 pub use key::{Key, register};
+pub use mock::Mock;
 pub use process::run_script;
 pub use proxy::Line;
 pub use request::{Pkce, Request};
@@ -78,6 +80,22 @@ macro_rules! both {
     };
 }
 pub(crate) use both;
+
+/// Makes a test of each function named: for what has no database of its own, such as mock mode.
+macro_rules! once {
+    ($($name:ident),+ $(,)?) => {
+        mod once {
+            $(#[test] fn $name() { $crate::harness::run_once(super::$name) })+
+        }
+    };
+}
+pub(crate) use once;
+
+/// Runs one test body in a runtime of its own.
+pub fn run_once<F: Future<Output = ()>>(test: impl FnOnce() -> F) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(test());
+}
 
 /// Seconds since 1970, for tokens that tests write themselves.
 #[expect(clippy::disallowed_methods, reason = "tests live in real time, beside the server's process")]

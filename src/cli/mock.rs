@@ -1,0 +1,95 @@
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use actix_web::web;
+use anyhow::Context as _;
+use tracing_subscriber::EnvFilter;
+
+use super::context::{Context, environment, usage};
+use super::output;
+use crate::http::{self, routes, server};
+use crate::mock::{House, Settings, description};
+
+const EXAMPLES: &str = "\
+Examples:
+  latchway mock                                 Alice and Bob log in by a click; any client id, any redirect to this machine
+  latchway mock --openapi api.yaml              and an API behind it, made of its document
+  latchway mock --config mock.toml --seed 7     people, routes, data and trouble of your own
+
+Everything is in memory, on this machine alone, and the same for the same seed. http://127.0.0.1:8080/mock tells what there is.
+In CI: GET /oauth2/authorize?...&login_hint=alice logs Alice in and comes straight back.";
+
+#[derive(clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Address and port to listen on; loopback only
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Option<SocketAddr>,
+    /// Keys, ids and made-up data follow from it
+    #[arg(long, value_name = "N")]
+    pub seed: Option<u64>,
+}
+
+pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
+    refuse_production()?;
+    let (settings, folder) = settings(context, args)?;
+    tracing_subscriber::fmt()
+        .with_env_filter(EnvFilter::new("latchway=warn,error"))
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .init();
+    let listener = server::bind(settings.listen).with_context(|| format!("cannot listen on {}", settings.listen))?;
+    let base = format!("http://{}", listener.local_addr()?);
+    actix_web::rt::System::new().block_on(async {
+        let house = web::Data::new(House::new(settings, folder, base, routes::is_known));
+        let world = house.world("").await?;
+        let main = world.issuer(&house, "").await?;
+        announce(context, &house, &world)?;
+        http::mock::run(house, main.app, listener).await.context("the mock failed")
+    })
+}
+
+/// A mock lets everybody in: it must not be started by the environment of a real server.
+fn refuse_production() -> anyhow::Result<()> {
+    let of_a_server = |name: &str| name == "LATCHWAY_CONFIG" || name.starts_with("LATCHWAY__");
+    match environment().find(|(name, _)| of_a_server(name)) {
+        Some((name, _)) => Err(usage(format!(
+            "{name} is set: that is the configuration of a real server, and a mock lets everybody in. Unset it first"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// What the flags and the file say, and the file's folder.
+fn settings(context: &Context, args: &Args) -> anyhow::Result<(Settings, PathBuf)> {
+    if context.data.is_some() {
+        return Err(usage(
+            "--data is of no use to a mock: everything is in memory, and it never opens a real database",
+        ));
+    }
+    let (mut settings, folder) = match &context.config {
+        Some(path) => {
+            let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+            (Settings::read(path).map_err(|e| usage(e.to_string()))?, folder.to_owned())
+        }
+        None => (Settings::default(), PathBuf::from(".")),
+    };
+    settings.listen = args.listen.unwrap_or(settings.listen);
+    settings.seed = args.seed.unwrap_or(settings.seed);
+    settings.check().map_err(|e| usage(e.to_string()))?;
+    Ok((settings, folder))
+}
+
+fn announce(context: &Context, house: &House, world: &crate::mock::World) -> anyhow::Result<()> {
+    output::show(context, &description(house, world), || {
+        println!("Latchway mocks.\n");
+        println!("  Issuer      {}", house.base);
+        let people = world.issuers().first().map(|issuer| {
+            let names = issuer.app.personas.iter().map(|person| format!("{} ({})", person.username, person.about));
+            names.collect::<Vec<_>>().join(", ")
+        });
+        println!("  People      {}", people.unwrap_or_default());
+        println!("  Everything  {}/mock", house.base);
+        println!("\nNobody here is who they say: for this machine only.");
+    })
+}

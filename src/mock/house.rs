@@ -1,0 +1,129 @@
+//! Everything that a mock is, and the worlds in it.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use tokio::sync::Mutex;
+
+use super::issuer::{Issuer, MakeError, Origin};
+use super::place::{Map, Place};
+use super::settings::Settings;
+use crate::support::Clock;
+
+/// Runs that have a world of their own, at most.
+const MAX_RUNS: usize = 64;
+/// Issuers in one world, at most.
+const MAX_ISSUERS: usize = 32;
+
+/// A mock: what it was made of, and a world for each run of tests.
+pub struct House {
+    pub settings: Settings,
+    /// The folder of `mock.toml`, from which its files are named.
+    pub folder: PathBuf,
+    /// Scheme, host and port.
+    pub base: String,
+    is_ours: fn(&str) -> bool,
+    worlds: Mutex<HashMap<String, Arc<World>>>,
+}
+
+/// What one run sees: its issuers, its time, its trouble.
+pub struct World {
+    /// Empty for whoever names none.
+    pub run: String,
+    pub clock: Clock,
+    issuers: RwLock<BTreeMap<String, Issuer>>,
+    making: Mutex<()>,
+}
+
+/// Why there is no world for a run.
+#[derive(Debug, thiserror::Error)]
+pub enum WorldError {
+    #[error("X-Mock-Run must be 1 to 64 letters, digits, - and _")]
+    Name,
+    #[error("there are {MAX_RUNS} runs already; end one with DELETE /mock/runs/NAME")]
+    TooMany,
+    #[error(transparent)]
+    Make(#[from] MakeError),
+}
+
+impl House {
+    /// A mock at `base`; `is_ours` tells which paths the server has itself.
+    pub fn new(settings: Settings, folder: PathBuf, base: String, is_ours: fn(&str) -> bool) -> Self {
+        Self { settings, folder, base, is_ours, worlds: Mutex::default() }
+    }
+
+    /// The world of a run, made when it is first named.
+    ///
+    /// # Errors
+    /// If the name is none, or there are too many.
+    pub async fn world(&self, run: &str) -> Result<Arc<World>, WorldError> {
+        if !run.is_empty() && !super::place::is_prefix(run) {
+            return Err(WorldError::Name);
+        }
+        let mut worlds = self.worlds.lock().await;
+        if let Some(world) = worlds.get(run) {
+            return Ok(world.clone());
+        }
+        if worlds.len() >= MAX_RUNS {
+            return Err(WorldError::TooMany);
+        }
+        let world = Arc::new(World::make(self, run).await?);
+        worlds.insert(run.to_owned(), world.clone());
+        Ok(world)
+    }
+
+    /// Whose a path is, and its name there.
+    pub fn place<'p>(&self, world: &World, path: &'p str) -> (Place, &'p str) {
+        let map = Map {
+            is_ours: self.is_ours,
+            is_api: &|_| false,
+            has_issuer: &|prefix| self.has_issuer(world, prefix),
+            on_demand: self.settings.strangers,
+        };
+        map.place(path)
+    }
+
+    fn has_issuer(&self, world: &World, prefix: &str) -> bool {
+        self.settings.issuers.iter().any(|issuer| issuer.path == prefix) || world.known(prefix).is_some()
+    }
+}
+
+impl World {
+    async fn make(house: &House, run: &str) -> Result<Self, MakeError> {
+        let world =
+            Self { run: run.to_owned(), clock: Clock::system(), issuers: RwLock::default(), making: Mutex::default() };
+        world.issuer(house, "").await?;
+        Ok(world)
+    }
+
+    fn known(&self, prefix: &str) -> Option<Issuer> {
+        self.issuers.read().unwrap_or_else(PoisonError::into_inner).get(prefix).cloned()
+    }
+
+    /// The issuers that there are, the main one first.
+    pub fn issuers(&self) -> Vec<Issuer> {
+        self.issuers.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// An issuer, made when it is first asked for.
+    ///
+    /// # Errors
+    /// If there are too many, or it cannot be made.
+    pub async fn issuer(&self, house: &House, prefix: &str) -> Result<Issuer, MakeError> {
+        if let Some(issuer) = self.known(prefix) {
+            return Ok(issuer);
+        }
+        let _one_at_a_time = self.making.lock().await;
+        if let Some(issuer) = self.known(prefix) {
+            return Ok(issuer);
+        }
+        if self.issuers().len() >= MAX_ISSUERS {
+            return Err(MakeError::Invalid(format!("there are {MAX_ISSUERS} issuers already")));
+        }
+        let origin = Origin::Settings(&house.settings);
+        let issuer = Issuer::make(&house.settings, &house.base, prefix, &self.clock, origin).await?;
+        self.issuers.write().unwrap_or_else(PoisonError::into_inner).insert(prefix.to_owned(), issuer.clone());
+        Ok(issuer)
+    }
+}

@@ -1,0 +1,112 @@
+//! What stands around the real server: worlds, places, and what pages of this machine may do.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_web::body::{BoxBody, MessageBody};
+use actix_web::dev::{Extensions, Payload, ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, web};
+use futures_core::Stream as _;
+
+use super::house::{House, World, WorldError};
+use super::place::Place;
+use super::seen::Seen;
+use super::{answer, cors, rewrite};
+
+/// Larger bodies are refused, in bytes.
+pub const MAX_BODY: usize = 1024 * 1024;
+/// Which run of tests a request belongs to.
+const RUN: &str = "x-mock-run";
+
+/// The outermost middleware of a mock.
+pub async fn serve(
+    house: web::Data<House>,
+    mut req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let Some(body) = read(&mut req).await else {
+        return Ok(req.into_response(answer::refused(413, "the body is larger than 1 MiB")));
+    };
+    let world = match world(&house, &req).await {
+        Ok(world) => world,
+        Err(error) => return Ok(req.into_response(answer::world(&error))),
+    };
+    let seen = Seen::of(&req, body, &house, &world);
+    let origin = cors::local_origin(req.headers());
+    if let Some(preflight) = cors::preflight(&seen.method, &seen.headers) {
+        return Ok(with_cors(origin, req.into_response(preflight)));
+    }
+    let response = answered(&house, &world, &seen, req, next).await?;
+    Ok(with_cors(origin, response))
+}
+
+async fn answered(
+    house: &House,
+    world: &Arc<World>,
+    seen: &Seen,
+    mut req: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    let prefix = match &seen.place {
+        Place::Api => {
+            return Ok(req.into_response(answer::refused(404, "this mock has no API; see `latchway mock --help`")));
+        }
+        Place::Control if cors::is_foreign(&seen.headers) => {
+            return Ok(req.into_response(answer::refused(403, "a page of another host cannot drive this mock")));
+        }
+        Place::Control => "",
+        Place::Issuer { prefix } => prefix.as_str(),
+    };
+    let issuer = match world.issuer(house, prefix).await {
+        Ok(issuer) => issuer,
+        Err(error) => return Ok(req.into_response(answer::world(&WorldError::Make(error)))),
+    };
+    if !prefix.is_empty() {
+        rewrite::enter(&mut req, prefix, &seen.path);
+    }
+    let mut data = Extensions::new();
+    data.insert(issuer.app.clone());
+    data.insert(web::Data::from(world.clone()));
+    req.add_data_container(Rc::new(data));
+    let response = match next.call(req).await {
+        Ok(response) => response.map_into_boxed_body(),
+        Err(error) => return Err(error),
+    };
+    Ok(if prefix.is_empty() { response } else { rewrite::leave(response, prefix).await })
+}
+
+fn with_cors(
+    origin: Option<actix_web::http::header::HeaderValue>,
+    mut response: ServiceResponse<BoxBody>,
+) -> ServiceResponse<BoxBody> {
+    if let Some(origin) = origin {
+        cors::apply(origin, response.headers_mut());
+    }
+    response
+}
+
+async fn world(house: &House, req: &ServiceRequest) -> Result<Arc<World>, WorldError> {
+    match req.headers().get(RUN) {
+        None => house.world("").await,
+        Some(name) => house.world(name.to_str().map_err(|_| WorldError::Name)?).await,
+    }
+}
+
+/// The whole body, which stays where it was for whoever reads it next. `None` if it is too large or ends early.
+async fn read(req: &mut ServiceRequest) -> Option<web::Bytes> {
+    let mut payload = req.take_payload();
+    let mut body = web::BytesMut::new();
+    while let Some(piece) = poll_fn(|context| Pin::new(&mut payload).poll_next(context)).await {
+        let piece = piece.ok()?;
+        if body.len() + piece.len() > MAX_BODY {
+            return None;
+        }
+        body.extend_from_slice(&piece);
+    }
+    let body = body.freeze();
+    req.set_payload(Payload::from(body.clone()));
+    Some(body)
+}

@@ -1,0 +1,34 @@
+//! Mock mode: the real authorization server with people that are made up, and an API behind it.
+//!
+//! The server knows nothing of it. One layer stands around the handlers and pages of production; it picks the world that a
+//! request belongs to, and gives handlers that world's [`crate::app::App`], on a database in memory.
+//!
+//! ```text
+//! settings             mock.toml
+//! house  issuer        worlds, and the issuers in them
+//! layer                what every request goes through
+//! place  seen          whose a path is, and what came in
+//! guests  persona      clients that nobody registered, people logged in by a click
+//! token                any token by one call
+//! cors  rewrite        pages of this machine; issuers below a path
+//! answer  near         what the mock says itself
+//! ```
+
+mod about;
+mod answer;
+mod cors;
+mod house;
+mod issuer;
+pub mod layer;
+mod near;
+mod place;
+mod rewrite;
+mod seen;
+mod settings;
+
+pub use about::{about, description};
+pub use house::{House, World};
+pub use near::Near;
+pub use place::Place;
+pub use seen::Seen;
+pub use settings::{Settings, SettingsError};

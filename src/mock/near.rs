@@ -1,0 +1,10 @@
+use serde::Serialize;
+
+/// What would have served a request, had something been otherwise.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Near {
+    /// A route or a rule, by its name.
+    pub what: String,
+    /// What was missing, in a sentence.
+    pub why: String,
+}

@@ -1,0 +1,110 @@
+//! Which part of the mock a path belongs to.
+
+/// Who answers a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Place {
+    /// `/mock`: what drives this mode.
+    Control,
+    /// The authorization server; its path prefix, empty for the main one.
+    Issuer { prefix: String },
+    /// The mocked API.
+    Api,
+}
+
+/// Of a path: whose it is, and how it is called there.
+pub(super) struct Map<'a> {
+    /// Whether the server itself has a path.
+    pub is_ours: fn(&str) -> bool,
+    /// Whether the mocked API has it.
+    pub is_api: &'a dyn Fn(&str) -> bool,
+    /// Whether there is an issuer with this prefix.
+    pub has_issuer: &'a dyn Fn(&str) -> bool,
+    /// Whether issuers are made when they are first asked for.
+    pub on_demand: bool,
+}
+
+impl Map<'_> {
+    /// Whose a path is, and its name there.
+    pub fn place<'p>(&self, path: &'p str) -> (Place, &'p str) {
+        if path == "/mock" || path.starts_with("/mock/") {
+            return (Place::Control, path);
+        }
+        if let Some((prefix, inner)) = self.well_known(path) {
+            return (Place::Issuer { prefix: prefix.to_owned() }, inner);
+        }
+        if (self.is_ours)(path) {
+            return (Place::Issuer { prefix: String::new() }, path);
+        }
+        if let Some((prefix, rest)) = first_segment(path)
+            && (self.is_ours)(rest)
+            && ((self.has_issuer)(prefix) || (self.on_demand && speaks_oauth(rest) && !(self.is_api)(path)))
+        {
+            return (Place::Issuer { prefix: prefix.to_owned() }, rest);
+        }
+        // The start page of the server, unless the API has one of its own.
+        if path == "/" && !(self.is_api)("/") {
+            return (Place::Issuer { prefix: String::new() }, path);
+        }
+        (Place::Api, path)
+    }
+
+    /// RFC 8414 §3.1: the issuer's path stands behind the well-known one.
+    fn well_known<'p>(&self, path: &'p str) -> Option<(&'p str, &'static str)> {
+        const METADATA: &str = "/.well-known/oauth-authorization-server";
+        let prefix = path.strip_prefix(METADATA)?.strip_prefix('/')?;
+        (is_prefix(prefix) && (self.on_demand || (self.has_issuer)(prefix))).then_some((prefix, METADATA))
+    }
+}
+
+fn speaks_oauth(path: &str) -> bool {
+    path.starts_with("/.well-known/") || path.starts_with("/oauth2/")
+}
+
+/// `/acme/login` is `acme` and `/login`.
+fn first_segment(path: &str) -> Option<(&str, &str)> {
+    let (prefix, _) = path.strip_prefix('/')?.split_once('/')?;
+    is_prefix(prefix).then(|| (prefix, &path[prefix.len() + 1..]))
+}
+
+/// What an issuer's path may look like: one segment of letters, digits, `-` and `_`.
+pub fn is_prefix(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(path: &str) -> (Place, String) {
+        let map = Map {
+            is_ours: |path| ["/login", "/oauth2/token", "/.well-known/openid-configuration"].contains(&path),
+            is_api: &|path| path == "/pets" || path == "/api/oauth2/token",
+            has_issuer: &|prefix| prefix == "acme",
+            on_demand: true,
+        };
+        let (place, inner) = map.place(path);
+        (place, inner.to_owned())
+    }
+
+    #[test]
+    fn paths_have_their_place() {
+        let issuer = |prefix: &str| Place::Issuer { prefix: prefix.to_owned() };
+        for (path, expected, inner) in [
+            ("/mock", Place::Control, "/mock"),
+            ("/mock/token", Place::Control, "/mock/token"),
+            ("/mocks", Place::Api, "/mocks"),
+            ("/login", issuer(""), "/login"),
+            ("/acme/login", issuer("acme"), "/login"),
+            ("/users/login", Place::Api, "/users/login"),
+            ("/new/oauth2/token", issuer("new"), "/oauth2/token"),
+            ("/api/oauth2/token", Place::Api, "/api/oauth2/token"),
+            ("/new/.well-known/openid-configuration", issuer("new"), "/.well-known/openid-configuration"),
+            ("/.well-known/oauth-authorization-server/x", issuer("x"), "/.well-known/oauth-authorization-server"),
+            ("/", issuer(""), "/"),
+            ("/pets", Place::Api, "/pets"),
+            ("/a%2Fb/oauth2/token", Place::Api, "/a%2Fb/oauth2/token"),
+        ] {
+            assert_eq!(place(path), (expected, inner.to_owned()), "{path}");
+        }
+    }
+}
