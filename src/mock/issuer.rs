@@ -59,7 +59,7 @@ pub struct Issuer {
 /// Why one could not be made.
 #[derive(Debug, thiserror::Error)]
 pub enum MakeError {
-    #[error("the settings do not go together: {0}")]
+    #[error(transparent)]
     Config(#[from] config::ConfigError),
     #[error(transparent)]
     Storage(#[from] StorageError),
@@ -145,7 +145,7 @@ impl Issuer {
 }
 
 fn configure(settings: &Settings, base: &str, prefix: &str) -> Result<Config, MakeError> {
-    let overrides = Overrides { listen: Some(settings.listen), dev: Dev::Yes, ..Overrides::default() };
+    let overrides = Overrides { dev: Dev::Yes, ..Overrides::default() };
     let variables = UNLIMITED.iter().map(|(name, value)| (format!("LATCHWAY__{name}"), (*value).to_owned()));
     let mut config = config::load(&overrides, variables)?;
     let named = settings.issuers.iter().find(|issuer| issuer.path == prefix).and_then(|issuer| issuer.name.clone());
