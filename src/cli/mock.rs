@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use tracing_subscriber::EnvFilter;
 
 use super::context::{Context, environment, usage};
-use super::output;
+use super::{mock_token, output};
 use crate::http::{self, routes, server};
 use crate::mock::{House, Settings, description};
 
@@ -20,8 +20,10 @@ Everything is in memory, on this machine alone, and the same for the same seed. 
 In CI: GET /oauth2/authorize?...&login_hint=alice logs Alice in and comes straight back.";
 
 #[derive(clap::Args)]
-#[command(after_help = EXAMPLES)]
+#[command(after_help = EXAMPLES, args_conflicts_with_subcommands = true)]
 pub struct Args {
+    #[command(subcommand)]
+    command: Option<Command>,
     /// Address and port to listen on; loopback only
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
@@ -30,9 +32,18 @@ pub struct Args {
     pub seed: Option<u64>,
 }
 
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Print a token, good or with a defect
+    Token(mock_token::Args),
+}
+
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     refuse_production()?;
     let (settings, folder) = settings(context, args)?;
+    if let Some(Command::Token(args)) = &args.command {
+        return mock_token::run(context, args, settings);
+    }
     tracing_subscriber::fmt()
         .with_env_filter(EnvFilter::new("latchway=warn,error"))
         .with_writer(std::io::stderr)

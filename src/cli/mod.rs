@@ -17,6 +17,7 @@ mod events;
 mod keys;
 mod migrate;
 mod mock;
+mod mock_token;
 mod output;
 mod progress;
 mod restore;

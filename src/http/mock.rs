@@ -4,11 +4,11 @@ use std::net::TcpListener;
 use std::time::Duration;
 
 use actix_web::middleware::from_fn;
-use actix_web::web::{self, ServiceConfig, get, resource};
+use actix_web::web::{self, PayloadConfig, ServiceConfig, get, post, resource};
 use actix_web::{App as ActixApp, HttpServer};
 
 use super::{middleware, routes};
-use crate::mock::{House, layer};
+use crate::mock::{self, House, layer, persona, token};
 
 /// Serves until it is told to stop.
 ///
@@ -40,5 +40,9 @@ pub async fn run(
 
 /// Everything below `/mock`.
 fn configure(routes: &mut ServiceConfig) {
-    routes.service(resource("/mock").route(get().to(crate::mock::about)));
+    routes
+        .app_data(PayloadConfig::new(layer::MAX_BODY))
+        .service(resource("/mock").route(get().to(mock::about)))
+        .service(resource("/mock/login").route(post().to(persona::login)))
+        .service(resource("/mock/token").route(post().to(token::post)));
 }

@@ -58,6 +58,11 @@ impl Key {
         })
     }
 
+    /// A JWS signature (RFC 7518 §3) over `message`.
+    pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        self.private.sign(message)
+    }
+
     pub fn stage(&self, now: Seconds) -> KeyStage {
         if self.removed_at.is_some_and(|at| at <= now) {
             KeyStage::Removed

@@ -2,6 +2,7 @@
 
 use aws_lc_rs::signature::Ed25519KeyPair;
 
+use super::make::make;
 use super::{KeyError, Sealer, public_part};
 use crate::domain::Algorithm;
 use crate::storage::keys::StoredKey;
@@ -10,18 +11,20 @@ use crate::support::{Rng, Seconds, sha256};
 /// An RSA key cannot be made of a seed within the time in which mock mode has to be ready, so that there is one for all seeds.
 const RSA: &[u8] = include_bytes!("mock_rsa.pk8");
 
-/// The key of a seed for an algorithm, sealed as all keys are. Its id begins with `mock-`.
+/// The key of a seed for an algorithm, sealed as all keys are. Its id begins with `mock-`. After a rotation, which has a
+/// number, RSA keys are not those of the seed any more.
 pub fn seeded(
     algorithm: Algorithm,
-    seed: &str,
+    (seed, rotation): (&str, u32),
     sealer: &Sealer,
     rng: &Rng,
     now: Seconds,
 ) -> Result<StoredKey, KeyError> {
-    let secret = sha256(format!("latchway mock key {algorithm} {seed}").as_bytes());
+    let secret = sha256(format!("latchway mock key {algorithm} {seed} {rotation}").as_bytes());
     let pkcs8 = match algorithm {
         Algorithm::Es256 => p256(&secret),
         Algorithm::EdDsa => ed25519(&secret)?,
+        Algorithm::Rs256 | Algorithm::Ps256 if rotation > 0 => make(algorithm)?.to_vec(),
         Algorithm::Rs256 | Algorithm::Ps256 => RSA.to_vec(),
     };
     let (thumbprint, mut jwk) = public_part(algorithm, &pkcs8).ok_or(KeyError::Make)?;
@@ -60,7 +63,7 @@ mod tests {
     #[test]
     fn a_seed_has_its_keys() {
         let (sealer, rng) = (Sealer::new(&[1; 32]).expect("a sealer"), Rng::system());
-        let key = |algorithm, seed: &str| seeded(algorithm, seed, &sealer, &rng, 0).expect("a key");
+        let key = |algorithm, seed: &str| seeded(algorithm, (seed, 0), &sealer, &rng, 0).expect("a key");
         for &algorithm in Algorithm::ALL {
             let (one, again) = (key(algorithm, "1"), key(algorithm, "1"));
             assert_eq!((&one.kid, &one.public_jwk), (&again.kid, &again.public_jwk));

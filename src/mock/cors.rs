@@ -16,12 +16,14 @@ pub fn local_origin(headers: &HeaderMap) -> Option<HeaderValue> {
     is_local(origin.to_str().ok()?).then(|| origin.clone())
 }
 
-/// Whether a request was sent by a page of elsewhere.
+/// Whether a request was sent by a page of elsewhere. Forms of our own pages say `Origin: null`, and that they are ours.
 pub fn is_foreign(headers: &HeaderMap) -> bool {
-    let cross_site = headers.get("sec-fetch-site").is_some_and(|site| site == "cross-site");
-    let foreign = headers.get(ORIGIN).is_some_and(|_| local_origin(headers).is_none());
-    // What another port of this machine sends is cross-site to a browser that knows it by another name.
-    foreign || cross_site && local_origin(headers).is_none()
+    let site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
+    match site {
+        Some(b"same-origin" | b"none") => false,
+        Some(_) => local_origin(headers).is_none(),
+        None => headers.contains_key(ORIGIN) && local_origin(headers).is_none(),
+    }
 }
 
 /// Whether this is the origin of something on this machine.

@@ -3,12 +3,18 @@
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::sync::Mutex;
 
-use super::issuer::{Issuer, MakeError, Origin};
+use super::issuer::{API_CLIENT, Issuer, MakeError, Origin};
+use super::layer::RUN_PARAMETER;
 use super::place::{Map, Place};
+use super::rotation;
 use super::settings::Settings;
+use crate::resource_server::{Introspection, ResourceServer};
 use crate::support::Clock;
 
 /// Runs that have a world of their own, at most.
@@ -34,6 +40,8 @@ pub struct World {
     pub clock: Clock,
     issuers: RwLock<BTreeMap<String, Issuer>>,
     making: Mutex<()>,
+    /// What checks tokens at the mocked API, by the issuer's prefix.
+    servers: RwLock<BTreeMap<String, ResourceServer>>,
 }
 
 /// Why there is no world for a run.
@@ -91,8 +99,13 @@ impl House {
 
 impl World {
     async fn make(house: &House, run: &str) -> Result<Self, MakeError> {
-        let world =
-            Self { run: run.to_owned(), clock: Clock::system(), issuers: RwLock::default(), making: Mutex::default() };
+        let world = Self {
+            run: run.to_owned(),
+            clock: Clock::system(),
+            issuers: RwLock::default(),
+            making: Mutex::default(),
+            servers: RwLock::default(),
+        };
         world.issuer(house, "").await?;
         Ok(world)
     }
@@ -126,4 +139,53 @@ impl World {
         self.issuers.write().unwrap_or_else(PoisonError::into_inner).insert(prefix.to_owned(), issuer.clone());
         Ok(issuer)
     }
+
+    /// What checks credentials at the mocked API: the library that real APIs use, which fetches the keys of the issuer as
+    /// theirs do. The issuer is the one that the token names, if it is one of this world.
+    ///
+    /// # Errors
+    /// If the settings make no sense to it.
+    pub fn resource_server(&self, house: &House, token: Option<&str>) -> Result<ResourceServer, MakeError> {
+        let named = token.and_then(issuer_of);
+        let issuers = self.issuers();
+        let issuer = issuers.iter().find(|issuer| Some(issuer.app.issuer()) == named.as_deref());
+        let prefix = issuer.map(|issuer| issuer.prefix.clone()).unwrap_or_default();
+        if let Some(server) = self.servers.read().unwrap_or_else(PoisonError::into_inner).get(&prefix) {
+            return Ok(server.clone());
+        }
+        let url = if prefix.is_empty() { house.base.clone() } else { format!("{}/{prefix}", house.base) };
+        let run = if self.run.is_empty() { String::new() } else { format!("?{RUN_PARAMETER}={}", self.run) };
+        let keys = Introspection::new(API_CLIENT, API_CLIENT)
+            .endpoint(format!("{url}/oauth2/introspect{run}"))
+            .cache_for(Duration::ZERO);
+        let server = ResourceServer::builder(&url, house.settings.audience(&house.base))
+            .jwks_url(format!("{url}/.well-known/jwks.json{run}"))
+            .api_keys(keys)
+            .cookies()
+            .leeway(Duration::ZERO)
+            .clock(self.clock.clone())
+            .build()
+            .map_err(|error| MakeError::Invalid(error.to_string()))?;
+        self.servers.write().unwrap_or_else(PoisonError::into_inner).insert(prefix, server.clone());
+        Ok(server)
+    }
+
+    /// Makes new keys for all issuers, which sign from now on; the API has to fetch them anew.
+    ///
+    /// # Errors
+    /// If a database or the cryptographic library fails.
+    pub async fn rotate_keys(&self, house: &House) -> Result<(), MakeError> {
+        for issuer in self.issuers() {
+            rotation::rotate(&issuer.app, house.settings.seed).await?;
+        }
+        self.servers.write().unwrap_or_else(PoisonError::into_inner).clear();
+        Ok(())
+    }
+}
+
+/// What a token says of its issuer; nobody has checked.
+fn issuer_of(token: &str) -> Option<String> {
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
+    claims["iss"].as_str().map(str::to_owned)
 }

@@ -21,6 +21,9 @@ use crate::support::{Clock, Id, Rng, Seconds, sha256};
 /// What is sealed in mock mode is no secret.
 const SEALED_WITH: [u8; 32] = *b"latchway mock: this is no secret";
 
+/// As whom the mocked API asks about API keys; its secret is its name.
+pub(super) const API_CLIENT: &str = "mock-api";
+
 /// What a client may ask for if nobody said otherwise.
 pub(super) const USUAL_SCOPE: &str = "openid profile email offline_access";
 
@@ -115,7 +118,16 @@ impl Issuer {
                 let db = Self::database(clock)?;
                 db.migrate()?;
                 let people = people(settings, prefix);
-                let found = Found { settings, prefix, clock, rng: &rng, sealer: &sealer, passwords: &passwords };
+                let audience = settings.audience(base);
+                let found = Found {
+                    settings,
+                    prefix,
+                    clock,
+                    rng: &rng,
+                    sealer: &sealer,
+                    passwords: &passwords,
+                    audience: &audience,
+                };
                 found.fill(&db, people).await?;
                 db
             }
@@ -206,19 +218,27 @@ struct Found<'a> {
     rng: &'a Rng,
     sealer: &'a Sealer,
     passwords: &'a Passwords,
+    /// Of the mocked API.
+    audience: &'a str,
 }
 
 impl Found<'_> {
     async fn fill(&self, db: &Db, people: &[PersonaSettings]) -> Result<(), MakeError> {
         let now = self.clock.now();
         let seed = format!("{} {}", self.settings.seed, self.prefix);
-        let keys = Algorithm::ALL.iter().map(|&algorithm| seeded(algorithm, &seed, self.sealer, self.rng, now));
+        let keys = Algorithm::ALL.iter().map(|&algorithm| seeded(algorithm, (&seed, 0), self.sealer, self.rng, now));
         let keys = keys.collect::<Result<Vec<_>, _>>()?;
         let mut users = Vec::with_capacity(people.len());
         for person in people {
             users.push(self.user(person, now).await?);
         }
-        let clients = self.settings.clients.iter().map(|client| made(client, now)).collect::<Result<Vec<_>, _>>()?;
+        let mut clients =
+            self.settings.clients.iter().map(|client| made(client, now)).collect::<Result<Vec<_>, _>>()?;
+        clients.push(Client {
+            secret_hash: Some(sha256(API_CLIENT.as_bytes()).to_vec()),
+            audiences: vec![self.audience.to_owned()],
+            ..Client::new(API_CLIENT.to_owned(), "The mocked API".to_owned(), AuthMethod::ClientSecretBasic, now)
+        });
         db.write("mock.fill", move |tx| -> Result<_, Refusal<StorageError>> {
             for key in &keys {
                 crate::storage::keys::insert(tx, key)?;

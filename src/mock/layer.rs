@@ -14,12 +14,14 @@ use futures_core::Stream as _;
 use super::house::{House, World, WorldError};
 use super::place::Place;
 use super::seen::Seen;
-use super::{answer, cors, rewrite};
+use super::{answer, cors, guests, persona, rewrite};
 
 /// Larger bodies are refused, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
 /// Which run of tests a request belongs to.
 const RUN: &str = "x-mock-run";
+/// The same as a parameter, for the mocked API's own questions to its issuer.
+pub(super) const RUN_PARAMETER: &str = "mock_run";
 
 /// The outermost middleware of a mock.
 pub async fn serve(
@@ -34,6 +36,7 @@ pub async fn serve(
         Ok(world) => world,
         Err(error) => return Ok(req.into_response(answer::world(&error))),
     };
+    rewrite::drop_parameter(&mut req, RUN_PARAMETER);
     let seen = Seen::of(&req, body, &house, &world);
     let origin = cors::local_origin(req.headers());
     if let Some(preflight) = cors::preflight(&seen.method, &seen.headers) {
@@ -67,6 +70,15 @@ async fn answered(
     if !prefix.is_empty() {
         rewrite::enter(&mut req, prefix, &seen.path);
     }
+    if let Err(error) = guests::welcome(&issuer.app, &house.settings, seen).await {
+        return Ok(req.into_response(answer::refused(500, &error.to_string())));
+    }
+    let cookie = match persona::enter(&issuer.app, seen, &mut req).await {
+        Ok(cookie) => cookie,
+        Err(fault) => {
+            return Ok(req.into_response(answer::refused(500, &format!("nobody could be logged in: {fault}"))));
+        }
+    };
     let mut data = Extensions::new();
     data.insert(issuer.app.clone());
     data.insert(web::Data::from(world.clone()));
@@ -75,6 +87,7 @@ async fn answered(
         Ok(response) => response.map_into_boxed_body(),
         Err(error) => return Err(error),
     };
+    let response = persona::leave(&issuer.app, &house.settings, seen, cookie, response).await;
     Ok(if prefix.is_empty() { response } else { rewrite::leave(response, prefix).await })
 }
 
@@ -90,7 +103,12 @@ fn with_cors(
 
 async fn world(house: &House, req: &ServiceRequest) -> Result<Arc<World>, WorldError> {
     match req.headers().get(RUN) {
-        None => house.world("").await,
+        None => {
+            let query = req.uri().query().unwrap_or_default();
+            let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+            let named = pairs.find(|(name, _)| name == RUN_PARAMETER).map(|(_, run)| run.into_owned());
+            house.world(named.as_deref().unwrap_or_default()).await
+        }
         Some(name) => house.world(name.to_str().map_err(|_| WorldError::Name)?).await,
     }
 }

@@ -17,18 +17,23 @@
 mod about;
 mod answer;
 mod cors;
+mod guests;
 mod house;
 mod issuer;
 pub mod layer;
 mod near;
+pub mod persona;
 mod place;
 mod rewrite;
+mod rotation;
 mod seen;
 mod settings;
+pub mod token;
 
 pub use about::{about, description};
-pub use house::{House, World};
+pub use house::{House, World, WorldError};
+pub use issuer::{Issuer, MakeError, Origin};
 pub use near::Near;
-pub use place::Place;
+pub use place::{Place, is_prefix};
 pub use seen::Seen;
 pub use settings::{Settings, SettingsError};

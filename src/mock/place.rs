@@ -36,7 +36,7 @@ impl Map<'_> {
             return (Place::Issuer { prefix: String::new() }, path);
         }
         if let Some((prefix, rest)) = first_segment(path)
-            && (self.is_ours)(rest)
+            && ((self.is_ours)(rest) || rest == "/mock/login")
             && ((self.has_issuer)(prefix) || (self.on_demand && speaks_oauth(rest) && !(self.is_api)(path)))
         {
             return (Place::Issuer { prefix: prefix.to_owned() }, rest);
@@ -95,6 +95,8 @@ mod tests {
             ("/mocks", Place::Api, "/mocks"),
             ("/login", issuer(""), "/login"),
             ("/acme/login", issuer("acme"), "/login"),
+            ("/acme/mock/login", issuer("acme"), "/mock/login"),
+            ("/acme/mock/token", Place::Api, "/acme/mock/token"),
             ("/users/login", Place::Api, "/users/login"),
             ("/new/oauth2/token", issuer("new"), "/oauth2/token"),
             ("/api/oauth2/token", Place::Api, "/api/oauth2/token"),

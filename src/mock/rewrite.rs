@@ -10,13 +10,8 @@ const COOKIES: &str = "latchway_";
 
 /// Takes the prefix from a request: of its path, and of the names of its cookies.
 pub fn enter(req: &mut ServiceRequest, prefix: &str, inner: &str) {
-    let mut parts = req.uri().clone().into_parts();
     let query = req.uri().query().map(|query| format!("?{query}")).unwrap_or_default();
-    parts.path_and_query = format!("{inner}{query}").parse::<PathAndQuery>().ok();
-    if let Ok(uri) = Uri::from_parts(parts) {
-        req.match_info_mut().get_mut().update(&uri);
-        req.head_mut().uri = uri;
-    }
+    lead_to(req, &format!("{inner}{query}"));
     let cookies: Vec<String> = req
         .headers()
         .get_all(COOKIE)
@@ -27,6 +22,28 @@ pub fn enter(req: &mut ServiceRequest, prefix: &str, inner: &str) {
     headers.remove(COOKIE);
     for value in cookies.iter().filter_map(|text| HeaderValue::from_str(text).ok()) {
         headers.append(COOKIE, value);
+    }
+}
+
+/// Takes a parameter out of the query, which is the mock's own business.
+pub fn drop_parameter(req: &mut ServiceRequest, name: &str) {
+    let query = req.uri().query().unwrap_or_default();
+    let is_it = |pair: &&str| pair.split('=').next() == Some(name);
+    if !query.split('&').any(|pair| is_it(&pair)) {
+        return;
+    }
+    let kept: Vec<&str> = query.split('&').filter(|pair| !is_it(pair)).collect();
+    let query = if kept.is_empty() { String::new() } else { format!("?{}", kept.join("&")) };
+    let path = format!("{}{query}", req.uri().path());
+    lead_to(req, &path);
+}
+
+fn lead_to(req: &mut ServiceRequest, path_and_query: &str) {
+    let mut parts = req.uri().clone().into_parts();
+    parts.path_and_query = path_and_query.parse::<PathAndQuery>().ok();
+    if let Ok(uri) = Uri::from_parts(parts) {
+        req.match_info_mut().get_mut().update(&uri);
+        req.head_mut().uri = uri;
     }
 }
 

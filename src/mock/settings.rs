@@ -20,6 +20,8 @@ pub struct Settings {
     pub seed: u64,
     /// Whether clients that nobody configured are served, with any redirect URI on this machine or of an app on it.
     pub strangers: bool,
+    /// The name of the mocked API in tokens (`aud`); by default the mock's address.
+    pub audience: Option<String>,
     /// Whether whoever is logged in by `login_hint` has consented, too.
     pub consent_by_hint: bool,
     pub tokens: Tokens,
@@ -105,6 +107,7 @@ impl Default for Settings {
             name: "Latchway mock".to_owned(),
             seed: 1,
             strangers: true,
+            audience: None,
             consent_by_hint: true,
             tokens: Tokens::default(),
             personas: vec![persona("alice", Role::User), persona("bob", Role::Admin)],
@@ -145,6 +148,18 @@ pub enum SettingsError {
 const OF_A_SERVER: [&str; 7] = ["server", "database", "keys", "sessions", "passwords", "limits", "audit"];
 
 impl Settings {
+    /// The audience of the mocked API, for an issuer at or below the mock's address.
+    pub fn audience(&self, issuer: &str) -> String {
+        let base =
+            || url::Url::parse(issuer).map_or_else(|_| issuer.to_owned(), |url| url.origin().ascii_serialization());
+        self.audience.clone().unwrap_or_else(base)
+    }
+
+    /// Whether a client has settings of its own.
+    pub fn has_client(&self, id: &str) -> bool {
+        self.clients.iter().any(|client| client.id == id) || id == super::issuer::API_CLIENT
+    }
+
     /// Reads a file strictly.
     ///
     /// # Errors

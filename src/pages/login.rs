@@ -5,9 +5,9 @@ use actix_web::http::header::{RETRY_AFTER, SET_COOKIE};
 use actix_web::{Either, HttpRequest, HttpResponse, web};
 use secrecy::SecretString;
 
-use super::view::{LoginMode, LoginPage, LoginProblem, Name};
+use super::view::{LoginMode, LoginPage, LoginProblem, Name, PersonaView};
 use super::{forms, policy, render};
-use crate::app::{App, RequestInfo};
+use crate::app::{App, Persona, RequestInfo};
 use crate::audit::{Event, EventKind};
 use crate::fault::{Fault, Problem};
 use crate::flow::{self, After, Answer, Approval, Step, Transaction};
@@ -268,8 +268,17 @@ async fn show(
         destination,
         mode,
         problem,
+        personas: app.personas.iter().map(persona).collect(),
     };
     render::page(&page, StatusCode::OK, Some(policy::page(leads_to.as_deref())))
+}
+
+fn persona(persona: &Persona) -> PersonaView {
+    PersonaView {
+        username: persona.username.clone(),
+        name: persona.name.as_str().into(),
+        about: persona.about.as_str().into(),
+    }
 }
 
 /// Where a gate leads, in the words of the address bar.

@@ -28,6 +28,20 @@ pub fn samples() -> Vec<(&'static str, String)> {
             ..login(anyone(HOSTILE), Some(LoginProblem::WrongCredentials))
         },
     );
+    let persona = |username: &str, name: &str, about: &str| PersonaView {
+        username: username.into(),
+        name: name.into(),
+        about: about.into(),
+    };
+    add(
+        &mut pages,
+        "login-mock",
+        &LoginPage {
+            layout: Layout { mock: true, ..layout(false, None) },
+            personas: vec![persona("alice", "Alice", "user"), persona(HOSTILE, HOSTILE, HOSTILE)],
+            ..login(anyone(""), None)
+        },
+    );
     add(
         &mut pages,
         "login-gate",
@@ -158,7 +172,7 @@ fn faults() -> [(&'static str, Fault); 15] {
 }
 
 fn layout(dev: bool, signed_in_as: Option<&str>) -> Layout {
-    Layout { service_name: "Latchway".into(), dev, signed_in_as: signed_in_as.map(str::to_owned) }
+    Layout { service_name: "Latchway".into(), dev, mock: false, signed_in_as: signed_in_as.map(str::to_owned) }
 }
 
 fn demo() -> ClientView {
@@ -189,6 +203,7 @@ fn login(mode: LoginMode, problem: Option<LoginProblem>) -> LoginPage {
         destination: None,
         mode,
         problem,
+        personas: Vec::new(),
     }
 }
 

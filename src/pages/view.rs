@@ -91,6 +91,17 @@ pub struct LoginPage {
     pub mode: LoginMode,
     /// Why the last attempt failed.
     pub problem: Option<LoginProblem>,
+    /// In mock mode, who logs in by a click.
+    pub personas: Vec<PersonaView>,
+}
+
+/// Somebody whom mock mode makes up.
+#[derive(Clone, Debug)]
+pub struct PersonaView {
+    pub username: String,
+    pub name: Name,
+    /// What they are, in a word.
+    pub about: Name,
 }
 
 /// Whom the login form is for.

@@ -1,5 +1,7 @@
 //! Mock mode, driven as front-end developers and their tests do.
 
+mod login;
 mod start;
+mod token;
 
 use crate::harness::*;
