@@ -11,10 +11,12 @@
 //! guests  persona      clients that nobody registered, people logged in by a click
 //! token                any token by one call
 //! cors  rewrite        pages of this machine; issuers below a path
+//! api                  what a mocked API answers, and to whom
 //! answer  near         what the mock says itself
 //! ```
 
 mod about;
+pub mod api;
 mod answer;
 mod cors;
 mod guests;

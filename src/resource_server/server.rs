@@ -106,12 +106,19 @@ impl ResourceServer {
         self.judge(question).await.map_err(|refusal| self.refused(refusal))
     }
 
+    /// What an API key says, if it counts: for one that came where [`ResourceServer::authenticate`] does not look.
+    pub async fn verify_api_key(&self, key: &str, address: Option<IpAddr>) -> Result<Arc<Claims>, Refused> {
+        let question = Question { text: key, presented: Presented::ApiKey, address };
+        self.judge(question).await.map_err(|refusal| self.refused(refusal))
+    }
+
     /// Whether the requirement is met now.
     pub fn check(&self, requirement: &Requirement, claims: &Claims) -> Result<(), Refused> {
         requirement.check(claims, self.inner.clock.now()).map_err(|refusal| self.refused(refusal))
     }
 
-    pub(super) fn refused(&self, refusal: Refusal) -> Refused {
+    /// A refusal for a reason that the API itself has found, as this server words and sends its own.
+    pub fn refused(&self, refusal: Refusal) -> Refused {
         Refused::new(refusal, &self.inner.challenge)
     }
 

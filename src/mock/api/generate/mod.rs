@@ -1,0 +1,224 @@
+//! Values made up from schemas: the same ones for the same seed and the same request.
+
+mod array;
+pub mod dice;
+mod merge;
+mod number;
+mod object;
+mod pattern;
+mod text;
+pub mod words;
+
+use jsonschema::Validator;
+use serde_json::{Map, Value};
+
+use super::document;
+use super::schema::Direction;
+use dice::Dice;
+
+/// Deeper than this nothing optional is made.
+const SHALLOW: usize = 6;
+/// Deeper than this nothing is made at all.
+const DEEPEST: usize = 40;
+/// So often another value is tried before one is given that does not quite fit.
+const ATTEMPTS: usize = 16;
+
+/// Whether the examples that schemas bring are used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Examples {
+    Used,
+    Ignored,
+}
+
+/// How much is made of what may be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Optional {
+    Mostly,
+    Never,
+}
+
+pub(super) struct Generator<'a> {
+    root: &'a Value,
+    dice: Dice,
+    examples: Examples,
+    optional: Optional,
+    /// References that lead to what is being made, for schemas that contain themselves.
+    within: Vec<String>,
+}
+
+/// A value that a schema allows, if one is found: there are schemas that allow none.
+pub fn value(root: &Value, schema: &Value, validator: Option<&Validator>, dice: &Dice, examples: Examples) -> Value {
+    let mut dice = dice.clone();
+    let mut first = None;
+    for attempt in 0..ATTEMPTS {
+        let mut generator = Generator {
+            root,
+            dice: dice.clone(),
+            examples: if attempt == 0 { examples } else { Examples::Ignored },
+            optional: if attempt < ATTEMPTS / 2 { Optional::Mostly } else { Optional::Never },
+            within: Vec::new(),
+        };
+        let made = generator.make(schema, "", 0);
+        if validator.is_none_or(|validator| validator.is_valid(&made)) {
+            return made;
+        }
+        first.get_or_insert(made);
+        dice.next();
+    }
+    first.unwrap_or(Value::Null)
+}
+
+impl Generator<'_> {
+    /// A value for a schema, as the member of this name.
+    fn make(&mut self, schema: &Value, name: &str, depth: usize) -> Value {
+        if depth > DEEPEST {
+            return Value::Null;
+        }
+        let within = self.within.len();
+        let flat = self.flat(schema);
+        let made = self.make_flat(&flat, name, depth);
+        self.within.truncate(within);
+        made
+    }
+
+    fn make_flat(&mut self, schema: &Map<String, Value>, name: &str, depth: usize) -> Value {
+        if let Some(only) = schema.get("const") {
+            return only.clone();
+        }
+        if self.examples == Examples::Used
+            && let Some(example) = example(schema)
+        {
+            return example.clone();
+        }
+        if let Some(Value::Array(values)) = schema.get("enum") {
+            let told: Vec<&Value> = values.iter().filter(|value| !value.is_null()).collect();
+            let at = self.dice.below(told.len());
+            return told.get(at).map_or(Value::Null, |value| (*value).clone());
+        }
+        match self.kind(schema) {
+            "object" => self.object(schema, depth),
+            "array" => self.array(schema, name, depth),
+            "integer" => number::integer(schema, &mut self.dice),
+            "number" => number::number(schema, &mut self.dice),
+            "boolean" => Value::Bool(self.dice.chance(50)),
+            "null" => Value::Null,
+            _ => Value::String(text::text(schema, name, &mut self.dice)),
+        }
+    }
+
+    /// The type that a value is to have: said, or to be guessed from what else is said.
+    fn kind<'s>(&mut self, schema: &'s Map<String, Value>) -> &'s str {
+        const HINTS: [(&str, &[&str]); 4] = [
+            ("object", &["properties", "required", "additionalProperties", "patternProperties", "minProperties"]),
+            ("array", &["items", "prefixItems", "minItems", "uniqueItems", "contains"]),
+            ("string", &["pattern", "format", "minLength", "maxLength"]),
+            ("number", &["minimum", "maximum", "exclusiveMinimum", "exclusiveMaximum", "multipleOf"]),
+        ];
+        match schema.get("type") {
+            Some(Value::String(one)) => one,
+            Some(Value::Array(some)) => {
+                let told: Vec<&str> = some.iter().filter_map(Value::as_str).filter(|name| *name != "null").collect();
+                self.dice.pick(&told).unwrap_or("null")
+            }
+            _ => HINTS
+                .iter()
+                .find(|(_, keywords)| keywords.iter().any(|keyword| schema.contains_key(*keyword)))
+                .map_or("string", |(kind, _)| kind),
+        }
+    }
+
+    /// One schema without references, `allOf` and alternatives: of these one is taken.
+    fn flat(&mut self, schema: &Value) -> Map<String, Value> {
+        let mut flat = Map::new();
+        self.flatten(schema, &mut flat, 0);
+        flat
+    }
+
+    fn flatten(&mut self, schema: &Value, flat: &mut Map<String, Value>, hops: usize) {
+        let Value::Object(members) = schema else {
+            return;
+        };
+        if hops > DEEPEST {
+            return;
+        }
+        let branches = ["allOf", "anyOf", "oneOf", "$ref", "discriminator"];
+        let own = members.iter().filter(|(name, _)| !branches.contains(&name.as_str()));
+        merge::into(flat, own.map(|(name, value)| (name.clone(), value.clone())).collect());
+        if let Some((pointer, target)) = self.target(members) {
+            self.within.push(pointer);
+            self.flatten(target, flat, hops + 1);
+        }
+        if let Some(Value::Array(all)) = members.get("allOf") {
+            all.iter().for_each(|one| self.flatten(one, flat, hops + 1));
+        }
+        for keyword in ["anyOf", "oneOf"] {
+            let Some(Value::Array(some)) = members.get(keyword) else { continue };
+            let Some(one) = self.branch(some) else { continue };
+            self.flatten(one, flat, hops + 1);
+            if let Some(discriminator) = members.get("discriminator") {
+                name_branch(discriminator, one, flat);
+            }
+        }
+    }
+
+    fn target<'s>(&self, schema: &'s Map<String, Value>) -> Option<(String, &'s Value)>
+    where
+        Self: 's,
+    {
+        let pointer = document::local(schema.get("$ref")?.as_str()?)?;
+        let target = self.root.pointer(&pointer)?;
+        Some((pointer, target))
+    }
+
+    /// One of some alternatives: rather not null, and rather not what is being made already.
+    fn branch<'s>(&mut self, some: &'s [Value]) -> Option<&'s Value> {
+        let is_null = |schema: &Value| schema.get("type").is_some_and(|kind| kind == "null");
+        let told: Vec<&Value> = some.iter().filter(|one| !is_null(one)).collect();
+        let fresh: Vec<&Value> = told.iter().copied().filter(|one| !self.recurs(one)).collect();
+        let of = [fresh, told, some.iter().collect()].into_iter().find(|of| !of.is_empty())?;
+        of.get(self.dice.below(of.len())).copied()
+    }
+
+    /// Whether a schema is part of itself here.
+    fn recurs(&self, schema: &Value) -> bool {
+        let Value::Object(members) = schema else { return false };
+        if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
+            return document::local(reference).is_some_and(|pointer| self.within.contains(&pointer));
+        }
+        let lists = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|keyword| members.get(keyword)?.as_array());
+        let single = ["items", "additionalProperties"].into_iter().filter_map(|keyword| members.get(keyword));
+        lists.flatten().chain(single).any(|one| self.recurs(one))
+    }
+}
+
+/// An example that a schema brings.
+pub fn example(schema: &Map<String, Value>) -> Option<&Value> {
+    let listed = || schema.get("examples").and_then(Value::as_array).and_then(|list| list.first());
+    schema.get("example").or_else(listed).or_else(|| schema.get("default"))
+}
+
+/// OpenAPI, Discriminator Object: the property says which of the alternatives it is.
+fn name_branch(discriminator: &Value, branch: &Value, flat: &mut Map<String, Value>) {
+    let Some(property) = discriminator.get("propertyName").and_then(Value::as_str) else { return };
+    let Some(reference) = branch.get("$ref").and_then(Value::as_str) else { return };
+    let mapped = discriminator.get("mapping").and_then(Value::as_object).and_then(|mapping| {
+        mapping.iter().find(|(name, target)| {
+            target.as_str() == Some(reference) || target.as_str().is_some_and(|target| reference.ends_with(&format!("/{target}"))) && !name.is_empty()
+        })
+    });
+    let name = mapped.map_or_else(|| reference.rsplit('/').next().unwrap_or_default(), |(name, _)| name.as_str());
+    let properties = flat.entry("properties").or_insert_with(|| Value::Object(Map::new()));
+    if let Value::Object(properties) = properties {
+        properties.insert(property.to_owned(), serde_json::json!({"const": name}));
+    }
+}
+
+/// Whether a property is not there in answers.
+fn is_hidden(root: &Value, property: &Value) -> bool {
+    let says = |schema: &Value| schema.get(Direction::Answer.absent()) == Some(&Value::Bool(true));
+    let target = property.get("$ref").and_then(Value::as_str).and_then(document::local);
+    says(property) || target.and_then(|at| root.pointer(&at)).is_some_and(says)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,57 @@
+//! The mocked API: what it answers, and to whom.
+//!
+//! ```text
+//! serve                          a request, from its route to its answer
+//! choose  answer  collection     which answer is given: of a document, of things that are kept
+//! security  require  when  who   who may, and who asks
+//! parameters  body               requests, checked by the document
+//! load  route  path              everything in one table
+//! document  schema  operation    OpenAPI 3.0 and 3.1, prepared
+//! generate  template  reply      bodies made up, filled in, given
+//! view  state  shape  negotiate  prefer  problem  settings  error
+//! ```
+
+mod answer;
+mod body;
+mod choose;
+mod collection;
+mod document;
+mod error;
+mod generate;
+mod load;
+mod negotiate;
+mod operation;
+mod parameters;
+mod path;
+mod prefer;
+mod problem;
+mod reply;
+mod require;
+mod route;
+mod schema;
+mod security;
+mod serve;
+pub mod settings;
+mod shape;
+mod state;
+mod template;
+mod view;
+mod when;
+mod who;
+
+use std::sync::Arc;
+
+pub use error::ApiError;
+pub use serve::{Call, Served};
+pub use settings::ApiSettings;
+pub use state::ApiState;
+
+/// An API as it is described. It never changes; what does is in [`ApiState`].
+pub struct Api {
+    seed: u64,
+    validate: bool,
+    table: route::Table,
+    collections: Vec<Arc<collection::Collection>>,
+    known: security::Known,
+    views: Vec<view::View>,
+}
