@@ -27,6 +27,9 @@ pub struct Args {
     /// Address and port to listen on; loopback only
     #[arg(long, value_name = "ADDR")]
     pub listen: Option<SocketAddr>,
+    /// An OpenAPI document (3.0 or 3.1, YAML or JSON) whose API is mocked. May be repeated
+    #[arg(long, value_name = "FILE")]
+    pub openapi: Vec<PathBuf>,
     /// Keys, ids and made-up data follow from it
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
@@ -52,7 +55,8 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     let listener = server::bind(settings.listen).with_context(|| format!("cannot listen on {}", settings.listen))?;
     let base = format!("http://{}", listener.local_addr()?);
     actix_web::rt::System::new().block_on(async {
-        let house = web::Data::new(House::new(settings, folder, base, routes::is_known));
+        let house =
+            web::Data::new(House::new(settings, folder, base, routes::is_known).map_err(|e| usage(e.to_string()))?);
         let world = house.world("").await?;
         let main = world.issuer(&house, "").await?;
         announce(context, &house, &world)?;
@@ -87,6 +91,11 @@ fn settings(context: &Context, args: &Args) -> anyhow::Result<(Settings, PathBuf
     };
     settings.listen = args.listen.unwrap_or(settings.listen);
     settings.seed = args.seed.unwrap_or(settings.seed);
+    for document in &args.openapi {
+        // From where the command was given, unlike those that the file names.
+        let document = std::path::absolute(document)?;
+        settings.api.documents.push(document.display().to_string());
+    }
     settings.check().map_err(|e| usage(e.to_string()))?;
     Ok((settings, folder))
 }

@@ -22,6 +22,8 @@ pub fn description(house: &House, world: &World) -> Value {
         "base": house.base,
         "run": world.run,
         "seed": house.settings.seed,
+        "audience": house.settings.audience(&house.base),
+        "routes": house.api.routes(),
         "issuers": issuers.collect::<Vec<_>>(),
     })
 }

@@ -9,6 +9,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tokio::sync::Mutex;
 
+use super::api::{Api, ApiError, ApiState};
 use super::issuer::{API_CLIENT, Issuer, MakeError, Origin};
 use super::layer::RUN_PARAMETER;
 use super::place::{Map, Place};
@@ -29,6 +30,8 @@ pub struct House {
     pub folder: PathBuf,
     /// Scheme, host and port.
     pub base: String,
+    /// What is behind the login.
+    pub api: Api,
     is_ours: fn(&str) -> bool,
     worlds: Mutex<HashMap<String, Arc<World>>>,
 }
@@ -39,6 +42,8 @@ pub struct World {
     pub run: String,
     pub clock: Clock,
     issuers: RwLock<BTreeMap<String, Issuer>>,
+    /// What is in the API's collections.
+    api_state: RwLock<Arc<ApiState>>,
     making: Mutex<()>,
     /// What checks tokens at the mocked API, by the issuer's prefix.
     servers: RwLock<BTreeMap<String, ResourceServer>>,
@@ -57,8 +62,12 @@ pub enum WorldError {
 
 impl House {
     /// A mock at `base`; `is_ours` tells which paths the server has itself.
-    pub fn new(settings: Settings, folder: PathBuf, base: String, is_ours: fn(&str) -> bool) -> Self {
-        Self { settings, folder, base, is_ours, worlds: Mutex::default() }
+    ///
+    /// # Errors
+    /// What the API's documents and routes get wrong.
+    pub fn new(settings: Settings, folder: PathBuf, base: String, is_ours: fn(&str) -> bool) -> Result<Self, ApiError> {
+        let api = Api::load(&settings.api, &folder, settings.seed)?;
+        Ok(Self { settings, folder, base, api, is_ours, worlds: Mutex::default() })
     }
 
     /// The world of a run, made when it is first named.
@@ -85,7 +94,7 @@ impl House {
     pub fn place<'p>(&self, world: &World, path: &'p str) -> (Place, &'p str) {
         let map = Map {
             is_ours: self.is_ours,
-            is_api: &|_| false,
+            is_api: &|path| self.api.has_path(path),
             has_issuer: &|prefix| self.has_issuer(world, prefix),
             on_demand: self.settings.strangers,
         };
@@ -103,6 +112,7 @@ impl World {
             run: run.to_owned(),
             clock: Clock::system(),
             issuers: RwLock::default(),
+            api_state: RwLock::new(Arc::new(ApiState::new(&house.api))),
             making: Mutex::default(),
             servers: RwLock::default(),
         };
@@ -117,6 +127,16 @@ impl World {
     /// The issuers that there are, the main one first.
     pub fn issuers(&self) -> Vec<Issuer> {
         self.issuers.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// What is in the API's collections, as it changes.
+    pub fn api_state(&self) -> Arc<ApiState> {
+        self.api_state.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Puts something else there.
+    pub fn set_api_state(&self, state: ApiState) {
+        *self.api_state.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(state);
     }
 
     /// An issuer, made when it is first asked for.

@@ -14,7 +14,7 @@ use futures_core::Stream as _;
 use super::house::{House, World, WorldError};
 use super::place::Place;
 use super::seen::Seen;
-use super::{answer, cors, guests, persona, rewrite};
+use super::{answer, backend, cors, guests, persona, rewrite};
 
 /// Larger bodies are refused, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -54,9 +54,7 @@ async fn answered(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let prefix = match &seen.place {
-        Place::Api => {
-            return Ok(req.into_response(answer::refused(404, "this mock has no API; see `latchway mock --help`")));
-        }
+        Place::Api => return Ok(backend::serve(house, world, seen, req).await),
         Place::Control if cors::is_foreign(&seen.headers) => {
             return Ok(req.into_response(answer::refused(403, "a page of another host cannot drive this mock")));
         }

@@ -9,6 +9,7 @@
 //! layer                what every request goes through
 //! place  seen          whose a path is, and what came in
 //! guests  persona      clients that nobody registered, people logged in by a click
+//! api  backend         the mocked API
 //! token                any token by one call
 //! cors  rewrite        pages of this machine; issuers below a path
 //! api                  what a mocked API answers, and to whom
@@ -16,8 +17,9 @@
 //! ```
 
 mod about;
-pub mod api;
 mod answer;
+pub mod api;
+mod backend;
 mod cors;
 mod guests;
 mod house;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
+use super::api::ApiSettings;
 use super::place::is_prefix;
 use crate::domain::{Role, normalize_email, normalize_username};
 
@@ -20,14 +21,13 @@ pub struct Settings {
     pub seed: u64,
     /// Whether clients that nobody configured are served, with any redirect URI on this machine or of an app on it.
     pub strangers: bool,
-    /// The name of the mocked API in tokens (`aud`); by default the mock's address.
-    pub audience: Option<String>,
     /// Whether whoever is logged in by `login_hint` has consented, too.
     pub consent_by_hint: bool,
     pub tokens: Tokens,
     pub personas: Vec<PersonaSettings>,
     pub clients: Vec<ClientSettings>,
     pub issuers: Vec<IssuerSettings>,
+    pub api: ApiSettings,
 }
 
 /// Lifetimes, in seconds.
@@ -107,12 +107,12 @@ impl Default for Settings {
             name: "Latchway mock".to_owned(),
             seed: 1,
             strangers: true,
-            audience: None,
             consent_by_hint: true,
             tokens: Tokens::default(),
             personas: vec![persona("alice", Role::User), persona("bob", Role::Admin)],
             clients: Vec::new(),
             issuers: Vec::new(),
+            api: ApiSettings::default(),
         }
     }
 }
@@ -152,7 +152,7 @@ impl Settings {
     pub fn audience(&self, issuer: &str) -> String {
         let base =
             || url::Url::parse(issuer).map_or_else(|_| issuer.to_owned(), |url| url.origin().ascii_serialization());
-        self.audience.clone().unwrap_or_else(base)
+        self.api.audience.clone().unwrap_or_else(base)
     }
 
     /// Whether a client has settings of its own.
