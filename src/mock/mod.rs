@@ -12,7 +12,6 @@
 //! api  backend         the mocked API
 //! token                any token by one call
 //! cors  rewrite        pages of this machine; issuers below a path
-//! api                  what a mocked API answers, and to whom
 //! answer  near         what the mock says itself
 //! ```
 

@@ -239,7 +239,10 @@ impl Api {
             documented.content.iter().find(|media| is_json(&media.name)).and_then(|media| media.schema.as_ref())
         });
         let validator = schema.and_then(|schema| operation.document.validator(schema).ok());
-        if let (Payload::Json(made), Some(value)) = (&mut draft.body, value) {
+        if let (Payload::Json(made), Some(mut value)) = (&mut draft.body, value) {
+            if let Some(text) = schema.and_then(|schema| operation.document.schema(schema)) {
+                super::generate::strip(operation.document.root(), text, &mut value);
+            }
             let fits = |value: &Value| validator.is_none_or(|validator| validator.is_valid(value));
             match wrapped(made, &value) {
                 _ if fits(&value) => *made = value,

@@ -186,7 +186,11 @@ impl Collection {
                 let at = find(&items, &id).ok_or_else(|| missing(&id))?;
                 let slot = items.get_mut(at).ok_or_else(|| missing(&id))?;
                 if named.is_some_and(|named| named != id) {
-                    return Err(Problem::faults(vec![Fault::body(format!("/{}", self.id), "cannot be changed")]));
+                    // RFC 9110 §9.3.4
+                    return Err(Problem::new(
+                        409,
+                        format!("the body is of another item: {} cannot be changed", self.id),
+                    ));
                 }
                 let mut changed = if verb == Verb::Merge { (**slot).clone() } else { Value::Object(Map::new()) };
                 merge(&mut changed, Value::Object(body));
@@ -398,7 +402,7 @@ mod tests {
         assert_eq!(act("alice", Verb::Create, None, "", json!([1]), &on), Err(400));
         let put = act("alice", Verb::Replace, Some("3"), "", json!({"note": "x"}), &on).expect("put");
         assert_eq!(put, json!({"id": 3, "owner": "alice", "note": "x"}));
-        assert_eq!(act("alice", Verb::Replace, Some("3"), "", json!({"id": 4}), &on), Err(400));
+        assert_eq!(act("alice", Verb::Replace, Some("3"), "", json!({"id": 4}), &on), Err(409));
         let named = act("alice", Verb::ReplaceNamed, None, "", json!({"id": 3, "note": "y"}), &on).expect("put");
         assert_eq!(named["note"], "y");
         let merged =

@@ -52,7 +52,9 @@ impl Document {
         let value: Value = if text.trim_start().starts_with('{') {
             serde_json::from_str(text).map_err(|e| syntax(e.to_string()))?
         } else {
-            serde_saphyr::from_str(text).map_err(|e| syntax(e.to_string()))?
+            // YAML 1.2: `on` and `no` are words.
+            let options = serde_saphyr::options! { strict_booleans: true };
+            serde_saphyr::from_str_with_options(text, options).map_err(|e| syntax(e.to_string()))?
         };
         let at = |pointer: &str, why: &str| ApiError::At {
             file: name.to_owned(),

@@ -56,11 +56,6 @@ impl Requires {
         }
     }
 
-    /// Whether anything is required.
-    pub fn is_nothing(&self) -> bool {
-        self.headers.is_empty() && self.demand.is_nothing()
-    }
-
     /// Who calls, if they may; `known` is who they were shown to be already.
     ///
     /// # Errors

@@ -221,5 +221,41 @@ fn is_hidden(root: &Value, property: &Value) -> bool {
     says(property) || target.and_then(|at| root.pointer(&at)).is_some_and(says)
 }
 
+/// Takes out of a value what its schema says is only written.
+pub fn strip(root: &Value, schema: &Value, value: &mut Value) {
+    strip_to(root, schema, value, 0);
+}
+
+fn strip_to(root: &Value, schema: &Value, value: &mut Value, depth: usize) {
+    if depth > DEEPEST {
+        return;
+    }
+    if let Some(pointer) = schema.get("$ref").and_then(Value::as_str).and_then(document::local)
+        && let Some(target) = root.pointer(&pointer)
+    {
+        strip_to(root, target, value, depth + 1);
+    }
+    for keyword in ["allOf", "anyOf", "oneOf"] {
+        let some = schema.get(keyword).and_then(Value::as_array).into_iter().flatten();
+        some.for_each(|one| strip_to(root, one, value, depth + 1));
+    }
+    match value {
+        Value::Array(items) => {
+            let schema = schema.get("items").into_iter();
+            schema.for_each(|schema| items.iter_mut().for_each(|item| strip_to(root, schema, item, depth + 1)));
+        }
+        Value::Object(members) => {
+            for (name, property) in schema.get("properties").and_then(Value::as_object).into_iter().flatten() {
+                if is_hidden(root, property) {
+                    members.remove(name);
+                } else if let Some(value) = members.get_mut(name) {
+                    strip_to(root, property, value, depth + 1);
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
 #[cfg(test)]
 mod tests;

@@ -96,7 +96,9 @@ impl Generator<'_> {
         let first =
             schema.get("patternProperties").and_then(Value::as_object).and_then(|patterns| patterns.keys().next());
         if let Some(pattern) = first {
-            return of_pattern(self, &pattern.clone());
+            // What is open at its end gets a word there, so that there are several.
+            let end = if pattern.ends_with('$') { "" } else { words::word(&mut self.dice) };
+            return of_pattern(self, &pattern.clone()).map(|name| name + end);
         }
         if schema.get("additionalProperties") == Some(&Value::Bool(false)) {
             return None;

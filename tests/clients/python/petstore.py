@@ -1,0 +1,38 @@
+"""Schemathesis against the mocked pet store: every check that it has.
+
+BASE is the mock, DOCUMENT the document, TOKEN (if any) the access token of every request. It fails if an answer is a 5xx, or
+not as the document says (status, media type, headers, schema); if a wrong request is taken or a right one is not; if a method
+that is not there is answered; if something is there after its removal, or is not after its making; or if somebody gets in
+without credentials or with bad ones.
+"""
+
+import os
+import sys
+
+from schemathesis.cli import schemathesis
+
+arguments = [
+    "run",
+    os.environ["DOCUMENT"],
+    "--url",
+    os.environ["BASE"] + "/api/v3",
+    "--checks",
+    "all",
+    "--max-examples",
+    os.environ.get("EXAMPLES", "12"),
+    "--seed",
+    "20261122",
+    "--generation-database",
+    "none",
+    "--generation-deterministic",
+    "--request-timeout",
+    "5",
+    "--suppress-health-check",
+    "all",
+    "--no-color",
+]
+if token := os.environ.get("TOKEN"):
+    arguments += ["--header", f"Authorization: Bearer {token}"]
+if without := os.environ.get("WITHOUT"):
+    arguments += ["--exclude-checks", without]
+sys.exit(schemathesis(arguments))
