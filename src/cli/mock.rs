@@ -30,6 +30,9 @@ pub struct Args {
     /// Keys, ids and made-up data follow from it
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Trouble from the start: auth-down, flaky, slow-3g, or a profile of the file
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
 }
 
 #[derive(clap::Subcommand)]
@@ -87,6 +90,7 @@ fn settings(context: &Context, args: &Args) -> anyhow::Result<(Settings, PathBuf
     };
     settings.listen = args.listen.unwrap_or(settings.listen);
     settings.seed = args.seed.unwrap_or(settings.seed);
+    settings.profile = args.profile.clone().or(settings.profile);
     settings.check().map_err(|e| usage(e.to_string()))?;
     Ok((settings, folder))
 }

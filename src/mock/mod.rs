@@ -13,24 +13,37 @@
 //! cors  rewrite        pages of this machine; issuers below a path
 //! api                  what a mocked API answers, and to whom
 //! answer  near         what the mock says itself
+//! trouble              rules and journal, around whoever serves
+//! rules                trouble on demand
+//! journal              what was asked, and what came of it
+//! state                reset and snapshots
+//! control              what drives all that: `/mock/…`
+//! strict  glob         reading what developers write
 //! ```
 
 mod about;
 pub mod api;
 mod answer;
+pub mod control;
 mod cors;
+mod glob;
 mod guests;
 mod house;
 mod issuer;
+pub mod journal;
 pub mod layer;
 mod near;
 pub mod persona;
 mod place;
 mod rewrite;
 mod rotation;
+pub mod rules;
 mod seen;
 mod settings;
+mod state;
+mod strict;
 pub mod token;
+mod trouble;
 
 pub use about::{about, description};
 pub use house::{House, World, WorldError};
@@ -39,3 +52,4 @@ pub use near::Near;
 pub use place::{Place, is_prefix};
 pub use seen::Seen;
 pub use settings::{Settings, SettingsError};
+pub use trouble::Line;

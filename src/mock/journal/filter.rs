@@ -70,13 +70,30 @@ impl Filter {
                 "place" => filter.place = text(),
                 "client_id" => filter.client_id = text(),
                 "rule" => filter.rule = text(),
-                "text" => filter.text = Some(value.to_lowercase()),
+                "text" => filter.text = text(),
                 "run" => filter.run = text(),
                 "status" => filter.status = Some(status(&value)?),
                 _ => filter.format = Some(format(&value)?),
             }
         }
         Ok(filter)
+    }
+
+    /// What a page has to ask for to show the same, and more of it.
+    pub fn page_query(&self) -> String {
+        let parts = [
+            ("client_id", &self.client_id),
+            ("method", &self.method),
+            ("path", &self.path),
+            ("place", &self.place),
+            ("rule", &self.rule),
+            ("run", &self.run),
+            ("status", &self.status),
+            ("text", &self.text),
+        ];
+        let mut query = url::form_urlencoded::Serializer::new(String::new());
+        query.extend_pairs(parts.iter().filter_map(|(name, value)| Some((name, value.as_ref()?))));
+        query.finish()
     }
 
     /// Whether an entry is wanted.
@@ -91,7 +108,7 @@ impl Filter {
             })
             && (self.client_id.is_none() || same(&self.client_id, entry.client_id.as_deref().unwrap_or_default()))
             && self.rule.as_ref().is_none_or(|rule| entry.rules.contains(rule))
-            && self.text.as_ref().is_none_or(|text| says(entry, text))
+            && self.text.as_ref().is_none_or(|text| says(entry, &text.to_lowercase()))
     }
 }
 
@@ -191,6 +208,8 @@ mod tests {
         assert!(why("status=4x").starts_with("status must be"));
         assert!(why("after=x").starts_with("after must be"));
         assert!(why("format=xml").starts_with("format must be"));
+        let query = "path=%2Fa&status=4xx&text=x+y";
+        assert_eq!(Filter::parse(&format!("wait=1&{query}&after=3")).expect("a filter").page_query(), query);
         assert_eq!(Filter::parse("wait=999").expect("a filter").wait, Some(Duration::from_secs(MAX_WAIT)));
     }
 }

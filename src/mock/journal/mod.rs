@@ -16,7 +16,7 @@ mod reading;
 mod reasons;
 mod ring;
 
-pub use entry::{Entry, Told};
-pub use filter::Filter;
-pub use page::{EntriesFragment, JournalPage};
+pub use entry::{Entry, Told, moment};
+pub use filter::{Filter, Format};
+pub use page::{EntriesFragment, EntryView, JournalPage, SHOWN};
 pub use ring::Journal;

@@ -44,6 +44,19 @@ pub struct JournalPage {
 pub struct EntriesFragment {
     pub entries: Vec<EntryView>,
     pub single: Option<u64>,
+    /// The run that the URL names.
+    pub run: Option<String>,
+}
+
+impl EntriesFragment {
+    fn link(&self, sequence: &u64) -> String {
+        link(*sequence, self.run.as_deref())
+    }
+}
+
+fn link(sequence: u64, run: Option<&str>) -> String {
+    let run = run.map(|run| format!("?run={run}")).unwrap_or_default();
+    format!("/mock/journal/{sequence}{run}")
 }
 
 /// One entry in words.
@@ -136,6 +149,10 @@ fn body(message: &Message) -> String {
 impl JournalPage {
     fn shown(option: &Option<String>) -> &str {
         option.as_deref().unwrap_or_default()
+    }
+
+    fn link(&self, sequence: &u64) -> String {
+        link(*sequence, self.filter.run.as_deref())
     }
 
     fn run_words(run: &str) -> &str {

@@ -20,7 +20,7 @@ mod engine;
 mod error;
 mod profiles;
 #[cfg(test)]
-pub mod sample;
+pub(super) mod sample;
 pub mod settings;
 mod then;
 mod wanted;
