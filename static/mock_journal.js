@@ -56,8 +56,12 @@ async function ask() {
   }
   const items = entriesOf(await response.text());
   const newest = Number(response.headers.get("x-journal-last"));
-  // After a new start the numbers begin anew.
-  last = Number.isFinite(newest) ? newest : last;
+  if (newest < last) {
+    // Another mock has begun, and its numbers with it.
+    location.reload();
+    return;
+  }
+  last = newest;
   show(items);
 }
 

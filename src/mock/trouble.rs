@@ -32,10 +32,10 @@ pub async fn around(
     req: ServiceRequest,
     serve: impl AsyncFnOnce(ServiceRequest) -> Result<ServiceResponse<BoxBody>, Error>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
-    let mut record = Record { entry: Entry::of(seen, world.clock.now_millis()), began: Instant::now(), world, origin };
-    if !is_written_down(seen) {
-        return record.unwritten(serve(req).await);
+    if seen.place == Place::Control {
+        return unwritten(origin.as_ref(), serve(req).await);
     }
+    let mut record = Record::new(world, seen, origin);
     let mut taken = world.rules.take(seen);
     let effect = taken.effect.take().unwrap_or(Effect { delay: None, then: Then::Pass, slow_body: None });
     record.entry.troubled(taken);
@@ -80,10 +80,7 @@ pub async fn noted(
     matched: &str,
     response: ServiceResponse<BoxBody>,
 ) -> ServiceResponse<BoxBody> {
-    let mut record = Record { entry: Entry::of(seen, world.clock.now_millis()), began: Instant::now(), world, origin };
-    if !is_written_down(seen) {
-        return record.with_cors(response);
-    }
+    let mut record = Record::new(world, seen, origin);
     record.entry.matched = Some(matched.to_owned());
     let (request, response) = response.into_parts();
     let response = record.write(response, &Effect { delay: None, then: Then::Pass, slow_body: None }).await;
@@ -93,6 +90,29 @@ pub async fn noted(
 /// Whoever drives the mock is not what it is about, nor is the furniture of its pages.
 fn is_written_down(seen: &Seen) -> bool {
     seen.place != Place::Control && !seen.path.starts_with("/static/") && seen.path != "/favicon.ico"
+}
+
+fn share(origin: Option<&HeaderValue>, headers: &mut HeaderMap) {
+    if let Some(origin) = origin {
+        cors::apply(origin.clone(), headers);
+    }
+}
+
+fn unwritten(
+    origin: Option<&HeaderValue>,
+    served: Result<ServiceResponse<BoxBody>, Error>,
+) -> Result<ServiceResponse<BoxBody>, Error> {
+    match served {
+        Ok(mut response) => {
+            share(origin, response.headers_mut());
+            Ok(response)
+        }
+        Err(error) => {
+            let mut response = error.error_response();
+            share(origin, response.headers_mut());
+            Err(InternalError::from_response("answered by the middleware", response).into())
+        }
+    }
 }
 
 /// The identifier of the issuer that was asked.
@@ -106,12 +126,18 @@ fn issuer(house: &House, seen: &Seen) -> String {
 /// An entry that is being written.
 struct Record<'a> {
     entry: Entry,
+    is_kept: bool,
     began: Instant,
     world: &'a World,
     origin: Option<HeaderValue>,
 }
 
-impl Record<'_> {
+impl<'a> Record<'a> {
+    fn new(world: &'a World, seen: &Seen, origin: Option<HeaderValue>) -> Self {
+        let entry = Entry::of(seen, world.clock.now_millis());
+        Self { entry, is_kept: is_written_down(seen), began: Instant::now(), world, origin }
+    }
+
     fn told(&mut self, told: Option<Told>, pattern: Option<String>, seen: &Seen) {
         if let Some(told) = told {
             self.entry.told(told);
@@ -121,39 +147,23 @@ impl Record<'_> {
         }
     }
 
-    fn cors(&self, headers: &mut HeaderMap) {
-        if let Some(origin) = &self.origin {
-            cors::apply(origin.clone(), headers);
-        }
-    }
-
-    fn with_cors(&self, mut response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
-        self.cors(response.headers_mut());
-        response
-    }
-
-    fn unwritten(&self, served: Result<ServiceResponse<BoxBody>, Error>) -> Result<ServiceResponse<BoxBody>, Error> {
-        match served {
-            Ok(response) => Ok(self.with_cors(response)),
-            Err(error) => {
-                let mut response = error.error_response();
-                self.cors(response.headers_mut());
-                Err(InternalError::from_response("answered by the middleware", response).into())
-            }
+    fn end(mut self) {
+        self.entry.took(self.began.elapsed());
+        if self.is_kept {
+            self.world.journal.record(self.entry);
         }
     }
 
     /// Ends the entry with an answer, and makes of that what is sent.
     async fn write(mut self, mut response: HttpResponse, effect: &Effect) -> HttpResponse {
-        self.cors(response.headers_mut());
+        share(self.origin.as_ref(), response.headers_mut());
         let is_empty = matches!(response.body().size(), BodySize::None);
         let (head, body) = response.into_parts();
         let Ok(body) = to_bytes(body).await else {
             return answer::refused(500, "the body of the answer could not be read");
         };
         self.entry.answered(head.status(), head.headers(), &body);
-        self.entry.took(self.began.elapsed());
-        self.world.journal.record(self.entry);
+        self.end();
         let body = match (&effect.then, effect.slow_body) {
             _ if is_empty => BoxBody::new(()),
             (Then::DropMidBody, _) => BoxBody::new(Broken::new(&body)),
@@ -171,7 +181,6 @@ fn hang_up(mut record: Record<'_>, req: ServiceRequest) -> ServiceResponse<BoxBo
     }
     record.entry.matched = Some("a rule".to_owned());
     record.entry.refused = Some("dropped: the connection was closed without an answer".to_owned());
-    record.entry.took(record.began.elapsed());
-    record.world.journal.record(record.entry);
+    record.end();
     req.into_response(HttpResponse::InternalServerError().force_close().finish())
 }

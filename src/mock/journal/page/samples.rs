@@ -6,7 +6,7 @@ use super::*;
 use crate::pages::samples::{HOSTILE, assert_safe};
 
 fn layout() -> Layout {
-    Layout { service_name: "Latchway mock".into(), ..Layout::default() }
+    Layout { service_name: "Latchway mock".into(), mock: true, ..Layout::default() }
 }
 
 fn message(body: &str) -> Message {
