@@ -12,6 +12,8 @@ use tokio::time::{Instant, Sleep};
 
 /// How often a piece of a slow body is sent, a second.
 const PIECES: u64 = 10;
+/// How long the first half of a broken body has to be sent.
+const BEFORE_BREAK: Duration = Duration::from_millis(50);
 
 /// A body that comes at so many bytes a second.
 pub struct Paced {
@@ -65,13 +67,16 @@ impl MessageBody for Paced {
 pub struct Broken {
     half: Option<Bytes>,
     total: u64,
+    /// Until the half is on its way: what is not sent yet goes down with the connection.
+    wait: Pin<Box<Sleep>>,
 }
 
 impl Broken {
     pub fn new(body: &Bytes) -> Self {
         // Whoever reads has to be waiting for more.
         let total = (body.len() as u64).max(1);
-        Self { half: Some(body.slice(..body.len() / 2)), total }
+        let wait = Box::pin(tokio::time::sleep(BEFORE_BREAK));
+        Self { half: Some(body.slice(..body.len() / 2)), total, wait }
     }
 }
 
@@ -94,8 +99,11 @@ impl MessageBody for Broken {
         BodySize::Sized(self.total)
     }
 
-    fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        Poll::Ready(Some(self.half.take().filter(|half| !half.is_empty()).ok_or(BrokenOff)))
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        if let Some(half) = self.half.take().filter(|half| !half.is_empty()) {
+            return Poll::Ready(Some(Ok(half)));
+        }
+        self.wait.as_mut().poll(cx).map(|()| Some(Err(BrokenOff)))
     }
 }
 

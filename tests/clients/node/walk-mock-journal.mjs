@@ -7,7 +7,7 @@ export async function mockJournal({ page, context, picture, refusals, env }) {
   const journal = `${ISSUER}/mock/journal`
   // Requests of an app, which is not this page.
   const ask = (path, options) => fetch(`${ISSUER}${path}`, options)
-  const line = (text) => page.locator('li.entry', { hasText: text })
+  const line = (path) => page.locator('li.entry', { has: page.locator(`.path:text-is("${path}")`) })
 
   await page.goto(journal)
   assert.equal(await page.locator('li.entry').count(), 1)
