@@ -111,16 +111,32 @@ impl World {
             let snapshot = snapshots.get(name).ok_or_else(|| StateError::Unknown(name.to_owned()))?;
             (snapshot.issuers.clone(), snapshot.clock, snapshot.rules.clone())
         };
-        self.clock.move_again(clock);
-        let mut issuers = BTreeMap::new();
+        let mut copies = Vec::new();
         for (prefix, db) in kept {
-            let origin = Origin::Database(copied(&db, &self.clock).await?);
+            copies.push((prefix, copied(&db, &self.clock).await?));
+        }
+        let before = self.clock.moved();
+        self.clock.move_again(clock);
+        match self.around(house, copies).await {
+            Ok(issuers) => self.replace(issuers),
+            Err(error) => {
+                self.clock.move_again(before);
+                return Err(error.into());
+            }
+        }
+        self.rules.restore(rules);
+        Ok(())
+    }
+
+    /// Issuers around these databases.
+    async fn around(&self, house: &House, databases: Vec<(String, Db)>) -> Result<BTreeMap<String, Issuer>, MakeError> {
+        let mut issuers = BTreeMap::new();
+        for (prefix, db) in databases {
+            let origin = Origin::Database(db);
             let issuer = Issuer::make(&house.settings, &house.base, &prefix, &self.clock, origin).await?;
             issuers.insert(prefix, issuer);
         }
-        self.replace(issuers);
-        self.rules.restore(rules);
-        Ok(())
+        Ok(issuers)
     }
 
     /// Names of the snapshots, and when each was taken.
