@@ -22,8 +22,8 @@
 //! ```
 
 mod about;
-pub mod api;
 mod answer;
+pub mod api;
 pub mod control;
 mod cors;
 mod glob;

@@ -77,7 +77,10 @@ impl Operation {
             return Problem::new(status, format!("the document does not describe {status} for this operation"));
         }
         let known: Vec<String> = self.answers.iter().map(|known| known.status.to_string()).collect();
-        Problem::new(400, format!("the document has no answer {status} for this operation; it has {}", known.join(", ")))
+        Problem::new(
+            400,
+            format!("the document has no answer {status} for this operation; it has {}", known.join(", ")),
+        )
     }
 
     /// In which of its forms an answer is given.
@@ -128,7 +131,8 @@ impl Operation {
         let found = media.examples.iter().find(|(name, _)| name == wanted);
         found.map(|(_, value)| value).ok_or_else(|| {
             let names: Vec<&str> = media.examples.iter().map(|(name, _)| name.as_str()).collect();
-            let known = if names.is_empty() { "there are none".to_owned() } else { format!("there are {}", names.join(", ")) };
+            let known =
+                if names.is_empty() { "there are none".to_owned() } else { format!("there are {}", names.join(", ")) };
             Problem::new(400, format!("the document has no example {wanted:?} for this answer; {known}"))
         })
     }
@@ -212,7 +216,10 @@ fn scalar(value: &Value) -> String {
 
 /// Whether there is something to be sent in this form without an example of it.
 fn can_be_made(media: &str) -> bool {
-    is_json(media) || media.starts_with("text/plain") || media.contains('*') || media.starts_with("application/octet-stream")
+    is_json(media)
+        || media.starts_with("text/plain")
+        || media.contains('*')
+        || media.starts_with("application/octet-stream")
 }
 
 /// A media range as one of its types.

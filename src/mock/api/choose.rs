@@ -54,7 +54,9 @@ impl Api {
         match &route.operation {
             Some(operation) => self.documented(passed, operation, None, None),
             None if route.replies.is_empty() => Ok((Draft::new(204), None)),
-            None => Err(Problem::new(404, "none of the answers of this route is for this request; the journal tells why")),
+            None => {
+                Err(Problem::new(404, "none of the answers of this route is for this request; the journal tells why"))
+            }
         }
     }
 
@@ -107,7 +109,13 @@ impl Api {
     }
 
     /// An answer of `mock.toml`.
-    fn reply(&self, passed: &Passed<'_>, reply: &Reply, number: usize, near: &mut Vec<Near>) -> Result<Chosen, Problem> {
+    fn reply(
+        &self,
+        passed: &Passed<'_>,
+        reply: &Reply,
+        number: usize,
+        near: &mut Vec<Near>,
+    ) -> Result<Chosen, Problem> {
         let Passed { call, route, path, .. } = passed;
         let mut draft = match (&route.operation, &reply.body) {
             (Some(operation), None) => self.documented(passed, operation, reply.status, reply.example.as_deref())?.0,
@@ -156,7 +164,9 @@ impl Api {
             draft.headers.push((name.clone(), filler.fill_string(value)));
         }
         for unknown in filler.unknown {
-            near.push(route.near_reply(number, format!("the template {{{{{unknown}}}}} names nothing, and was left empty")));
+            near.push(
+                route.near_reply(number, format!("the template {{{{{unknown}}}}} names nothing, and was left empty")),
+            );
         }
         Ok((draft, None))
     }
@@ -171,18 +181,24 @@ impl Api {
         }
         let shelf = call.state.shelves.get(collection.number);
         let shelf = shelf.ok_or_else(|| Problem::new(500, "the collection is not there"))?;
-        let query: Vec<(String, String)> = url::form_urlencoded::parse(call.seen.query.as_bytes()).into_owned().collect();
+        let query: Vec<(String, String)> =
+            url::form_urlencoded::parse(call.seen.query.as_bytes()).into_owned().collect();
         let mut body = passed.body.clone();
         if let (Some(operation), true, Some(given)) = (operation, *verb == super::collection::Verb::Create, &body) {
             body = Some(self.completed(passed, operation, given.clone()));
         }
-        let done = collection.act(*verb, *numbers, shelf, Act {
-            who,
-            id: path.last().map(|(_, value)| value.as_str()),
-            query: &query,
-            body,
-            dice: self.dice(route, path, Some(call.state.next())),
-        })?;
+        let done = collection.act(
+            *verb,
+            *numbers,
+            shelf,
+            Act {
+                who,
+                id: path.last().map(|(_, value)| value.as_str()),
+                query: &query,
+                body,
+                dice: self.dice(route, path, Some(call.state.next())),
+            },
+        )?;
         let (status, value, headers) = match done {
             Done::List { items, total } => {
                 let list = items.iter().map(|item| Value::clone(item)).collect();
@@ -242,7 +258,8 @@ impl Api {
         let media = documented.and_then(|known| known.content.iter().find(|media| is_json(&media.name)));
         let schema = media.and_then(|media| media.schema.as_ref());
         let Some((schema, Value::Object(said))) = schema.zip(Some(&given)) else { return given };
-        let (Some(text), Ok(validator)) = (operation.document.schema(schema), operation.document.validator(schema)) else {
+        let (Some(text), Ok(validator)) = (operation.document.schema(schema), operation.document.validator(schema))
+        else {
             return given;
         };
         if validator.is_valid(&given) {

@@ -106,7 +106,10 @@ impl Collection {
     pub fn read(name: &str, number: usize, settings: &CollectionSettings, folder: &Path) -> Result<Self, ApiError> {
         let wrong = |why: String| ApiError::Settings(format!("[api.collections.{name}] {why}"));
         if !settings.path.starts_with('/') || settings.path.ends_with('/') || settings.path.contains(['{', '}']) {
-            return Err(wrong(format!("path = {:?} must begin with a slash, end without one, and have no braces", settings.path)));
+            return Err(wrong(format!(
+                "path = {:?} must begin with a slash, end without one, and have no braces",
+                settings.path
+            )));
         }
         let mut items: Vec<Value> = settings.items.iter().cloned().map(reply::plain).collect();
         if let Some(file) = &settings.file {
@@ -175,7 +178,9 @@ impl Collection {
                 let named = body.get(&self.id).and_then(as_id);
                 let id = match (verb, &named) {
                     (Verb::ReplaceNamed, Some(named)) => named.clone(),
-                    (Verb::ReplaceNamed, None) => return Err(Problem::faults(vec![Fault::body(format!("/{}", self.id), "is required")])),
+                    (Verb::ReplaceNamed, None) => {
+                        return Err(Problem::faults(vec![Fault::body(format!("/{}", self.id), "is required")]));
+                    }
                     _ => id.to_owned(),
                 };
                 let at = find(&items, &id).ok_or_else(|| missing(&id))?;
@@ -187,7 +192,8 @@ impl Collection {
                 merge(&mut changed, Value::Object(body));
                 if let Value::Object(members) = &mut changed {
                     for kept in [Some(&self.id), self.owner.as_ref().map(|_| &self.owner_field)].into_iter().flatten() {
-                        let admin_gives = *kept == self.owner_field && self.sees_all(act.who) && members.contains_key(kept);
+                        let admin_gives =
+                            *kept == self.owner_field && self.sees_all(act.who) && members.contains_key(kept);
                         if let Some(value) = slot.get(kept).filter(|_| !admin_gives) {
                             members.insert(kept.clone(), value.clone());
                         }
@@ -345,14 +351,23 @@ mod tests {
         (collection, shelf)
     }
 
-    fn act(name: &str, verb: Verb, id: Option<&str>, query: &str, body: Value, on: &(Collection, Shelf)) -> Result<Value, u16> {
+    fn act(
+        name: &str,
+        verb: Verb,
+        id: Option<&str>,
+        query: &str,
+        body: Value,
+        on: &(Collection, Shelf),
+    ) -> Result<Value, u16> {
         let role = if name == "root" { "admin" } else { "user" };
         let who = who(name, role);
         let query: Vec<(String, String)> = url::form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let body = (!body.is_null()).then_some(body);
         let act = Act { who: &who, id, query: &query, body, dice: Dice::new(1, &["t"]) };
         on.0.act(verb, true, &on.1, act).map_err(|problem| problem.status).map(|done| match done {
-            Done::List { items, total } => json!({"items": items.iter().map(|item| (**item).clone()).collect::<Vec<_>>(), "total": total}),
+            Done::List { items, total } => {
+                json!({"items": items.iter().map(|item| (**item).clone()).collect::<Vec<_>>(), "total": total})
+            }
             Done::Item(item) => (*item).clone(),
             Done::Created { item, .. } => (*item).clone(),
             Done::Deleted => json!("gone"),
@@ -369,7 +384,8 @@ mod tests {
         }
         assert_eq!(act("alice", Verb::Merge, Some("2"), "", json!({"total": 0}), &on), Err(404));
         assert_eq!(act("root", Verb::Get, Some("2"), "", json!(null), &on).expect("bob's")["owner"], "bob");
-        let stolen = act("alice", Verb::Merge, Some("1"), "", json!({"owner": "bob", "total": 6}), &on).expect("changed");
+        let stolen =
+            act("alice", Verb::Merge, Some("1"), "", json!({"owner": "bob", "total": 6}), &on).expect("changed");
         assert_eq!(stolen, json!({"id": 1, "owner": "alice", "total": 6}));
     }
 
@@ -385,7 +401,8 @@ mod tests {
         assert_eq!(act("alice", Verb::Replace, Some("3"), "", json!({"id": 4}), &on), Err(400));
         let named = act("alice", Verb::ReplaceNamed, None, "", json!({"id": 3, "note": "y"}), &on).expect("put");
         assert_eq!(named["note"], "y");
-        let merged = act("alice", Verb::Merge, Some("3"), "", json!({"note": null, "a": {"b": 1}}), &on).expect("merged");
+        let merged =
+            act("alice", Verb::Merge, Some("3"), "", json!({"note": null, "a": {"b": 1}}), &on).expect("merged");
         assert_eq!(merged, json!({"id": 3, "owner": "alice", "a": {"b": 1}}));
         assert_eq!(act("alice", Verb::Delete, Some("3"), "", json!(null), &on), Ok(json!("gone")));
         for verb in [Verb::Get, Verb::Delete] {
@@ -424,7 +441,8 @@ mod tests {
             ("path = '/a'\nfile = 'nothing.json'", "cannot read"),
         ] {
             let settings: CollectionSettings = toml::from_str(settings).expect("settings");
-            let error = Collection::read("c", 0, &settings, Path::new(".")).map(|_| ()).expect_err("refused").to_string();
+            let error =
+                Collection::read("c", 0, &settings, Path::new(".")).map(|_| ()).expect_err("refused").to_string();
             assert!(error.contains(why), "{error}");
         }
     }

@@ -191,8 +191,8 @@ fn check_reference(root: &Value, reference: &str) -> Result<(), String> {
         return Err(format!("{reference:?} leads out of this file; bundle the document into one file first"));
     }
     let pointer = local(reference).filter(|pointer| pointer.is_empty() || pointer.starts_with('/'));
-    let pointer =
-        pointer.ok_or_else(|| format!("{reference:?} is no JSON pointer; a reference is like #/components/schemas/Pet"))?;
+    let pointer = pointer
+        .ok_or_else(|| format!("{reference:?} is no JSON pointer; a reference is like #/components/schemas/Pet"))?;
     if root.pointer(&pointer).is_none() {
         return Err(format!("{reference:?} leads nowhere"));
     }
@@ -210,7 +210,8 @@ mod tests {
     #[test]
     fn yaml_and_json_are_the_same() {
         let yaml = "openapi: 3.1.0\npaths:\n  /a:\n    get:\n      responses:\n        200: {description: on, x: 2024-01-01}\n";
-        let json = r#"{"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{"200":{"description":"on","x":"2024-01-01"}}}}}}"#;
+        let json =
+            r#"{"openapi":"3.1.0","paths":{"/a":{"get":{"responses":{"200":{"description":"on","x":"2024-01-01"}}}}}}"#;
         let read = |text| Document::parse("x", text).expect("a document");
         assert_eq!(read(yaml).root(), read(json).root());
     }
@@ -227,7 +228,10 @@ mod tests {
                 "openapi: 3.1.0\ncomponents: {schemas: {A: {$ref: 'other.yaml#/A'}}}",
                 "api.yaml#/components/schemas/A/$ref: \"other.yaml#/A\" leads out of this file",
             ),
-            ("openapi: 3.1.0\npaths: {/a: {$ref: '#/paths/~1b'}}", "api.yaml#/paths/~1a/$ref: \"#/paths/~1b\" leads nowhere"),
+            (
+                "openapi: 3.1.0\npaths: {/a: {$ref: '#/paths/~1b'}}",
+                "api.yaml#/paths/~1a/$ref: \"#/paths/~1b\" leads nowhere",
+            ),
             (
                 "openapi: 3.1.0\ncomponents: {schemas: {A: {$ref: '#/components/schemas/B'}, B: {$ref: '#/components/schemas/A'}}}",
                 "leads back to itself",

@@ -33,7 +33,8 @@ impl Api {
     /// The first thing that means nothing, by its file and its place in it.
     pub fn load(settings: &ApiSettings, folder: &Path, seed: u64) -> Result<Self, ApiError> {
         let collections = settings.collections.iter().enumerate();
-        let collections = collections.map(|(number, (name, one))| Collection::read(name, number, one, folder).map(Arc::new));
+        let collections =
+            collections.map(|(number, (name, one))| Collection::read(name, number, one, folder).map(Arc::new));
         let mut api = Self {
             seed,
             validate: settings.validate,
@@ -150,7 +151,9 @@ impl Api {
             let id = route.operation.as_ref().and_then(|operation| operation.id.as_deref());
             let (method, path) = settings.operation.split_once(' ').unwrap_or_default();
             id == Some(settings.operation.as_str())
-                || route.method.eq_ignore_ascii_case(method) && route.pattern.as_str().ends_with(path.trim()) && !path.is_empty()
+                || route.method.eq_ignore_ascii_case(method)
+                    && route.pattern.as_str().ends_with(path.trim())
+                    && !path.is_empty()
         };
         let Some(route) = self.table.routes.iter_mut().find(|route| is_meant(route)) else {
             return Err(ApiError::Settings(format!(

@@ -234,9 +234,9 @@ impl Reader<'_> {
         let text = |name: &str| value.get(name).and_then(Value::as_str);
         let flag = |name: &str| value.get(name).and_then(Value::as_bool);
         let name = text("name").ok_or_else(|| self.fault(&at, "a parameter must have a name"))?;
-        let place = text("in")
-            .and_then(Place::parse)
-            .ok_or_else(|| self.fault(&at, format!("the parameter {name} must say in: path, query, header or cookie")))?;
+        let place = text("in").and_then(Place::parse).ok_or_else(|| {
+            self.fault(&at, format!("the parameter {name} must say in: path, query, header or cookie"))
+        })?;
         if place == Place::Path && !path.contains(&format!("{{{name}}}")) {
             return Err(self.fault(&at, format!("the path {path} has no {{{name}}}")));
         }
@@ -276,7 +276,10 @@ impl Reader<'_> {
             (Some("label"), Place::Path) => Style::Label,
             (Some("matrix"), Place::Path) => Style::Matrix,
             (Some(other), _) => {
-                return Err(self.fault(&format!("{at}/style"), format!("{other:?} is no style of a {} parameter", place.as_str())));
+                return Err(self.fault(
+                    &format!("{at}/style"),
+                    format!("{other:?} is no style of a {} parameter", place.as_str()),
+                ));
             }
         })
     }
@@ -285,7 +288,8 @@ impl Reader<'_> {
         let Some((at, value)) = self.document.at(pointer) else { return Ok(None) };
         let content = self.members(&format!("{at}/content"))?;
         let schema = |at: &str| Schema::new(format!("{at}/schema"), Direction::Request);
-        let content = content.into_iter().map(|(name, at, media)| (name, media.contains_key("schema").then(|| schema(&at))));
+        let content =
+            content.into_iter().map(|(name, at, media)| (name, media.contains_key("schema").then(|| schema(&at))));
         let required = value.get("required") == Some(&Value::Bool(true));
         Ok(Some(Body { required, content: content.collect() }))
     }

@@ -104,7 +104,8 @@ fn value(
             simple(parameter, &shape, &text).map(Some)
         }
         Place::Header => {
-            let lines: Result<Vec<&str>, _> = seen.headers.get_all(parameter.name.as_str()).map(|line| line.to_str()).collect();
+            let lines: Result<Vec<&str>, _> =
+                seen.headers.get_all(parameter.name.as_str()).map(|line| line.to_str()).collect();
             let lines = lines.map_err(|_| NOT_TEXT)?;
             if lines.len() > 1 && !shape.is("array") {
                 return Err(TWICE);

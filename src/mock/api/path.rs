@@ -13,7 +13,10 @@ pub struct Pattern {
 enum Segment {
     Fixed(String),
     /// Texts with names between them: `{id}`, `{name}.{ext}`. The first text stands before the first name.
-    Open { first: String, rest: Vec<(String, String)> },
+    Open {
+        first: String,
+        rest: Vec<(String, String)>,
+    },
 }
 
 /// The names of a path and what stands in their places, decoded.
@@ -25,7 +28,9 @@ impl Pattern {
     /// # Errors
     /// A sentence, if it does not begin with a slash, or its braces do not fit.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let Some(inner) = text.strip_prefix('/') else { return Err(format!("the path {text:?} must begin with a slash")) };
+        let Some(inner) = text.strip_prefix('/') else {
+            return Err(format!("the path {text:?} must begin with a slash"));
+        };
         let segments = inner.split('/').map(|one| Segment::parse(one, text)).collect::<Result<Vec<_>, _>>()?;
         Ok(Self { text: text.to_owned(), segments })
     }
@@ -74,7 +79,11 @@ impl Pattern {
         if given.len() != self.segments.len() {
             return None;
         }
-        let mut differing = self.segments.iter().zip(given).filter(|(segment, given)| segment.matches(given, &mut Vec::new()).is_none());
+        let mut differing = self
+            .segments
+            .iter()
+            .zip(given)
+            .filter(|(segment, given)| segment.matches(given, &mut Vec::new()).is_none());
         let (segment, given) = differing.next()?;
         Some((1 + differing.count(), format!("the segment {given:?} differs from {:?}", segment.text())))
     }

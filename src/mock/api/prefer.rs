@@ -23,7 +23,9 @@ impl Prefer {
             let value = value.trim().trim_matches('"');
             // RFC 7240 §2: of the same preference twice, the first counts.
             match name.trim().to_ascii_lowercase().as_str() {
-                "code" if prefer.code.is_none() => prefer.code = value.parse().ok().filter(|code| (200..600).contains(code)),
+                "code" if prefer.code.is_none() => {
+                    prefer.code = value.parse().ok().filter(|code| (200..600).contains(code))
+                }
                 "example" if prefer.example.is_none() && !value.is_empty() => prefer.example = Some(value.to_owned()),
                 "dynamic" => prefer.dynamic |= value.is_empty() || value == "true",
                 _ => {}

@@ -22,9 +22,15 @@ pub struct Reply {
 pub enum Content {
     Json(Value),
     /// With templates.
-    Text { media: &'static str, text: String },
+    Text {
+        media: &'static str,
+        text: String,
+    },
     /// As they are.
-    Bytes { media: &'static str, bytes: Vec<u8> },
+    Bytes {
+        media: &'static str,
+        bytes: Vec<u8>,
+    },
 }
 
 impl Reply {
@@ -46,7 +52,9 @@ impl Reply {
             }
         }
         let body = match (&settings.body, &settings.file) {
-            (Some(_), Some(_)) => return Err(wrong("there is a body and a file; one of them is the answer".to_owned())),
+            (Some(_), Some(_)) => {
+                return Err(wrong("there is a body and a file; one of them is the answer".to_owned()));
+            }
             (Some(body), None) => Some(Content::Json(plain(body.clone()))),
             (None, Some(file)) => Some(read(&folder.join(file))?),
             (None, None) => None,

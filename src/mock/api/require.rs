@@ -19,9 +19,8 @@ pub struct Requires {
 
 impl Requires {
     pub fn new(settings: &RequireSettings) -> Self {
-        let some = |words: &Option<Words>| -> Vec<String> {
-            words.iter().flat_map(Words::iter).map(str::to_owned).collect()
-        };
+        let some =
+            |words: &Option<Words>| -> Vec<String> { words.iter().flat_map(Words::iter).map(str::to_owned).collect() };
         let (scopes, roles) = (some(&settings.scope), some(&settings.role));
         let asks_who = settings.token || !scopes.is_empty() || !roles.is_empty() || settings.audience.is_some();
         let key = Credential::Key { place: KeyPlace::Header, name: "X-API-Key".to_owned() };
@@ -33,7 +32,11 @@ impl Requires {
         };
         let mut all: Vec<Requirement> = scopes.into_iter().map(scope).collect();
         if !roles.is_empty() {
-            all.push(if roles.len() == 1 { all_of(roles.into_iter().map(role)) } else { any_of(roles.into_iter().map(role)) });
+            all.push(if roles.len() == 1 {
+                all_of(roles.into_iter().map(role))
+            } else {
+                any_of(roles.into_iter().map(role))
+            });
         }
         let any = || Some("*".to_owned());
         let headers: Vec<(String, Option<String>)> = match &settings.header {

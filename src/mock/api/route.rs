@@ -3,8 +3,8 @@
 use super::collection::Bound;
 use super::operation::Operation;
 use super::path::{Pattern, Values};
-use super::require::Requires;
 use super::reply::Reply;
+use super::require::Requires;
 use super::security::Demand;
 use crate::mock::Near;
 
@@ -161,8 +161,13 @@ mod tests {
         }
     }
 
-    const ROUTES: &[(&str, &str)] =
-        &[("GET", "/pets/{id}"), ("DELETE", "/pets/{id}"), ("GET", "/pets/mine"), ("POST", "/pets"), ("PUT", "/pets/{other}")];
+    const ROUTES: &[(&str, &str)] = &[
+        ("GET", "/pets/{id}"),
+        ("DELETE", "/pets/{id}"),
+        ("GET", "/pets/mine"),
+        ("POST", "/pets"),
+        ("PUT", "/pets/{other}"),
+    ];
 
     #[test]
     fn the_most_definite_path_decides() {

@@ -117,8 +117,8 @@ impl Translator<'_> {
                 (Holder::Other, extension) if extension.starts_with("x-") => {}
                 (
                     Holder::Other,
-                    "paths" | "headers" | "parameters" | "responses" | "requestBodies" | "content" | "callbacks" | "webhooks"
-                    | "pathItems" | "links" | "securitySchemes" | "encoding",
+                    "paths" | "headers" | "parameters" | "responses" | "requestBodies" | "content" | "callbacks"
+                    | "webhooks" | "pathItems" | "links" | "securitySchemes" | "encoding",
                 ) if value.is_object() => self.outside(value, &below, Holder::Names)?,
                 (Holder::Other, _) => self.outside(value, &below, Holder::Other)?,
             }
@@ -166,11 +166,8 @@ impl Translator<'_> {
     /// What is not there in this direction is not required in it.
     fn hide(&self, schema: &mut Map<String, Value>) {
         let Some(Value::Object(properties)) = schema.get("properties") else { return };
-        let hidden: Vec<String> = properties
-            .iter()
-            .filter(|(_, property)| self.is_absent(property))
-            .map(|(name, _)| name.clone())
-            .collect();
+        let hidden: Vec<String> =
+            properties.iter().filter(|(_, property)| self.is_absent(property)).map(|(name, _)| name.clone()).collect();
         if let Some(Value::Array(required)) = schema.get_mut("required") {
             required.retain(|name| !hidden.iter().any(|hidden| name == hidden));
         }

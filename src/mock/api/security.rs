@@ -24,7 +24,10 @@ pub struct Demand {
 pub enum Credential {
     /// An access token with these words in its scope.
     Token(Vec<String>),
-    Key { place: KeyPlace, name: String },
+    Key {
+        place: KeyPlace,
+        name: String,
+    },
     Basic,
     /// What a mock on this machine cannot see, such as a client's certificate.
     Unseen,
@@ -67,9 +70,8 @@ impl Demand {
             let read = way.iter().map(|(name, scopes)| {
                 let scopes = scopes.as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned);
                 let place = format!("/components/securitySchemes/{}", escaped(name));
-                let (place, scheme) = document
-                    .at(&place)
-                    .ok_or_else(|| fault(&at, format!("there is no security scheme {name:?}")))?;
+                let (place, scheme) =
+                    document.at(&place).ok_or_else(|| fault(&at, format!("there is no security scheme {name:?}")))?;
                 credential(scheme, scopes.collect()).map_err(|why| fault(&place, why))
             });
             demand.ways.push(read.collect::<Result<_, _>>()?);

@@ -83,7 +83,8 @@ impl Api {
             Found::Methods(methods) => return self.other_methods(&call, &methods),
             Found::Nothing => {
                 let near = self.table.near(method, path);
-                let nearest = near.first().map(|near| format!("; {} is near: {}", near.what, near.why)).unwrap_or_default();
+                let nearest =
+                    near.first().map(|near| format!("; {} is near: {}", near.what, near.why)).unwrap_or_default();
                 let problem = Problem::new(404, format!("the mocked API has no {method} {path}{nearest}"));
                 return Served { near, ..Served::of(problem.response(), Some(problem.detail)) };
             }

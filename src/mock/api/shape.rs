@@ -41,7 +41,9 @@ fn collect(root: &Value, schema: &Value, shape: &mut Shape, depth: usize) {
             let values = schema.get("enum").and_then(Value::as_array).into_iter().flatten().chain(schema.get("const"));
             shape.types.extend(values.map(|value| kind(value).to_owned()));
             let hints = [("items", "array"), ("properties", "object")];
-            shape.types.extend(hints.iter().filter(|(word, _)| schema.get(*word).is_some()).map(|(_, kind)| (*kind).to_owned()));
+            shape.types.extend(
+                hints.iter().filter(|(word, _)| schema.get(*word).is_some()).map(|(_, kind)| (*kind).to_owned()),
+            );
         }
     }
     if let Some(items) = schema.get("items") {
@@ -87,7 +89,8 @@ impl Shape {
 
 /// A text as the value that it is meant to be, or as the text that it is.
 pub fn coerce(shape: &Shape, text: &str) -> Value {
-    if (shape.is("integer") || shape.is("number")) && is_number(text)
+    if (shape.is("integer") || shape.is("number"))
+        && is_number(text)
         && let Ok(number @ Value::Number(_)) = serde_json::from_str(text)
     {
         return number;
@@ -119,7 +122,8 @@ mod tests {
         assert_eq!(read(json!({"type": "boolean"}), "true"), json!(true));
         assert_eq!(read(json!({"type": ["integer", "null"]}), "null"), json!(null));
         assert_eq!(read(json!({"enum": [1, 2]}), "2"), json!(2));
-        for (kind, text) in [("integer", "x"), ("integer", " 7"), ("integer", ""), ("boolean", "True"), ("string", "7")] {
+        for (kind, text) in [("integer", "x"), ("integer", " 7"), ("integer", ""), ("boolean", "True"), ("string", "7")]
+        {
             assert_eq!(read(json!({"type": kind}), text), json!(text), "{kind} {text}");
         }
     }

@@ -18,11 +18,14 @@ impl WhenSettings {
         let who = asked.who;
         let words = |what: &str, wanted: &Option<Words>, has: &dyn Fn(&str) -> bool| {
             let wanted = wanted.as_ref()?;
-            (!wanted.iter().any(has)).then(|| format!("{what} is not {}", wanted.iter().collect::<Vec<_>>().join(" or ")))
+            (!wanted.iter().any(has))
+                .then(|| format!("{what} is not {}", wanted.iter().collect::<Vec<_>>().join(" or ")))
         };
         words("the role", &self.role, &|role| who.has_role(role))
             .or_else(|| words("the scope", &self.scope, &|scope| who.has_scope(scope)))
-            .or_else(|| words("the persona", &self.persona, &|name| who.persona() == Some(name) || who.sub() == Some(name)))
+            .or_else(|| {
+                words("the persona", &self.persona, &|name| who.persona() == Some(name) || who.sub() == Some(name))
+            })
             .or_else(|| words("the subject", &self.sub, &|sub| who.sub() == Some(sub)))
             .or_else(|| words("the client", &self.client, &|client| who.client() == Some(client)))
             .or_else(|| self.lacks_anonymity(who))

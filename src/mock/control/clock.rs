@@ -6,8 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::duration;
-use super::reading::{either, json as read, shown};
-use crate::mock::answer::refused;
+use super::reading::{Refusal, either, json as read, shown};
 use crate::mock::house::World;
 use crate::mock::journal::moment;
 use crate::support::Clock;
@@ -37,7 +36,7 @@ pub async fn get(world: web::Data<World>) -> HttpResponse {
 /// `PUT /mock/clock`
 pub async fn put(world: web::Data<World>, body: web::Bytes) -> HttpResponse {
     either(read::<Move>(&body).and_then(|wanted| {
-        change(&world.clock, &wanted).map_err(|why| refused(400, &why))?;
+        change(&world.clock, &wanted).map_err(|why| Refusal::new(400, why))?;
         Ok(shown(&description(&world.clock)))
     }))
 }

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde_json::json;
 
-use super::reading::{done, either, shown};
+use super::reading::{done, shown};
 use crate::app::App;
 use crate::mock::answer::refused;
 use crate::mock::house::{House, World};
@@ -26,10 +26,7 @@ pub async fn get(
         Ok(filter) => filter,
         Err(why) => return refused(400, &why),
     };
-    let world = match run(&house, world.into_inner(), &filter).await {
-        Ok(world) => world,
-        Err(refusal) => return refusal,
-    };
+    let Some(world) = run(&house, world.into_inner(), &filter).await else { return no_run(&filter) };
     let (mut entries, last) = match filter.wait {
         Some(at_most) => world.journal.wait_for(&filter, at_most).await,
         None => world.journal.find(&filter),
@@ -70,10 +67,7 @@ pub async fn one(
         Ok(filter) => filter,
         Err(why) => return refused(400, &why),
     };
-    let world = match run(&house, world.into_inner(), &filter).await {
-        Ok(world) => world,
-        Err(refusal) => return refusal,
-    };
+    let Some(world) = run(&house, world.into_inner(), &filter).await else { return no_run(&filter) };
     let found = sequence.parse().ok().and_then(|sequence| world.journal.get(sequence));
     let Some(entry) = found else {
         return refused(404, &format!("the journal has no request {sequence}; it keeps the last 1,000"));
@@ -101,11 +95,15 @@ pub async fn clear(world: web::Data<World>) -> HttpResponse {
 }
 
 /// The world of the run that a browser names in the URL, or of the one that the header names.
-async fn run(house: &House, of_header: Arc<World>, filter: &Filter) -> Result<Arc<World>, HttpResponse> {
+async fn run(house: &House, of_header: Arc<World>, filter: &Filter) -> Option<Arc<World>> {
     match &filter.run {
-        None => Ok(of_header),
-        Some(run) => house.known_world(run).await.ok_or_else(|| refused(404, &format!("there is no run {run}"))),
+        None => Some(of_header),
+        Some(run) => house.known_world(run).await,
     }
+}
+
+fn no_run(filter: &Filter) -> HttpResponse {
+    refused(404, &format!("there is no run {}", filter.run.as_deref().unwrap_or_default()))
 }
 
 /// Browsers say that they take HTML; programs that take anything get JSON.
@@ -123,11 +121,10 @@ fn views(entries: Vec<Arc<Entry>>) -> Vec<EntryView> {
 }
 
 fn page(page: JournalPage) -> HttpResponse {
-    either(
-        page.render()
-            .map(|html| render::html(StatusCode::OK, html, Some(policy::playground())))
-            .map_err(|error| refused(500, &error.to_string())),
-    )
+    match page.render() {
+        Ok(html) => render::html(StatusCode::OK, html, Some(policy::playground())),
+        Err(error) => refused(500, &error.to_string()),
+    }
 }
 
 fn fragment(entries: Vec<Arc<Entry>>, last: u64, run: Option<String>) -> HttpResponse {

@@ -4,7 +4,7 @@ use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::reading::{done, either, json as read, rule_refused, shown};
+use super::reading::{done, either, json as read, shown};
 use crate::mock::house::World;
 
 #[derive(Deserialize)]
@@ -27,7 +27,7 @@ fn list(world: &World) -> HttpResponse {
 /// `PUT /mock/profile`
 pub async fn put(world: web::Data<World>, body: web::Bytes) -> HttpResponse {
     either(read::<Wanted>(&body).and_then(|wanted| {
-        world.rules.switch_on(&wanted.name).map_err(|error| rule_refused(&error))?;
+        world.rules.switch_on(&wanted.name)?;
         Ok(list(&world))
     }))
 }

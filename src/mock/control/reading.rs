@@ -9,9 +9,31 @@ use crate::mock::answer::refused;
 use crate::mock::rules::RuleError;
 use crate::mock::strict;
 
-/// The JSON of a request; `Err` is the refusal.
-pub fn json<T: DeserializeOwned>(body: &web::Bytes) -> Result<T, HttpResponse> {
-    strict::parse(body).map_err(|why| refused(400, &why))
+/// Why a request was refused.
+pub struct Refusal {
+    status: u16,
+    why: String,
+}
+
+impl Refusal {
+    pub fn new(status: u16, why: impl Into<String>) -> Self {
+        Self { status, why: why.into() }
+    }
+}
+
+impl From<RuleError> for Refusal {
+    fn from(error: RuleError) -> Self {
+        let status = match error {
+            RuleError::Invalid { .. } => 400,
+            RuleError::NoProfile { .. } | RuleError::NoRule(_) => 404,
+        };
+        Self::new(status, error.to_string())
+    }
+}
+
+/// The JSON of a request.
+pub fn json<T: DeserializeOwned>(body: &web::Bytes) -> Result<T, Refusal> {
+    strict::parse(body).map_err(|why| Refusal::new(400, why))
 }
 
 /// An answer.
@@ -24,16 +46,7 @@ pub fn done() -> HttpResponse {
     HttpResponse::NoContent().finish()
 }
 
-/// Why rules were refused.
-pub fn rule_refused(error: &RuleError) -> HttpResponse {
-    let status = match error {
-        RuleError::Invalid { .. } => 400,
-        RuleError::NoProfile { .. } | RuleError::NoRule(_) => 404,
-    };
-    refused(status, &error.to_string())
-}
-
 /// A handler's two ways, made one.
-pub fn either(result: Result<HttpResponse, HttpResponse>) -> HttpResponse {
-    result.unwrap_or_else(|refusal| refusal)
+pub fn either(result: Result<HttpResponse, Refusal>) -> HttpResponse {
+    result.unwrap_or_else(|refusal| refused(refusal.status, &refusal.why))
 }

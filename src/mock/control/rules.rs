@@ -3,7 +3,7 @@
 use actix_web::{HttpResponse, web};
 use serde_json::json;
 
-use super::reading::{done, either, json as read, rule_refused, shown};
+use super::reading::{done, either, json as read, shown};
 use crate::mock::house::World;
 use crate::mock::rules::settings::RuleSettings;
 
@@ -21,7 +21,7 @@ fn list(world: &World) -> HttpResponse {
 /// `PUT /mock/rules`: a list in the place of all that were set.
 pub async fn put(world: web::Data<World>, body: web::Bytes) -> HttpResponse {
     either(read::<Vec<RuleSettings>>(&body).and_then(|settings| {
-        world.rules.replace(&settings).map_err(|error| rule_refused(&error))?;
+        world.rules.replace(&settings)?;
         Ok(list(&world))
     }))
 }
@@ -29,7 +29,7 @@ pub async fn put(world: web::Data<World>, body: web::Bytes) -> HttpResponse {
 /// `POST /mock/rules`: one more.
 pub async fn post(world: web::Data<World>, body: web::Bytes) -> HttpResponse {
     either(read::<RuleSettings>(&body).and_then(|settings| {
-        let added = world.rules.add(&settings).map_err(|error| rule_refused(&error))?;
+        let added = world.rules.add(&settings)?;
         Ok(HttpResponse::Created().json(added))
     }))
 }
@@ -42,8 +42,5 @@ pub async fn clear(world: web::Data<World>) -> HttpResponse {
 
 /// `DELETE /mock/rules/{id}`
 pub async fn delete(world: web::Data<World>, id: web::Path<String>) -> HttpResponse {
-    match world.rules.remove(&id) {
-        Ok(()) => done(),
-        Err(error) => rule_refused(&error),
-    }
+    either(world.rules.remove(&id).map(|()| done()).map_err(Into::into))
 }

@@ -203,7 +203,8 @@ fn name_branch(discriminator: &Value, branch: &Value, flat: &mut Map<String, Val
     let Some(reference) = branch.get("$ref").and_then(Value::as_str) else { return };
     let mapped = discriminator.get("mapping").and_then(Value::as_object).and_then(|mapping| {
         mapping.iter().find(|(name, target)| {
-            target.as_str() == Some(reference) || target.as_str().is_some_and(|target| reference.ends_with(&format!("/{target}"))) && !name.is_empty()
+            target.as_str() == Some(reference)
+                || target.as_str().is_some_and(|target| reference.ends_with(&format!("/{target}"))) && !name.is_empty()
         })
     });
     let name = mapped.map_or_else(|| reference.rsplit('/').next().unwrap_or_default(), |(name, _)| name.as_str());

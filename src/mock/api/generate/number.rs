@@ -32,11 +32,7 @@ impl Bounds {
 }
 
 /// Of a bound and an excluded one that which says more.
-fn stricter(
-    included: Option<f64>,
-    excluded: Option<f64>,
-    more: impl Fn(f64, f64) -> bool,
-) -> (Option<f64>, bool) {
+fn stricter(included: Option<f64>, excluded: Option<f64>, more: impl Fn(f64, f64) -> bool) -> (Option<f64>, bool) {
     match (included, excluded) {
         (Some(included), Some(excluded)) if more(included, excluded) => (Some(included), false),
         (_, Some(excluded)) => (Some(excluded), true),
@@ -74,12 +70,14 @@ pub fn integer(schema: &Map<String, Value>, dice: &mut Dice) -> Value {
 pub fn number(schema: &Map<String, Value>, dice: &mut Dice) -> Value {
     let said = schema.get("multipleOf").and_then(Value::as_f64).filter(|step| *step > 0.0);
     let bounds = Bounds::of(schema, 1.0);
-    let step = said.unwrap_or_else(|| if bounds.high - bounds.low < 0.1 { (bounds.high - bounds.low) / 16.0 } else { 0.01 });
+    let step =
+        said.unwrap_or_else(|| if bounds.high - bounds.low < 0.1 { (bounds.high - bounds.low) / 16.0 } else { 0.01 });
     let step = if step > 0.0 { step } else { 0.01 };
     let exact = steps(&bounds, step, dice) * step;
     // 7 * 0.01 is 0.07 and not 0.07000000000000001.
     let decimals = format!("{step}").split_once('.').map_or(0, |(_, decimals)| decimals.len());
     let rounded = format!("{exact:.decimals$}").parse().unwrap_or(exact);
-    let number = if bounds.low > bounds.high || (said.is_none() && rounded < bounds.low) { bounds.low } else { rounded };
+    let number =
+        if bounds.low > bounds.high || (said.is_none() && rounded < bounds.low) { bounds.low } else { rounded };
     Number::from_f64(number).map_or(Value::Null, Value::Number)
 }

@@ -9,7 +9,8 @@ impl Generator<'_> {
         let none = Map::new();
         let properties = schema.get("properties").and_then(Value::as_object).unwrap_or(&none);
         let count = |keyword: &str| schema.get(keyword).and_then(Value::as_u64).and_then(|n| usize::try_from(n).ok());
-        let (least, most) = (count("minProperties").unwrap_or(0).min(1000), count("maxProperties").unwrap_or(usize::MAX));
+        let (least, most) =
+            (count("minProperties").unwrap_or(0).min(1000), count("maxProperties").unwrap_or(usize::MAX));
         let required: Vec<&str> =
             schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
 
@@ -20,7 +21,8 @@ impl Generator<'_> {
             if is_hidden(self.root, property) {
                 continue;
             }
-            let open = most.saturating_sub(object.len()) > required.iter().filter(|name| !object.contains_key(**name)).count();
+            let open =
+                most.saturating_sub(object.len()) > required.iter().filter(|name| !object.contains_key(**name)).count();
             if required.contains(&name.as_str()) || (open && self.wants(property, depth)) {
                 let made = self.make(property, name, depth + 1);
                 object.insert(name.clone(), made);
@@ -91,7 +93,8 @@ impl Generator<'_> {
             let names = names.clone();
             return self.make(&names, "", 0).as_str().map(str::to_owned);
         }
-        let first = schema.get("patternProperties").and_then(Value::as_object).and_then(|patterns| patterns.keys().next());
+        let first =
+            schema.get("patternProperties").and_then(Value::as_object).and_then(|patterns| patterns.keys().next());
         if let Some(pattern) = first {
             return of_pattern(self, &pattern.clone());
         }

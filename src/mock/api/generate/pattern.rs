@@ -63,7 +63,8 @@ fn pick(class: &Class, dice: &mut Dice) -> Option<char> {
         let cut = |&(from, to): &(u32, u32)| (from.max(low.into()), to.min(high.into()));
         ranges.iter().map(cut).filter(|(from, to)| from <= to).collect()
     };
-    let nice: Vec<(u32, u32)> = [('a', 'z'), ('A', 'Z'), ('0', '9')].into_iter().flat_map(|(a, z)| within(a, z)).collect();
+    let nice: Vec<(u32, u32)> =
+        [('a', 'z'), ('A', 'Z'), ('0', '9')].into_iter().flat_map(|(a, z)| within(a, z)).collect();
     let printable = within('!', '~');
     let of = [nice, printable, ranges.clone()].into_iter().find(|ranges| !ranges.is_empty())?;
     let &(from, to) = of.get(dice.below(of.len()))?;

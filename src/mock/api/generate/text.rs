@@ -48,7 +48,9 @@ fn fit(mut text: String, least: usize, most: usize, dice: &mut Dice) -> String {
 }
 
 fn of_format(format: &str, dice: &mut Dice) -> Option<String> {
-    let date = |dice: &mut Dice| format!("20{:02}-{:02}-{:02}", dice.between(20, 29), dice.between(1, 12), dice.between(1, 28));
+    let date = |dice: &mut Dice| {
+        format!("20{:02}-{:02}-{:02}", dice.between(20, 29), dice.between(1, 12), dice.between(1, 28))
+    };
     let time = |dice: &mut Dice| format!("{:02}:{:02}:{:02}Z", dice.below(24), dice.below(60), dice.below(60));
     let bytes = |dice: &mut Dice| STANDARD.encode(words::word(dice));
     Some(match format {

@@ -12,7 +12,8 @@ const LAST: [&str; 16] = [
 ];
 const WORDS: [&str; 24] = [
     "amber", "birch", "cedar", "delta", "ember", "fjord", "grove", "harbor", "island", "juniper", "kestrel", "lagoon",
-    "meadow", "north", "orchard", "pebble", "quartz", "river", "summit", "tundra", "umber", "valley", "willow", "zephyr",
+    "meadow", "north", "orchard", "pebble", "quartz", "river", "summit", "tundra", "umber", "valley", "willow",
+    "zephyr",
 ];
 const CITIES: [&str; 8] = ["Aarhus", "Bergen", "Coimbra", "Dresden", "Evora", "Fulda", "Ghent", "Halle"];
 const COUNTRIES: [&str; 8] = ["AT", "BE", "CH", "DE", "DK", "FR", "NO", "PT"];
