@@ -7,7 +7,8 @@
 //! cli  fuzzing                 one file a subcommand; targets for a fuzzer
 //! http                         routes, server, middleware, errors as answers
 //! jobs                         what happens by itself
-//! pages  oauth  api  mock      what is served; a mock of it all
+//! mock                         developers' mode: what stands around all that is served
+//! pages  oauth  api            what is served
 //! issuing                      how tokens are issued, whichever endpoint was asked
 //! oidc                         ID tokens for what oauth grants, and who a token speaks of
 //! flow  bearer  api_key  request    what they share: a request under way, a presented credential, reading requests

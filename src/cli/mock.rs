@@ -33,6 +33,9 @@ pub struct Args {
     /// Keys, ids and made-up data follow from it
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Trouble from the start: auth-down, flaky, slow-3g, or a profile of the file
+    #[arg(long, value_name = "NAME")]
+    pub profile: Option<String>,
 }
 
 #[derive(clap::Subcommand)]
@@ -96,6 +99,7 @@ fn settings(context: &Context, args: &Args) -> anyhow::Result<(Settings, PathBuf
         let document = std::path::absolute(document)?;
         settings.api.documents.push(document.display().to_string());
     }
+    settings.profile = args.profile.clone().or(settings.profile);
     settings.check().map_err(|e| usage(e.to_string()))?;
     Ok((settings, folder))
 }

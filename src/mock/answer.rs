@@ -21,7 +21,7 @@ pub fn world(error: &WorldError) -> HttpResponse {
     let status = match error {
         WorldError::Name => 400,
         WorldError::TooMany => 429,
-        WorldError::Make(_) => 500,
+        WorldError::Make(_) | WorldError::Rules(_) => 500,
     };
     if status == 500 {
         tracing::error!(%error, "a mock could not be made");

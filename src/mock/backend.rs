@@ -1,12 +1,16 @@
 //! The way from the layer to the mocked API.
 
+use actix_web::HttpMessage;
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 
+use serde_json::json;
+
 use super::answer;
 use super::api::Call;
 use super::house::{House, World};
+use super::journal::Told;
 use super::seen::Seen;
 
 /// Answers a request to the mocked API.
@@ -32,6 +36,18 @@ pub async fn serve(house: &House, world: &World, seen: &Seen, req: ServiceReques
         name_of: &name_of,
     };
     let served = house.api.serve(call).await;
+    let claims = served.claims.map(|claims| {
+        json!({
+            "sub": claims.sub,
+            "client_id": claims.client_id,
+            "scope": claims.scope,
+            "roles": claims.roles,
+            "aud": claims.aud,
+            "exp": claims.exp,
+        })
+    });
+    let told = Told { matched: served.matched, near: served.near, refused: served.refused, claims };
+    req.extensions_mut().insert(told);
     let mut response = served.response;
     // An answer of one moment, of one world.
     let headers = response.headers_mut();

@@ -11,10 +11,13 @@ use tokio::sync::Mutex;
 
 use super::api::{Api, ApiError, ApiState};
 use super::issuer::{API_CLIENT, Issuer, MakeError, Origin};
+use super::journal::Journal;
 use super::layer::RUN_PARAMETER;
 use super::place::{Map, Place};
 use super::rotation;
+use super::rules::{RuleError, Rules};
 use super::settings::Settings;
+use super::state::{Snapshot, first_rules};
 use crate::resource_server::{Introspection, ResourceServer};
 use crate::support::Clock;
 
@@ -41,12 +44,16 @@ pub struct World {
     /// Empty for whoever names none.
     pub run: String,
     pub clock: Clock,
-    issuers: RwLock<BTreeMap<String, Issuer>>,
+    pub rules: Rules,
+    pub journal: Journal,
+    pub(super) snapshots: std::sync::Mutex<BTreeMap<String, Snapshot>>,
+    pub(super) issuers: RwLock<BTreeMap<String, Issuer>>,
     /// What is in the API's collections.
     api_state: RwLock<Arc<ApiState>>,
-    making: Mutex<()>,
+    /// Held while issuers are made.
+    pub(super) making: Mutex<()>,
     /// What checks tokens at the mocked API, by the issuer's prefix.
-    servers: RwLock<BTreeMap<String, ResourceServer>>,
+    pub(super) servers: RwLock<BTreeMap<String, ResourceServer>>,
 }
 
 /// Why there is no world for a run.
@@ -58,6 +65,8 @@ pub enum WorldError {
     TooMany,
     #[error(transparent)]
     Make(#[from] MakeError),
+    #[error(transparent)]
+    Rules(#[from] RuleError),
 }
 
 impl House {
@@ -90,6 +99,23 @@ impl House {
         Ok(world)
     }
 
+    /// The world of a run that was named before.
+    pub async fn known_world(&self, run: &str) -> Option<Arc<World>> {
+        self.worlds.lock().await.get(run).cloned()
+    }
+
+    /// All worlds, by the names of their runs.
+    pub async fn known_worlds(&self) -> Vec<Arc<World>> {
+        let mut worlds: Vec<_> = self.worlds.lock().await.values().cloned().collect();
+        worlds.sort_by(|a, b| a.run.cmp(&b.run));
+        worlds
+    }
+
+    /// Ends the world of a run; false if there is none.
+    pub async fn end_world(&self, run: &str) -> bool {
+        self.worlds.lock().await.remove(run).is_some()
+    }
+
     /// Whose a path is, and its name there.
     pub fn place<'p>(&self, world: &World, path: &'p str) -> (Place, &'p str) {
         let map = Map {
@@ -107,10 +133,13 @@ impl House {
 }
 
 impl World {
-    async fn make(house: &House, run: &str) -> Result<Self, MakeError> {
+    async fn make(house: &House, run: &str) -> Result<Self, WorldError> {
         let world = Self {
             run: run.to_owned(),
             clock: Clock::system(),
+            rules: first_rules(&house.settings)?,
+            journal: Journal::default(),
+            snapshots: std::sync::Mutex::default(),
             issuers: RwLock::default(),
             api_state: RwLock::new(Arc::new(ApiState::new(&house.api))),
             making: Mutex::default(),

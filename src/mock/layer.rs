@@ -14,7 +14,7 @@ use futures_core::Stream as _;
 use super::house::{House, World, WorldError};
 use super::place::Place;
 use super::seen::Seen;
-use super::{answer, backend, cors, guests, persona, rewrite};
+use super::{answer, backend, cors, guests, persona, rewrite, trouble};
 
 /// Larger bodies are refused, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -40,10 +40,11 @@ pub async fn serve(
     let seen = Seen::of(&req, body, &house, &world);
     let origin = cors::local_origin(req.headers());
     if let Some(preflight) = cors::preflight(&seen.method, &seen.headers) {
-        return Ok(with_cors(origin, req.into_response(preflight)));
+        let response = req.into_response(preflight);
+        return Ok(trouble::noted(&world, &seen, origin, "a preflight of CORS", response).await);
     }
-    let response = answered(&house, &world, &seen, req, next).await?;
-    Ok(with_cors(origin, response))
+    trouble::around(&house, &world, &seen, origin, req, async |req| answered(&house, &world, &seen, req, next).await)
+        .await
 }
 
 async fn answered(
@@ -87,16 +88,6 @@ async fn answered(
     };
     let response = persona::leave(&issuer.app, &house.settings, seen, cookie, response).await;
     Ok(if prefix.is_empty() { response } else { rewrite::leave(response, prefix).await })
-}
-
-fn with_cors(
-    origin: Option<actix_web::http::header::HeaderValue>,
-    mut response: ServiceResponse<BoxBody>,
-) -> ServiceResponse<BoxBody> {
-    if let Some(origin) = origin {
-        cors::apply(origin, response.headers_mut());
-    }
-    response
 }
 
 async fn world(house: &House, req: &ServiceRequest) -> Result<Arc<World>, WorldError> {

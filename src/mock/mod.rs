@@ -13,25 +13,38 @@
 //! token                any token by one call
 //! cors  rewrite        pages of this machine; issuers below a path
 //! answer  near         what the mock says itself
+//! trouble              rules and journal, around whoever serves
+//! rules                trouble on demand
+//! journal              what was asked, and what came of it
+//! state                reset and snapshots
+//! control              what drives all that: `/mock/…`
+//! strict  glob         reading what developers write
 //! ```
 
 mod about;
 mod answer;
 pub mod api;
 mod backend;
+pub mod control;
 mod cors;
+mod glob;
 mod guests;
 mod house;
 mod issuer;
+pub mod journal;
 pub mod layer;
 mod near;
 pub mod persona;
 mod place;
 mod rewrite;
 mod rotation;
+pub mod rules;
 mod seen;
 mod settings;
+mod state;
+mod strict;
 pub mod token;
+mod trouble;
 
 pub use about::{about, description};
 pub use house::{House, World, WorldError};
@@ -40,3 +53,4 @@ pub use near::Near;
 pub use place::{Place, is_prefix};
 pub use seen::Seen;
 pub use settings::{Settings, SettingsError};
+pub use trouble::Line;

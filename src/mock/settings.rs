@@ -1,5 +1,6 @@
 //! `mock.toml`: everything has a default, and without a file there are Alice and Bob.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -7,6 +8,8 @@ use serde::Deserialize;
 
 use super::api::ApiSettings;
 use super::place::is_prefix;
+use super::rules::settings::{ProfileSettings, RuleSettings};
+use super::state::first_rules;
 use crate::domain::{Role, normalize_email, normalize_username};
 
 /// What a mock is to be.
@@ -28,6 +31,11 @@ pub struct Settings {
     pub clients: Vec<ClientSettings>,
     pub issuers: Vec<IssuerSettings>,
     pub api: ApiSettings,
+    /// Trouble from the start.
+    pub rules: Vec<RuleSettings>,
+    /// The profile that is on from the start.
+    pub profile: Option<String>,
+    pub profiles: BTreeMap<String, ProfileSettings>,
 }
 
 /// Lifetimes, in seconds.
@@ -113,6 +121,9 @@ impl Default for Settings {
             clients: Vec::new(),
             issuers: Vec::new(),
             api: ApiSettings::default(),
+            rules: Vec::new(),
+            profile: None,
+            profiles: BTreeMap::new(),
         }
     }
 }
@@ -197,6 +208,9 @@ impl Settings {
                     issuer.path
                 ));
             }
+        }
+        if let Err(why) = first_rules(self) {
+            return invalid(why.to_string());
         }
         let people = self.issuers.iter().filter_map(|issuer| issuer.personas.as_ref()).flatten();
         for persona in self.personas.iter().chain(people) {

@@ -17,7 +17,7 @@ pub mod playground;
 pub mod policy;
 pub mod render;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 pub mod setup;
 mod setup_view;
 pub mod text;

@@ -23,11 +23,11 @@ pub struct Layout {
 }
 
 impl Layout {
-    pub(super) fn asset(&self, name: &str) -> String {
+    pub(crate) fn asset(&self, name: &str) -> String {
         assets::path(name)
     }
 
-    pub(super) fn person(&self) -> Option<Name> {
+    pub(crate) fn person(&self) -> Option<Name> {
         self.signed_in_as.as_deref().map(Name::from)
     }
 }

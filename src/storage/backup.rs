@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Text};
 use diesel::{QueryableByName, SqliteConnection, sql_query};
 
-use super::StorageError;
+use super::{Conn, StorageError};
 
 #[derive(QueryableByName)]
 struct Version {
@@ -26,6 +26,16 @@ pub fn snapshot(path: &str, target: &str) -> Result<String, StorageError> {
     sql_query("VACUUM INTO ?").bind::<Text, _>(target).execute(&mut conn)?;
     drop(conn);
     schema_version(target)
+}
+
+/// Copies what a connection sees into the empty database at `target`.
+pub(super) fn copy(conn: &mut Conn, target: &str) -> Result<(), StorageError> {
+    let vacuum = sql_query("VACUUM INTO ?").bind::<Text, _>(target);
+    match conn {
+        Conn::Sqlite(conn) => vacuum.execute(&mut **conn)?,
+        Conn::Postgres(_) => 0,
+    };
+    Ok(())
 }
 
 /// The last migration that was applied to the database at `path`.

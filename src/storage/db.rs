@@ -184,6 +184,17 @@ impl Db {
         self.with_maintenance(super::migrations::revert_last)
     }
 
+    /// Copies everything into a SQLite database that is empty, as it is at this moment.
+    ///
+    /// # Errors
+    /// If one of the two is none, or the copy fails.
+    pub fn copy_into(&self, target: &Self) -> Result<(), StorageError> {
+        match (&*self.backend, &*target.backend) {
+            (Backend::Sqlite(from), Backend::Sqlite(to)) => super::backup::copy(&mut from.connect()?, to.path()),
+            _ => Err(StorageError::Unavailable("only SQLite is copied".to_owned())),
+        }
+    }
+
     /// Whether this binary and this schema fit.
     pub fn migration_status(&self) -> Result<MigrationStatus, StorageError> {
         self.with_maintenance(super::migrations::status)

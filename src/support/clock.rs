@@ -42,6 +42,13 @@ pub enum Pace {
     },
 }
 
+/// How somebody moved a clock.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moved {
+    offset: i64,
+    frozen_at: i64,
+}
+
 /// Of a clock that is not frozen.
 const RUNNING: i64 = i64::MIN;
 
@@ -114,6 +121,18 @@ impl Clock {
     pub fn resume(&self) {
         self.inner.offset.store(0, Ordering::Relaxed);
         self.inner.frozen_at.store(RUNNING, Ordering::Relaxed);
+    }
+
+    /// How it was moved, to be moved so again.
+    pub fn moved(&self) -> Moved {
+        let load = |value: &AtomicI64| value.load(Ordering::Relaxed);
+        Moved { offset: load(&self.inner.offset), frozen_at: load(&self.inner.frozen_at) }
+    }
+
+    /// Moves it as it was moved then.
+    pub fn move_again(&self, moved: Moved) {
+        self.inner.offset.store(moved.offset, Ordering::Relaxed);
+        self.inner.frozen_at.store(moved.frozen_at, Ordering::Relaxed);
     }
 
     pub fn is_frozen(&self) -> bool {
@@ -191,6 +210,10 @@ mod tests {
         clock.set_to(2_000_000);
         assert!((2000..2010).contains(&clock.now()) && !clock.is_frozen());
         clock.advance(-100);
+        assert!((1900..1910).contains(&clock.now()));
+        let moved = clock.moved();
+        clock.freeze_at(7);
+        clock.move_again(moved);
         assert!((1900..1910).contains(&clock.now()));
         clock.resume();
         assert!((clock.now_millis() - system_millis()).abs() < 1000);

@@ -13,7 +13,7 @@ pub mod text;
 
 #[cfg(any(feature = "server", feature = "resource-server"))]
 pub use api_key::{ApiKeyText, ApiKeyTextError};
-pub use clock::{Clock, Pace, Seconds};
+pub use clock::{Clock, Moved, Pace, Seconds};
 pub use hex::{hex, unhex};
 pub use id::Id;
 #[cfg(feature = "server")]

@@ -10,6 +10,7 @@ import { chromium } from 'playwright-core'
 
 import { firstParty } from './walk-first-party.mjs'
 import { keys } from './walk-keys.mjs'
+import { mockJournal } from './walk-mock-journal.mjs'
 import { newcomer } from './walk-newcomer.mjs'
 import { person } from './walk-person.mjs'
 
@@ -65,7 +66,7 @@ async function picture(name) {
 }
 
 try {
-  await { firstParty, keys, newcomer, person }[SCENARIO]({ page, context, origins, refusals, picture, env: process.env })
+  await { firstParty, keys, mockJournal, newcomer, person }[SCENARIO]({ page, context, origins, refusals, picture, env: process.env })
   assert.deepEqual(problems, [])
   assert.deepEqual(refusals, [], 'refusals that were announced and did not come')
   // Our pages send none at all, so no query of ours stands in anybody's log.

@@ -21,7 +21,13 @@ fn run(mut command: Command, mock: &Mock) -> String {
     let path = format!("{folder}:{}", std::env::var("PATH").unwrap_or_default());
     let output = command.env("MOCK", &mock.base).env("PATH", path).output().expect("the recipe runs");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).trim().to_owned();
-    assert!(output.status.success(), "{command:?}: {}\n{}{}", output.status, text(&output.stdout), text(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{command:?}: {}\n{}{}",
+        output.status,
+        text(&output.stdout),
+        text(&output.stderr)
+    );
     text(&output.stdout).lines().last().unwrap_or_default().to_owned()
 }
 
@@ -75,7 +81,9 @@ async fn the_page_shows_what_is_tested() {
     let page = include_str!("../../../docs/mock.md");
     for name in ["mock.toml", "react/app.jsx", "mobile.mjs", "ci.sh", "expired.mjs", "who.sh"] {
         let text = std::fs::read_to_string(example(name)).expect("an example");
-        let (_, after) = page.split_once(&format!("<!-- examples/mock/{name} -->\n```")).unwrap_or_else(|| panic!("{name} is not on the page"));
+        let (_, after) = page
+            .split_once(&format!("<!-- examples/mock/{name} -->\n```"))
+            .unwrap_or_else(|| panic!("{name} is not on the page"));
         let shown = after.split_once('\n').and_then(|(_, rest)| rest.split_once("```")).expect("a block").0;
         assert!(text.contains(shown.trim_end()), "{name} reads otherwise than on the page:\n{shown}");
     }

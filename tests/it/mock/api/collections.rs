@@ -79,7 +79,12 @@ async fn things_live_and_die() {
 
 /// Fails if what one run of tests does is seen by another.
 async fn runs_do_not_meet() {
-    let mock = Mock::start(&ORDERS.replace("owner = \"sub\"\n", "").replace("requires = { token = true }\n", "").replace("requires_to_change = { scope = \"orders:write\" }\n", ""));
+    let mock = Mock::start(
+        &ORDERS
+            .replace("owner = \"sub\"\n", "")
+            .replace("requires = { token = true }\n", "")
+            .replace("requires_to_change = { scope = \"orders:write\" }\n", ""),
+    );
     let caller = |run: &'static str| Caller { mock: &mock, token: "none".to_owned(), run };
     let (one, other, none) = (caller("one"), caller("other"), caller(""));
     assert_eq!(one.send("DELETE", "/orders/1", json!(null)).await.status, 204);
@@ -89,7 +94,9 @@ async fn runs_do_not_meet() {
 
 /// Fails if a collection behind a document does what that does not say.
 async fn a_document_says_what_a_collection_does() {
-    let mock = petstore("[api.collections.pets]\npath = \"/pet\"\n[api.collections.users]\npath = \"/user\"\nid = \"username\"");
+    let mock = petstore(
+        "[api.collections.pets]\npath = \"/pet\"\n[api.collections.users]\npath = \"/user\"\nid = \"username\"",
+    );
     let keeper = Caller { mock: &mock, token: keeper(&mock, "alice").await, run: "" };
     assert_eq!(keeper.send("GET", "/pet/1", json!(null)).await.status, 404, "there is nothing yet");
     let made = keeper.send("POST", "/api/v3/pet", json!({"name": "Rolf", "photoUrls": []})).await;
@@ -105,7 +112,11 @@ async fn a_document_says_what_a_collection_does() {
     assert!(gone.status == 404 && gone.text("message").contains("there is no item \"1\""), "{gone:?}");
 
     let user = keeper.send("POST", "/user", json!({"username": "anna", "password": "hidden"})).await;
-    assert_eq!((user.status, &user.json()["password"]), (200, &Value::Null), "what is only written is not told: {user:?}");
+    assert_eq!(
+        (user.status, &user.json()["password"]),
+        (200, &Value::Null),
+        "what is only written is not told: {user:?}"
+    );
     assert_eq!(user.header("location"), Some("/user/anna"));
     assert_eq!(keeper.send("PUT", "/user/anna", json!({"username": "bert"})).await.status, 409);
 }

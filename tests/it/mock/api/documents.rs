@@ -26,7 +26,9 @@ async fn security_holds() {
         let inventory = Answer::of(mock.request("GET", "/store/inventory").header("api_key", key)).await;
         assert_eq!(inventory.status, status, "{key}: {inventory:?}");
     }
-    for defect in ["expired", "not_yet_valid", "wrong_issuer", "wrong_audience", "bad_signature", "unknown_key", "alg_none"] {
+    for defect in
+        ["expired", "not_yet_valid", "wrong_issuer", "wrong_audience", "bad_signature", "unknown_key", "alg_none"]
+    {
         let token = mock.token(&json!({"sub": "alice", "scope": "read:pets write:pets", "defect": defect})).await;
         let refused = get_as(&mock, &token, "/pet/7").await;
         assert_eq!((refused.status, refused.text("error").as_str()), (401, "invalid_token"), "{defect}: {refused:?}");
@@ -61,7 +63,11 @@ async fn requests_are_checked() {
     let document = "openapi: 3.1.0\npaths: {/a: {get: {parameters: [{name: n, in: query, required: true, schema: {type: integer}}], responses: {'200': {description: a}}}}}";
     let plain = Mock::with("[api]\ndocuments = [\"a.yaml\"]", &[("a.yaml", document)], &[]);
     let missing = plain.get("/a").await;
-    assert_eq!((missing.status, missing.header("content-type")), (400, Some("application/problem+json")), "{missing:?}");
+    assert_eq!(
+        (missing.status, missing.header("content-type")),
+        (400, Some("application/problem+json")),
+        "{missing:?}"
+    );
     assert_eq!(missing.json()["errors"], json!([{"in": "query", "name": "n", "detail": "is required"}]));
     let unchecked = Mock::with("[api]\ndocuments = [\"a.yaml\"]\nvalidate = false", &[("a.yaml", document)], &[]);
     assert_eq!(unchecked.get("/a").await.status, 200);
@@ -96,7 +102,10 @@ async fn answers_as_they_are_wanted() {
     assert_eq!(get_as(&again, &same, "/pet/7").await.body, pet.body, "the same seed");
 
     let xml = ask("/pet/7", "", "application/xml;q=0.9, application/json;q=0.1").await;
-    assert_eq!((xml.header("content-type"), xml.body.as_str()), (Some("application/xml"), "<pet><id>1</id><name>Minka</name></pet>"));
+    assert_eq!(
+        (xml.header("content-type"), xml.body.as_str()),
+        (Some("application/xml"), "<pet><id>1</id><name>Minka</name></pet>")
+    );
     assert_eq!(ask("/pet/7", "", "image/png").await.status, 406);
     let text = ask("/user/login", "", "text/plain").await;
     assert!(text.status == 200 && !text.body.starts_with('"'), "{text:?}");
@@ -123,9 +132,15 @@ async fn methods_and_paths() {
 async fn bad_documents_stop_the_start() {
     for (document, says) in [
         ("swagger: '2.0'", "a.yaml#/swagger: this is Swagger 2.0"),
-        ("openapi: 3.1.0\npaths: {/a: {get: {security: [{x: []}]}}}", "a.yaml#/paths/~1a/get/security/0: there is no security scheme"),
+        (
+            "openapi: 3.1.0\npaths: {/a: {get: {security: [{x: []}]}}}",
+            "a.yaml#/paths/~1a/get/security/0: there is no security scheme",
+        ),
         ("openapi: 3.1.0\npaths: {/a: {$ref: 'b.yaml'}}", "leads out of this file"),
-        ("openapi: 3.1.0\npaths: {/a: {get: {responses: {'20': {}}}}}", "a.yaml#/paths/~1a/get/responses: \"20\" is no status"),
+        (
+            "openapi: 3.1.0\npaths: {/a: {get: {responses: {'20': {}}}}}",
+            "a.yaml#/paths/~1a/get/responses: \"20\" is no status",
+        ),
     ] {
         let log = Mock::try_start("[api]\ndocuments = [\"a.yaml\"]", &[("a.yaml", document)], &[], &[]);
         let log = log.err().unwrap_or_else(|| panic!("{document} was taken"));
@@ -160,7 +175,11 @@ async fn a_route_answers_within_two_milliseconds() {
     }
     times.sort();
     let median = times[times.len() / 2];
-    println!("mocked GET /pet/7: median {median:?}, p99 {:?}; resident {} KiB", times[times.len() * 99 / 100], mock.resident_kib());
+    println!(
+        "mocked GET /pet/7: median {median:?}, p99 {:?}; resident {} KiB",
+        times[times.len() * 99 / 100],
+        mock.resident_kib()
+    );
     // An unoptimised build takes a few times as long as what is shipped.
     let most = if cfg!(debug_assertions) { 20_000 } else { 2_000 };
     assert!(median.as_micros() < most, "{median:?}");

@@ -27,7 +27,8 @@ fn run(environment: &[(&'static str, String)]) {
 async fn schemathesis_with_a_token() {
     let mock = petstore(COLLECTIONS);
     let mut environment = environment(&mock);
-    environment.push(("TOKEN", mock.token(&json!({"sub": "bob", "scope": "read:pets write:pets", "expires_in": 3600})).await));
+    environment
+        .push(("TOKEN", mock.token(&json!({"sub": "bob", "scope": "read:pets write:pets", "expires_in": 3600})).await));
     run(&environment);
 }
 
@@ -39,7 +40,8 @@ async fn schemathesis_as_a_stranger() {
 async fn schemathesis_of_what_is_made_up() {
     let mock = petstore("[[api.keys]]\nkey = \"special-key\"");
     let mut environment = environment(&mock);
-    environment.push(("TOKEN", mock.token(&json!({"sub": "bob", "scope": "read:pets write:pets", "expires_in": 3600})).await));
+    environment
+        .push(("TOKEN", mock.token(&json!({"sub": "bob", "scope": "read:pets write:pets", "expires_in": 3600})).await));
     environment.push(("WITHOUT", "use_after_free".to_owned()));
     run(&environment);
 }

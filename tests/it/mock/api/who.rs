@@ -84,7 +84,10 @@ async fn answers_by_who_asks() {
     let lucky = some.json()["lucky"].as_i64().expect("a number");
     assert_eq!(some.json(), json!({"id": "7", "who": "alice", "unknown": "", "lucky": lucky}), "and a user some of it");
     assert_eq!(report(&mock, &alice, "/reports/7").await.body, some.body);
-    assert_eq!(report(&mock, &alice, "/reports/8?full=yes").await.json(), json!({"id": "8", "who": "alice", "full": true}));
+    assert_eq!(
+        report(&mock, &alice, "/reports/8?full=yes").await.json(),
+        json!({"id": "8", "who": "alice", "full": true})
+    );
     assert_eq!(report(&mock, &alice, "/reports/8").await.status, 404, "no answer is for this");
 
     let expired = mock.token(&json!({"sub": "bob", "scope": "reports:read", "defect": "expired"})).await;
