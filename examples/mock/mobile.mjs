@@ -23,6 +23,7 @@ const back = new URL(answer.headers.get('location'))
 assert.equal(`${back.protocol}${back.pathname}`, redirect_uri)
 
 const tokens = await oidc.authorizationCodeGrant(config, back, { pkceCodeVerifier: verifier, expectedState: state })
+const alice = await oidc.fetchUserInfo(config, tokens.access_token, tokens.claims().sub)
 const later = await oidc.refreshTokenGrant(config, tokens.refresh_token)
 const orders = await fetch(`${mock}/orders`, { headers: { Authorization: `Bearer ${later.access_token}` } })
-console.log(`${tokens.claims().name} has ${(await orders.json()).length} order`)
+console.log(`${alice.name} has ${(await orders.json()).length} order`)

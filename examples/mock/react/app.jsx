@@ -10,6 +10,7 @@ const manager = new UserManager({
   client_id: 'shop',
   redirect_uri: `${location.origin}/`,
   scope: 'openid profile orders:read',
+  loadUserInfo: true,
   userStore: new WebStorageStateStore({ store: sessionStorage }),
   automaticSilentRenew: false,
 })

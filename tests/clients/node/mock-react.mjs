@@ -47,9 +47,28 @@ page.on('console', (message) => {
 const drive = (method, path, body) =>
   fetch(MOCK + path, { method, body: JSON.stringify(body), headers: { 'Content-Type': 'application/json' } })
 
+/** The mock's own page, at both widths in both schemes; nothing may stick out. */
+async function picture(name) {
+  for (const width of [390, 1280]) {
+    for (const colorScheme of ['light', 'dark']) {
+      await page.setViewportSize({ width, height: 900 })
+      await page.emulateMedia({ colorScheme })
+      const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
+      assert.ok(wide <= 0, `${name} sticks out by ${wide} px at ${width}`)
+      if (process.env.SCREENSHOTS) {
+        await page.screenshot({ path: join(process.env.SCREENSHOTS, `${name}-${width}-${colorScheme}.png`), fullPage: true })
+      }
+    }
+  }
+}
+
 try {
+  await page.goto(`${MOCK}/mock`)
+  await picture('mock-about')
   await page.goto(`${app}/?mock=${encodeURIComponent(MOCK)}`)
   await page.getByRole('button', { name: 'Log in' }).click()
+  await page.getByRole('button', { name: /^Alice/ }).waitFor()
+  await picture('mock-login')
   // The mock's own pages: one click for Alice, one to allow the app.
   await page.getByRole('button', { name: /^Alice/ }).click()
   await page.getByRole('button', { name: /allow/i }).click()

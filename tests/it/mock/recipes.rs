@@ -53,7 +53,9 @@ fn module(name: &str, mock: &Mock) -> String {
 /// Fails if oidc-client-ts in a browser cannot do what the script tells.
 async fn a_react_page() {
     let mock = shop();
-    run_script("node/mock-react.mjs", &[("MOCK", &mock.base)]);
+    let screenshots = target().join("screenshots");
+    std::fs::create_dir_all(&screenshots).expect("a folder");
+    run_script("node/mock-react.mjs", &[("MOCK", &mock.base), ("SCREENSHOTS", &screenshots.display().to_string())]);
 }
 
 /// Fails if openid-client does not find its way back to a private-use scheme, or cannot use what it brought.
