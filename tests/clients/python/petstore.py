@@ -22,8 +22,6 @@ arguments = [
     os.environ.get("EXAMPLES", "12"),
     "--seed",
     "20261122",
-    "--generation-database",
-    "none",
     "--generation-deterministic",
     "--request-timeout",
     "5",
