@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::document::escaped;
+use super::int64;
 
 /// In which language a document's schemas are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -221,16 +222,19 @@ fn check(schema: &Map<String, Value>, pointer: &str) -> Result<(), Fault> {
 
 /// OpenAPI, Data Types: `int32` and `int64` have bounds, which validators of JSON Schema do not know.
 fn bound(schema: &mut Map<String, Value>) {
-    let (low, high) = match schema.get("format").and_then(Value::as_str) {
-        Some("int32") => (i64::from(i32::MIN), i64::from(i32::MAX)),
-        Some("int64") => (i64::MIN, i64::MAX),
+    match schema.get("format").and_then(Value::as_str) {
+        Some("int32") => {}
+        Some("int64") => {
+            schema.insert(int64::KEYWORD.to_owned(), true.into());
+            return;
+        }
         _ => return,
-    };
+    }
     if !["minimum", "exclusiveMinimum"].iter().any(|keyword| schema.contains_key(*keyword)) {
-        schema.insert("minimum".to_owned(), low.into());
+        schema.insert("minimum".to_owned(), i32::MIN.into());
     }
     if !["maximum", "exclusiveMaximum"].iter().any(|keyword| schema.contains_key(*keyword)) {
-        schema.insert("maximum".to_owned(), high.into());
+        schema.insert("maximum".to_owned(), i32::MAX.into());
     }
 }
 
