@@ -188,7 +188,7 @@ impl Collection {
                 let id = match (verb, &named) {
                     (Verb::ReplaceNamed, Some(named)) => named.clone(),
                     (Verb::ReplaceNamed, None) => {
-                        return Err(Problem::faults(vec![Fault::body(format!("/{}", self.id), "is required")]));
+                        return Err(Problem::new(404, format!("the body names no item: it has no {}", self.id)));
                     }
                     _ => id.to_owned(),
                 };
