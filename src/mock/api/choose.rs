@@ -1,6 +1,6 @@
 //! Which answer is given, once a request may have one.
 
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use super::Api;
 use super::answer::{Draft, Payload, Wish};
@@ -232,8 +232,7 @@ impl Api {
         status: u16,
         value: Option<Value>,
     ) -> Result<Draft, Problem> {
-        let described = operation.answers.iter().any(|known| known.status.is_for(status));
-        let status = if described { status } else { operation.success() };
+        let status = operation.status_of(status);
         let mut draft = self.documented(passed, operation, Some(status), None)?.0;
         let schema = operation.documented(status).and_then(|documented| {
             documented.content.iter().find(|media| is_json(&media.name)).and_then(|media| media.schema.as_ref())
@@ -257,7 +256,7 @@ impl Api {
 
     /// What is made, with what the document demands of the answer and whoever makes it did not say.
     fn completed(&self, passed: &Passed<'_>, operation: &Operation, given: Value) -> Value {
-        let documented = operation.documented(201).or_else(|| operation.documented(operation.success()));
+        let documented = operation.documented(operation.status_of(201));
         let media = documented.and_then(|known| known.content.iter().find(|media| is_json(&media.name)));
         let schema = media.and_then(|media| media.schema.as_ref());
         let Some((schema, Value::Object(said))) = schema.zip(Some(&given)) else { return given };
@@ -269,16 +268,11 @@ impl Api {
             return given;
         }
         let dice = self.dice(passed.route, &passed.path, Some(passed.call.state.next()));
-        let made = super::generate::value(operation.document.root(), text, Some(validator), &dice, Examples::Ignored);
-        let required: Vec<&str> =
-            text.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str).collect();
+        let made = super::generate::least(operation.document.root(), text, Some(validator), &dice);
         let (Value::Object(made), mut whole) = (made, said.clone()) else { return given };
         let id = passed.route.collection.as_ref().map(|bound| bound.collection.id.as_str());
-        let all: Map<String, Value> = made.into_iter().filter(|(name, _)| Some(name.as_str()) != id).collect();
-        for (name, value) in all {
-            if required.is_empty() || required.contains(&name.as_str()) {
-                whole.entry(name).or_insert(value);
-            }
+        for (name, value) in made.into_iter().filter(|(name, _)| Some(name.as_str()) != id) {
+            whole.entry(name).or_insert(value);
         }
         Value::Object(whole)
     }

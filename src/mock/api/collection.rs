@@ -79,22 +79,30 @@ pub enum Done {
 /// What is in a collection now.
 #[derive(Debug, Default)]
 pub struct Shelf {
-    items: Mutex<Vec<Arc<Value>>>,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Debug, Default, Clone)]
+struct Kept {
+    items: Vec<Arc<Value>>,
+    /// The last number that was given as an id. None is given twice, even of what is gone.
+    last: u64,
 }
 
 impl Clone for Shelf {
     fn clone(&self) -> Self {
-        Self { items: Mutex::new(self.lock().clone()) }
+        Self { kept: Mutex::new(self.lock().clone()) }
     }
 }
 
 impl Shelf {
     pub fn of(collection: &Collection) -> Self {
-        Self { items: Mutex::new(collection.items.clone()) }
+        let last = collection.items.iter().filter_map(|item| item.get(&collection.id)?.as_u64()).max().unwrap_or(0);
+        Self { kept: Mutex::new(Kept { items: collection.items.clone(), last }) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Arc<Value>>> {
-        self.items.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -154,7 +162,8 @@ impl Collection {
     /// # Errors
     /// 400, 404, 409, or 507 when it is full.
     pub fn act(&self, verb: Verb, numbers: bool, shelf: &Shelf, act: Act<'_>) -> Result<Done, Problem> {
-        let mut items = shelf.lock();
+        let mut kept = shelf.lock();
+        let items = &mut kept.items;
         let find = |items: &[Arc<Value>], id: &str| {
             let at = items.iter().position(|item| self.id_of(item).as_deref() == Some(id));
             at.filter(|&at| items.get(at).is_some_and(|item| self.may(act.who, item)))
@@ -162,28 +171,28 @@ impl Collection {
         let missing = |id: &str| Problem::new(404, format!("there is no item {id:?} in {}", self.name));
         let id = act.id.unwrap_or_default();
         match verb {
-            Verb::List => self.list(&items, &act),
+            Verb::List => self.list(items, &act),
             Verb::Get => {
-                let at = find(&items, id).ok_or_else(|| missing(id))?;
+                let at = find(items, id).ok_or_else(|| missing(id))?;
                 items.get(at).cloned().map(Done::Item).ok_or_else(|| missing(id))
             }
-            Verb::Create => self.create(&mut items, numbers, act),
             Verb::Delete => {
-                let at = find(&items, id).ok_or_else(|| missing(id))?;
+                let at = find(items, id).ok_or_else(|| missing(id))?;
                 items.remove(at);
                 Ok(Done::Deleted)
             }
+            Verb::Create => self.create(&mut kept, numbers, act),
             Verb::Replace | Verb::ReplaceNamed | Verb::Merge => {
                 let body = object(act.body.clone())?;
                 let named = body.get(&self.id).and_then(as_id);
                 let id = match (verb, &named) {
                     (Verb::ReplaceNamed, Some(named)) => named.clone(),
                     (Verb::ReplaceNamed, None) => {
-                        return Err(Problem::faults(vec![Fault::body(format!("/{}", self.id), "is required")]));
+                        return Err(Problem::new(404, format!("the body names no item: it has no {}", self.id)));
                     }
                     _ => id.to_owned(),
                 };
-                let at = find(&items, &id).ok_or_else(|| missing(&id))?;
+                let at = find(items, &id).ok_or_else(|| missing(&id))?;
                 let slot = items.get_mut(at).ok_or_else(|| missing(&id))?;
                 if named.is_some_and(|named| named != id) {
                     // RFC 9110 §9.3.4
@@ -232,7 +241,8 @@ impl Collection {
         Ok(Done::List { items: found.into_iter().skip(offset).take(limit).collect(), total })
     }
 
-    fn create(&self, items: &mut Vec<Arc<Value>>, numbers: bool, mut act: Act<'_>) -> Result<Done, Problem> {
+    fn create(&self, kept: &mut Kept, numbers: bool, mut act: Act<'_>) -> Result<Done, Problem> {
+        let Kept { items, last } = kept;
         let mut item = object(act.body.take())?;
         if items.len() >= MAX_ITEMS {
             return Err(Problem::new(507, format!("{} has {MAX_ITEMS} items, and takes no more", self.name)));
@@ -244,8 +254,11 @@ impl Collection {
             }
             Some(id) => id,
             None if numbers => {
-                let highest = items.iter().filter_map(|item| item.get(&self.id)?.as_i64()).max().unwrap_or(0);
-                let next = highest.saturating_add(1);
+                let mut next = last.saturating_add(1);
+                while taken(&next.to_string()) {
+                    next += 1;
+                }
+                *last = next;
                 item.insert(self.id.clone(), next.into());
                 next.to_string()
             }
@@ -432,7 +445,7 @@ mod tests {
         let on = orders();
         let copy = on.1.clone();
         act("root", Verb::Delete, Some("1"), "", json!(null), &on).expect("deleted");
-        assert_eq!((on.1.lock().len(), copy.lock().len()), (1, 2));
+        assert_eq!((on.1.lock().items.len(), copy.lock().items.len()), (1, 2));
     }
 
     #[test]

@@ -8,6 +8,7 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
 use super::error::ApiError;
+use super::int64;
 use super::schema::{self, Direction};
 
 /// A document, once as requests are checked by it and once as answers are: what is only read is not asked for in a
@@ -124,6 +125,7 @@ impl Document {
                 .with_draft(Draft::Draft202012)
                 .with_registry(&self.registry)
                 .should_validate_formats(true)
+                .with_keyword(int64::KEYWORD, int64::int64)
                 .build(&reference)
                 .map_err(|why| format!("{}#{}: {why}", self.name, schema.pointer))
         });

@@ -6,7 +6,8 @@
 //! security  require  when  who   who may, and who asks
 //! parameters  body               requests, checked by the document
 //! load  route  path              everything in one table
-//! document  schema  operation    OpenAPI 3.0 and 3.1, prepared
+//! document  schema  int64        OpenAPI 3.0 and 3.1, its schemas
+//! operation                      prepared, so that a request finds everything ready
 //! generate  template  reply      bodies made up, filled in, given
 //! view  state  shape  negotiate  prefer  problem  settings  error
 //! ```
@@ -18,6 +19,7 @@ mod collection;
 mod document;
 mod error;
 mod generate;
+mod int64;
 mod load;
 mod negotiate;
 mod operation;

@@ -154,6 +154,11 @@ impl Operation {
         covering.first().copied()
     }
 
+    /// A status if the document has it, else that of success.
+    pub fn status_of(&self, status: u16) -> u16 {
+        if self.answers.iter().any(|known| known.status.is_for(status)) { status } else { self.success() }
+    }
+
     /// The status of success: the lowest that is described.
     pub fn success(&self) -> u16 {
         let exactly = self.answers.iter().filter_map(|known| match known.status {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::document::escaped;
+use super::int64;
 
 /// In which language a document's schemas are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,6 +158,7 @@ impl Translator<'_> {
             }
         }
         self.hide(schema);
+        bound(schema);
         if self.dialect == Dialect::OpenApi30 {
             modern(schema);
         }
@@ -216,6 +218,24 @@ fn check(schema: &Map<String, Value>, pointer: &str) -> Result<(), Fault> {
         }
     }
     Ok(())
+}
+
+/// OpenAPI, Data Types: `int32` and `int64` have bounds, which validators of JSON Schema do not know.
+fn bound(schema: &mut Map<String, Value>) {
+    match schema.get("format").and_then(Value::as_str) {
+        Some("int32") => {}
+        Some("int64") => {
+            schema.insert(int64::KEYWORD.to_owned(), true.into());
+            return;
+        }
+        _ => return,
+    }
+    if !["minimum", "exclusiveMinimum"].iter().any(|keyword| schema.contains_key(*keyword)) {
+        schema.insert("minimum".to_owned(), i32::MIN.into());
+    }
+    if !["maximum", "exclusiveMaximum"].iter().any(|keyword| schema.contains_key(*keyword)) {
+        schema.insert("maximum".to_owned(), i32::MAX.into());
+    }
 }
 
 /// OpenAPI 3.0.3, Schema Object, in the words of JSON Schema 2020-12.
@@ -282,6 +302,10 @@ mod tests {
         assert_eq!(
             modern(json!({"minimum": 1, "exclusiveMinimum": true, "maximum": 9, "exclusiveMaximum": false})),
             json!({"exclusiveMinimum": 1, "maximum": 9})
+        );
+        assert_eq!(
+            modern(json!({"type": "integer", "format": "int32", "minimum": 0})),
+            json!({"type": "integer", "format": "int32", "minimum": 0, "maximum": i32::MAX})
         );
         assert_eq!(
             modern(json!({"$ref": "#/components/schemas/Read", "nullable": true})),

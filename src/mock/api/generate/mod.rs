@@ -48,16 +48,29 @@ pub(super) struct Generator<'a> {
 
 /// A value that a schema allows, if one is found: there are schemas that allow none.
 pub fn value(root: &Value, schema: &Value, validator: Option<&Validator>, dice: &Dice, examples: Examples) -> Value {
-    let mut dice = dice.clone();
-    let mut first = None;
-    for attempt in 0..ATTEMPTS {
-        let mut generator = Generator {
-            root,
-            dice: dice.clone(),
-            examples: if attempt == 0 { examples } else { Examples::Ignored },
-            optional: if attempt < ATTEMPTS / 2 { Optional::Mostly } else { Optional::Never },
-            within: Vec::new(),
-        };
+    let attempts = (0..ATTEMPTS).map(|attempt| {
+        let optional = if attempt < ATTEMPTS / 2 { Optional::Mostly } else { Optional::Never };
+        (optional, if attempt == 0 { examples } else { Examples::Ignored })
+    });
+    first_valid(root, schema, validator, dice, attempts)
+}
+
+/// The same with nothing in it that may be left out.
+pub fn least(root: &Value, schema: &Value, validator: Option<&Validator>, dice: &Dice) -> Value {
+    let attempts = (0..ATTEMPTS).map(|_| (Optional::Never, Examples::Ignored));
+    first_valid(root, schema, validator, dice, attempts)
+}
+
+fn first_valid(
+    root: &Value,
+    schema: &Value,
+    validator: Option<&Validator>,
+    dice: &Dice,
+    attempts: impl Iterator<Item = (Optional, Examples)>,
+) -> Value {
+    let (mut dice, mut first) = (dice.clone(), None);
+    for (optional, examples) in attempts {
+        let mut generator = Generator { root, dice: dice.clone(), examples, optional, within: Vec::new() };
         let made = generator.make(schema, "", 0);
         if validator.is_none_or(|validator| validator.is_valid(&made)) {
             return made;

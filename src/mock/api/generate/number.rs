@@ -21,6 +21,9 @@ impl Bounds {
         let number = |keyword: &str| schema.get(keyword).and_then(Value::as_f64);
         let (low, low_excluded) = stricter(number("minimum"), number("exclusiveMinimum"), |a, b| a > b);
         let (high, high_excluded) = stricter(number("maximum"), number("exclusiveMaximum"), |a, b| a < b);
+        // Those of `int32` say how numbers are stored, and not which ones are meant.
+        let low = low.filter(|low| *low > f64::from(i32::MIN));
+        let high = high.filter(|high| *high < f64::from(i32::MAX));
         let (low, high) = match (low, high) {
             (Some(low), Some(high)) => (low, high),
             (Some(low), None) => (low, low + SPAN),

@@ -24,26 +24,27 @@ fn run(environment: &[(&'static str, String)]) {
     run_script("python/petstore.py", &borrowed);
 }
 
-async fn schemathesis_with_a_token() {
-    let mock = petstore(COLLECTIONS);
-    let mut environment = environment(&mock);
-    environment
-        .push(("TOKEN", mock.token(&json!({"sub": "bob", "scope": "read:pets write:pets", "expires_in": 3600})).await));
+/// With an access token and an API key, as somebody who may do everything.
+async fn run_as_keeper(mock: &Mock, more: &[(&'static str, &str)]) {
+    let wanted = json!({"sub": "bob", "scope": "read:pets write:pets", "expires_in": 3600});
+    let mut environment = environment(mock);
+    environment.extend([("TOKEN", mock.token(&wanted).await), ("KEY", "special-key".to_owned())]);
+    environment.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
     run(&environment);
+}
+
+async fn schemathesis_with_credentials() {
+    run_as_keeper(&petstore(COLLECTIONS), &[]).await;
 }
 
 async fn schemathesis_as_a_stranger() {
     run(&environment(&petstore(COLLECTIONS)));
 }
 
-/// Without collections everything is made up, and nothing is remembered: what is checked of that is left out.
+/// Without collections everything is made up, and nothing is remembered: that things are gone is not checked then.
 async fn schemathesis_of_what_is_made_up() {
     let mock = petstore("[[api.keys]]\nkey = \"special-key\"");
-    let mut environment = environment(&mock);
-    environment
-        .push(("TOKEN", mock.token(&json!({"sub": "bob", "scope": "read:pets write:pets", "expires_in": 3600})).await));
-    environment.push(("WITHOUT", "use_after_free".to_owned()));
-    run(&environment);
+    run_as_keeper(&mock, &[("WITHOUT", "use_after_free")]).await;
 }
 
-once![schemathesis_with_a_token, schemathesis_as_a_stranger, schemathesis_of_what_is_made_up];
+once![schemathesis_with_credentials, schemathesis_as_a_stranger, schemathesis_of_what_is_made_up];
