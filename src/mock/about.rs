@@ -3,6 +3,7 @@
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
+use super::control;
 use super::house::{House, World};
 
 /// `GET /mock`
@@ -18,6 +19,8 @@ pub fn description(house: &House, world: &World) -> Value {
         });
         json!({"issuer": issuer.app.issuer(), "personas": personas.collect::<Vec<_>>()})
     });
+    let control =
+        control::PATHS.iter().map(|(methods, path, about)| json!({"methods": methods, "path": path, "about": about}));
     json!({
         "base": house.base,
         "run": world.run,
@@ -25,5 +28,6 @@ pub fn description(house: &House, world: &World) -> Value {
         "audience": house.settings.audience(&house.base),
         "routes": house.api.routes(),
         "issuers": issuers.collect::<Vec<_>>(),
+        "control": control.collect::<Vec<_>>(),
     })
 }
