@@ -19,7 +19,9 @@ impl EventKind {
             Self::DeviceApproved => "A person allowed a device what it had asked for.",
             Self::DeviceDenied => "A person refused a device.",
             Self::DeviceRedeemed => "A device got the tokens that a person had allowed it.",
-            Self::DeviceCodeReplay => "A device code was used again some time after its tokens were issued; their family was ended.",
+            Self::DeviceCodeReplay => {
+                "A device code was used again some time after its tokens were issued; their family was ended."
+            }
             Self::UserCodeRefused => "A person typed a device's code that does not count, or too many of them.",
             Self::PkceMissing => "A request lacked the code challenge that it needs.",
             Self::PkceMismatch => "The code verifier did not fit.",

@@ -156,9 +156,8 @@ impl Client {
                 "a redirect URI is of use to the grant authorization_code alone; add --grant authorization_code"
             });
         }
-        let has_families = self.may_use(GrantType::AuthorizationCode)
-            || self.may_use(GrantType::DeviceCode)
-            || self.is_first_party();
+        let has_families =
+            self.may_use(GrantType::AuthorizationCode) || self.may_use(GrantType::DeviceCode) || self.is_first_party();
         if self.may_use(GrantType::RefreshToken) && !has_families {
             return fail(
                 "the grant refresh_token continues authorization_code or device_code; add --grant authorization_code",

@@ -83,6 +83,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::support::Rng;
 
     fn read(typed: &str) -> Option<String> {
         UserCode::parse(typed).map(|code| code.shown())
@@ -90,7 +91,8 @@ mod tests {
 
     #[test]
     fn case_hyphens_and_blanks_do_not_matter() {
-        for typed in ["WDJB-MJHT", "wdjbmjht", " wdjb mjht ", "WDJB\u{2013}MJHT", "w.d.j.b.m.j.h.t", "WDJB--MJHT\u{a0}"] {
+        for typed in ["WDJB-MJHT", "wdjbmjht", " wdjb mjht ", "WDJB\u{2013}MJHT", "w.d.j.b.m.j.h.t", "WDJB--MJHT\u{a0}"]
+        {
             assert_eq!(read(typed).as_deref(), Some("WDJB-MJHT"), "{typed:?}");
         }
     }

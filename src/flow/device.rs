@@ -16,7 +16,9 @@ pub enum DeviceEntry {
     /// There is none, or it was answered, or it has expired: whoever guesses does not learn which.
     Wrong,
     /// Too many were wrong before.
-    TooMany { seconds: u64 },
+    TooMany {
+        seconds: u64,
+    },
 }
 
 /// The hashes under which a user code may be stored; a new one is under the first.
@@ -39,7 +41,10 @@ pub async fn enter_user_code(
         .db
         .write("device.enter", move |tx| -> Result<_, Refusal<StorageError>> {
             let refused = |reason| {
-                Event::failure(EventKind::UserCodeRefused).reason(reason).subject(user_id).request(info.address, info.id)
+                Event::failure(EventKind::UserCodeRefused)
+                    .reason(reason)
+                    .subject(user_id)
+                    .request(info.address, info.id)
             };
             let mut tries = Tries { attempts: 0, until: now };
             if rate.is_on() {

@@ -8,8 +8,8 @@ use diesel::prelude::*;
 use super::audit_prune::{self, Plan};
 use super::conn::on;
 use super::schema::{
-    access_tokens, api_keys, authorizations, client_assertions, codes, device_codes, gates, grants, one_time_links, refresh_tokens,
-    restraints, sessions, throttles,
+    access_tokens, api_keys, authorizations, client_assertions, codes, device_codes, gates, grants, one_time_links,
+    refresh_tokens, restraints, sessions, throttles,
 };
 use super::{Conn, StorageError, Tx};
 use crate::support::Seconds;

@@ -7,8 +7,8 @@ use diesel::prelude::*;
 
 use super::conn::on;
 use super::schema::{
-    access_tokens, api_keys, authorizations, clients, codes, consents, device_codes, grants, one_time_links, refresh_tokens,
-    sessions, users,
+    access_tokens, api_keys, authorizations, clients, codes, consents, device_codes, grants, one_time_links,
+    refresh_tokens, sessions, users,
 };
 use super::{Conn, StorageError, Tx};
 use crate::domain::{ClientStatus, UserStatus};

@@ -16,10 +16,7 @@ pub(super) fn observation(event: &SeenEvent) -> Option<Observation> {
     let what = match event.kind.parse().ok()? {
         EventKind::LoginSucceeded => What::LoginSucceeded,
         EventKind::LoginFailed | EventKind::LoginThrottled | EventKind::CredStuffing => What::LoginFailed,
-        EventKind::TokenIssued
-        | EventKind::DeviceRedeemed
-        | EventKind::TokenRefreshed
-        | EventKind::RefreshRetried
+        EventKind::TokenIssued | EventKind::DeviceRedeemed | EventKind::TokenRefreshed | EventKind::RefreshRetried
             if family.is_some() =>
         {
             What::FamilyUsed

@@ -15,12 +15,8 @@ use crate::issuing::{Ctx, Draft};
 use crate::storage::{Refusal, Tx};
 
 /// What this endpoint can do. Metadata and client registration read the same list.
-pub const GRANTS: &[&Grant] = &[
-    &authorization_code::GRANT,
-    &refresh_token::GRANT,
-    &client_credentials::GRANT,
-    &device_code::GRANT,
-];
+pub const GRANTS: &[&Grant] =
+    &[&authorization_code::GRANT, &refresh_token::GRANT, &client_credentials::GRANT, &device_code::GRANT];
 
 /// A grant as its file declares it.
 pub struct Grant {
