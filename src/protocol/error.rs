@@ -84,6 +84,11 @@ impl ErrorCode {
         }
     }
 
+    /// Whether it says no more than that a device is to ask again (RFC 8628 §3.5).
+    pub const fn is_waiting(self) -> bool {
+        matches!(self, Self::AuthorizationPending | Self::PolledTooFast)
+    }
+
     /// The HTTP status that belongs to the code; no handler picks one.
     pub const fn status(self) -> u16 {
         match self {

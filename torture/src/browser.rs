@@ -133,7 +133,9 @@ fn form_with(page: &str, field: &str) -> Option<(String, String)> {
     let form = forms.find(|form| form.contains(field))?;
     let action = attribute(form.split('>').next()?, "action")?.to_owned();
     let inputs = form.split("<input").skip(1).filter_map(|rest| rest.split('>').next());
-    let field = |input| Some(format!("{}={}", attribute(input, "name")?, encode(attribute(input, "value").unwrap_or_default())));
+    let field = |input| {
+        Some(format!("{}={}", attribute(input, "name")?, encode(attribute(input, "value").unwrap_or_default())))
+    };
     Some((action, inputs.filter_map(field).collect::<Vec<_>>().join("&")))
 }
 

@@ -72,7 +72,7 @@ async fn e_000_the_whole_way(server: Shared) {
     assert_audit(server, &tokens, "device_redeemed");
     assert_eq!(tokens.text("scope"), "offline_access openid profile");
     let claims = claims_of(&tokens.text("id_token"));
-    assert_eq!((&claims["sub"], &claims["aud"]), (&json!(user.id), &json!(client.id)), "{claims}");
+    assert_eq!((&claims["sub"], &claims["aud"]), (&json!(user.id), &json!([client.id])), "{claims}");
     assert!(claims.get("nonce").is_none(), "{claims}");
     assert_eq!(client.userinfo(&tokens.text("access_token")).await.json()["sub"], json!(user.id));
     assert_tokens(&client.refresh(&tokens.text("refresh_token")).await);
@@ -487,7 +487,7 @@ async fn e_010_what_the_page_tells(server: Shared) {
     let spec = Spec::device().name("Kitchen <Radio>").flags(&["--policy-uri", "https://radio.example/privacy"]);
     let (client, user) = (spec.create(server), User::new(server));
     let device = Device::ask_with(&client, &[("scope", "openid email")]).await;
-    change(server, &device, "created_at = created_at - 240");
+    change(server, &device, "created_at = created_at - 200");
     let browser = Browser::of(server, &user).await;
     let page = browser.device_page(&user, &device).await;
     let words = page.words();

@@ -63,10 +63,8 @@ pub async fn decisions(run: &mut Run<'_>, world: &Arc<World>, rounds: usize) -> 
          {} wrong",
         wrong.len()
     ));
-    run.report.expect(
-        "R-006 one decision, one end, at most one token set",
-        must(wrong.is_empty(), || wrong[0].clone()),
-    );
+    run.report
+        .expect("R-006 one decision, one end, at most one token set", must(wrong.is_empty(), || wrong[0].clone()));
     run.report.expect(
         "R-006 the rows say the same",
         must(open + odd == 0, || format!("{open} without an end, {odd} with another number of token sets")),
@@ -113,7 +111,8 @@ fn at_node(world: &Arc<World>, n: usize) -> Api {
 }
 
 async fn ask(visitor: &Visitor) -> Result<(String, String)> {
-    let said = visitor.api.send("device", &visitor.api.client_form("/oauth2/device_authorization", &visitor.app, &[])).await;
+    let said =
+        visitor.api.send("device", &visitor.api.client_form("/oauth2/device_authorization", &visitor.app, &[])).await;
     let Said::Yes(answer) = said else { anyhow::bail!("no device code: {said:?}") };
     visitor.api.ledger.event(answer.header("x-request-id"), "device_requested", Times::Once);
     let json = answer.json();
