@@ -508,7 +508,7 @@ async fn e_010_what_the_page_tells(server: Shared) {
     assert!(!words.contains("See your name"), "{words}");
     change(server, &device, "address = '203.0.113.9'");
     let words = browser.device_page(&user, &device).await.words();
-    assert!(words.contains("203.0.113.9 , another network than this browser’s"), "{words}");
+    assert!(words.contains("203.0.113.9 another network than this browser’s"), "{words}");
     // Somebody else can decide: the code stays through the change of accounts.
     let other = User::new(server);
     let page = browser.submit(&browser.device_page(&user, &device).await.form("/login/switch")).await;
