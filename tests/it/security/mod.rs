@@ -33,6 +33,7 @@ mod s4_introspection;
 mod s4_revocation;
 mod s4_userinfo;
 mod s5_1_device;
+mod s5_1_device_page;
 mod s5_1_matrix;
 mod s6_api;
 mod s6_api_guessing;
