@@ -15,6 +15,14 @@ impl EventKind {
             Self::CodeClientMismatch => "A client came with another client's code.",
             Self::RefreshReuse => "A used refresh token came again; its family was ended.",
             Self::RefreshRetried => "A client that had lost the answer got the same refresh token again.",
+            Self::DeviceRequested => "A device without a browser asked for a person's permission.",
+            Self::DeviceApproved => "A person allowed a device what it had asked for.",
+            Self::DeviceDenied => "A person refused a device.",
+            Self::DeviceRedeemed => "A device got the tokens that a person had allowed it.",
+            Self::DeviceCodeReplay => {
+                "A device code was used again some time after its tokens were issued; their family was ended."
+            }
+            Self::UserCodeRefused => "A person typed a device's code that does not count, or too many of them.",
             Self::PkceMissing => "A request lacked the code challenge that it needs.",
             Self::PkceMismatch => "The code verifier did not fit.",
             Self::PkceConstant => "A client sends the same code challenge again and again.",

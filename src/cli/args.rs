@@ -16,7 +16,7 @@ pub struct ClientArgs {
     /// Where answers may be sent; exactly as requests will name it. May be repeated
     #[arg(long = "redirect-uri", value_name = "URI", num_args = 1..)]
     pub redirect_uris: Vec<String>,
-    /// authorization_code, refresh_token or client_credentials. May be repeated
+    /// authorization_code, refresh_token, client_credentials or device_code (RFC 8628). May be repeated
     #[arg(long = "grant", value_name = "GRANT", num_args = 1..)]
     pub grants: Vec<String>,
     /// All scopes that it may ask for, separated by spaces
@@ -70,7 +70,7 @@ impl ClientArgs {
         self.apply_party(client)?;
         if !self.grants.is_empty() {
             let mut grants: Vec<GrantType> =
-                self.grants.iter().map(|g| g.parse().map_err(|e| word("grant", e))).collect::<Result<_, _>>()?;
+                self.grants.iter().map(|g| grant_type(g).map_err(|e| word("grant", e))).collect::<Result<_, _>>()?;
             grants.sort_unstable();
             grants.dedup();
             if !grants.contains(&GrantType::AuthorizationCode) && self.redirect_uris.is_empty() {
@@ -125,6 +125,11 @@ impl ClientArgs {
     pub fn logo(&self) -> anyhow::Result<Option<(&'static str, Vec<u8>)>> {
         self.logo_file.as_deref().map(read_logo).transpose()
     }
+}
+
+/// A grant by its name in the RFCs, or by a shorter one where that is a whole URN.
+fn grant_type(text: &str) -> Result<GrantType, String> {
+    if text == "device_code" { Ok(GrantType::DeviceCode) } else { text.parse() }
 }
 
 fn redirect_uri(text: &str) -> anyhow::Result<RedirectUri> {

@@ -24,6 +24,8 @@ Examples:
   Your own app, which shows its own login form and uses /api/v1:
     latchway client create --name \"My app\" --first-party --scope \"profile orders:read\"
     latchway client create --name \"My shop\" --first-party --application-type web --scope \"profile orders:read\"
+  An app for a television, a console or a command line, which shows a code to type at /device:
+    latchway client create --name Television --public --grant device_code --grant refresh_token --scope \"openid offline_access\"
   A program that acts for itself:
     latchway client create --name Reports --grant client_credentials --scope reports:read --audience https://api.example
   An API that introspects its tokens:

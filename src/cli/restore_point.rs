@@ -48,8 +48,8 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
 pub fn ended_json(ended: &Ended) -> Value {
     json!({
         "grants": ended.grants, "refresh_tokens": ended.refresh_tokens, "access_tokens": ended.access_tokens,
-        "codes": ended.codes, "sessions": ended.sessions, "authorizations": ended.authorizations,
-        "links": ended.links, "consents": ended.consents,
+        "codes": ended.codes, "device_codes": ended.device_codes, "sessions": ended.sessions,
+        "authorizations": ended.authorizations, "links": ended.links, "consents": ended.consents,
     })
 }
 
@@ -60,6 +60,7 @@ pub fn print_ended(ended: &Ended) {
         ("refresh tokens", ended.refresh_tokens),
         ("access tokens", ended.access_tokens),
         ("authorization codes", ended.codes),
+        ("device codes", ended.device_codes),
         ("login sessions", ended.sessions),
         ("requests that waited for a person", ended.authorizations),
         ("one-time links", ended.links),

@@ -37,6 +37,7 @@ pub struct Config {
     pub keys: Keys,
     pub tokens: Tokens,
     pub sessions: Sessions,
+    pub device: Device,
     pub passwords: Passwords,
     pub api_keys: ApiKeys,
     pub limits: Limits,
@@ -142,6 +143,18 @@ pub struct Sessions {
     pub max_transactions: i64,
 }
 
+/// The grant for devices without a browser (RFC 8628).
+#[derive(Debug, Clone, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct Device {
+    /// How long the codes count, in seconds.
+    pub code_seconds: i64,
+    /// Seconds between two polls of a device.
+    pub interval_seconds: i64,
+    /// Requests under way that may be stored at once; more are answered 503.
+    pub max_requests: i64,
+}
+
 /// Argon2id and its bounds.
 #[derive(Debug, Clone, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
@@ -199,9 +212,13 @@ pub struct Limits {
     pub api_key_failures_per_address: Rate,
     /// One-time links that do not work.
     pub link_failures_per_address: Rate,
+    /// Wrong user codes (RFC 8628 §5.1), of one person and from one address.
+    pub user_code_failures: Rate,
     pub authorize_per_address: Rate,
     pub token_per_address: Rate,
     pub token_per_client: Rate,
+    pub device_per_address: Rate,
+    pub device_per_client: Rate,
     pub introspect_per_address: Rate,
     pub introspect_per_client: Rate,
     pub revoke_per_address: Rate,

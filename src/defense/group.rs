@@ -6,6 +6,7 @@ words! {
     Group {
         Authorize = "authorize",
         Token = "token",
+        Device = "device",
         Introspect = "introspect",
         Revoke = "revoke",
         Userinfo = "userinfo",
@@ -23,6 +24,7 @@ impl Group {
         Some(match path {
             "/oauth2/authorize" => Self::Authorize,
             "/oauth2/token" => Self::Token,
+            "/oauth2/device_authorization" => Self::Device,
             "/oauth2/introspect" => Self::Introspect,
             "/oauth2/revoke" => Self::Revoke,
             "/oauth2/userinfo" => Self::Userinfo,
@@ -40,6 +42,8 @@ impl Group {
             (Self::Authorize, Per::Address) => limits.authorize_per_address,
             (Self::Token, Per::Address) => limits.token_per_address,
             (Self::Token, Per::Client) => limits.token_per_client,
+            (Self::Device, Per::Address) => limits.device_per_address,
+            (Self::Device, Per::Client) => limits.device_per_client,
             (Self::Introspect, Per::Address) => limits.introspect_per_address,
             (Self::Introspect, Per::Client) => limits.introspect_per_client,
             (Self::Revoke, Per::Address) => limits.revoke_per_address,
@@ -62,6 +66,8 @@ mod tests {
     fn every_path_has_its_group() {
         for (path, group) in [
             ("/oauth2/token", Some(Group::Token)),
+            ("/oauth2/device_authorization", Some(Group::Device)),
+            ("/device", Some(Group::Pages)),
             ("/oauth2/nothing", Some(Group::Pages)),
             ("/.well-known/jwks.json", Some(Group::Metadata)),
             ("/api/v1/forward-auth", Some(Group::ForwardAuth)),

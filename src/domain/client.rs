@@ -20,6 +20,8 @@ words! {
         AuthorizationCode = "authorization_code",
         RefreshToken = "refresh_token",
         ClientCredentials = "client_credentials",
+        /// RFC 8628 §3.4
+        DeviceCode = "urn:ietf:params:oauth:grant-type:device_code",
     }
 }
 
@@ -154,9 +156,12 @@ impl Client {
                 "a redirect URI is of use to the grant authorization_code alone; add --grant authorization_code"
             });
         }
-        let has_families = self.may_use(GrantType::AuthorizationCode) || self.is_first_party();
+        let has_families =
+            self.may_use(GrantType::AuthorizationCode) || self.may_use(GrantType::DeviceCode) || self.is_first_party();
         if self.may_use(GrantType::RefreshToken) && !has_families {
-            return fail("the grant refresh_token continues authorization_code; add --grant authorization_code");
+            return fail(
+                "the grant refresh_token continues authorization_code or device_code; add --grant authorization_code",
+            );
         }
         if self.is_first_party() && !self.is_public() {
             return fail(

@@ -15,6 +15,8 @@ words! {
         Authorization = "authorization",
         /// By a login of the operator's own app, where nobody is asked.
         FirstParty = "first_party",
+        /// At a device without a browser; the person decided elsewhere (RFC 8628).
+        Device = "device",
     }
 }
 

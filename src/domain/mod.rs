@@ -3,17 +3,20 @@
 mod api_key;
 pub mod chain;
 mod client;
+mod device;
 mod gate;
 mod grant;
 mod redirect;
 mod scope;
 mod user;
+mod user_code;
 
 pub use api_key::{ApiKey, ApiKeyStage, InvalidApiKey, KeyOwner, LastUse};
 pub use client::{
     Algorithm, ApplicationType, AuthMethod, Client, ClientStatus, ClientValidation, GrantType, Party, PkcePolicy,
     validate_resource, validate_uri,
 };
+pub use device::{DeviceCode, DeviceStage};
 pub use gate::{Gate, GateStage, origin_of};
 pub use grant::{
     AccessToken, Code, CodeStage, Grant, GrantOrigin, GrantStage, RefreshStage, RefreshToken, Renewal, USE_GRAIN,
@@ -21,6 +24,7 @@ pub use grant::{
 pub use redirect::{InvalidRedirectUri, RedirectUri};
 pub use scope::{API_KEYS, InvalidScope, NOT_FOR_KEYS, OFFLINE_ACCESS, OPENID, Scopes};
 pub use user::{Role, Session, SessionStage, User, UserStatus, normalize_email, normalize_username};
+pub use user_code::UserCode;
 
 /// A stored row that contradicts itself, or holds a word that this version does not know.
 #[derive(Debug, Clone, thiserror::Error)]

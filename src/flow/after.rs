@@ -1,7 +1,7 @@
 use url::form_urlencoded::Serializer;
 
 use crate::app::App;
-use crate::domain::origin_of;
+use crate::domain::{UserCode, origin_of};
 use crate::protocol::Params;
 use crate::support::Seconds;
 
@@ -11,6 +11,8 @@ use crate::support::Seconds;
 pub enum After {
     /// The account page for API keys, which wants to know again who this is.
     ApiKeys,
+    /// The page that shows what a device asked for whose code was typed, with the proof that it was typed in this browser.
+    Device { user_code: UserCode, proof: String },
     /// Back to an app behind forward authentication, which looks at all of this itself.
     Gate { return_to: String, state: String, max_age: Option<Seconds> },
 }
@@ -19,6 +21,9 @@ pub enum After {
 pub const STEP_UP_SECONDS: Seconds = 300;
 /// What a gate can demand at least: a login takes its time, and must not be asked for again at its end.
 const SHORTEST_MAX_AGE: Seconds = 15;
+
+/// Longer ones are none of ours.
+const MAX_PROOF: usize = 64;
 
 /// Whether a browser may be led to an origin: to ours, or to an app's that the operator named.
 pub fn is_known_app(app: &App, origin: &str) -> bool {
@@ -35,9 +40,16 @@ impl After {
     fn fields_of(params: &Params) -> Option<Self> {
         match params.get("after")? {
             "api-keys" => Some(Self::ApiKeys),
+            "device" => Self::read_device(params),
             "gate" => Self::read_gate(params),
             _ => None,
         }
+    }
+
+    /// Reads the fields of the device page's own URL.
+    pub fn read_device(params: &Params) -> Option<Self> {
+        let proof = params.get("proof").filter(|proof| proof.len() <= MAX_PROOF)?.to_owned();
+        Some(Self::Device { user_code: UserCode::parse(params.get("user_code")?)?, proof })
     }
 
     /// Reads the fields of a gate's own URL.
@@ -54,6 +66,7 @@ impl After {
     pub fn fields(&self) -> Vec<(String, String)> {
         let word = match self {
             Self::ApiKeys => "api-keys",
+            Self::Device { .. } => "device",
             Self::Gate { .. } => "gate",
         };
         let mut fields = vec![("after".to_owned(), word.to_owned())];
@@ -62,10 +75,18 @@ impl After {
     }
 
     fn own_fields(&self) -> Vec<(String, String)> {
-        let Self::Gate { return_to, state, max_age } = self else { return Vec::new() };
-        let mut fields = vec![("return_to".to_owned(), return_to.clone()), ("state".to_owned(), state.clone())];
-        fields.extend(max_age.map(|seconds| ("max_age".to_owned(), seconds.to_string())));
-        fields
+        let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
+        match self {
+            Self::ApiKeys => Vec::new(),
+            Self::Device { user_code, proof } => {
+                vec![field("user_code", user_code.letters()), field("proof", proof)]
+            }
+            Self::Gate { return_to, state, max_age } => {
+                let mut fields = vec![field("return_to", return_to), field("state", state)];
+                fields.extend(max_age.map(|seconds| field("max_age", &seconds.to_string())));
+                fields
+            }
+        }
     }
 
     /// The login page that leads there.
@@ -78,17 +99,20 @@ impl After {
     pub fn path(&self) -> String {
         match self {
             Self::ApiKeys => "/account/api-keys".to_owned(),
-            Self::Gate { .. } => {
-                let query: String = Serializer::new(String::new()).extend_pairs(self.own_fields()).finish();
-                format!("/api/v1/forward-auth/login?{query}")
-            }
+            Self::Device { .. } => self.with_fields("/device"),
+            Self::Gate { .. } => self.with_fields("/api/v1/forward-auth/login"),
         }
+    }
+
+    fn with_fields(&self, path: &str) -> String {
+        let query: String = Serializer::new(String::new()).extend_pairs(self.own_fields()).finish();
+        format!("{path}?{query}")
     }
 
     /// Where it leads off this server in the end, if it does: a browser holds a form's redirects against the page's policy.
     pub fn leads_to(&self) -> Option<&str> {
         match self {
-            Self::ApiKeys => None,
+            Self::ApiKeys | Self::Device { .. } => None,
             Self::Gate { return_to, .. } => Some(return_to),
         }
     }
@@ -97,6 +121,7 @@ impl After {
     fn max_age(&self) -> Option<Seconds> {
         match self {
             Self::ApiKeys => Some(STEP_UP_SECONDS),
+            Self::Device { .. } => None,
             Self::Gate { max_age, .. } => max_age.map(|seconds| seconds.max(SHORTEST_MAX_AGE)),
         }
     }
@@ -115,8 +140,10 @@ mod tests {
     fn what_is_written_is_read() {
         let state = "s".repeat(43);
         let return_to = "https://app.example/a?b=c&after=api-keys#".to_owned();
+        let user_code = UserCode::parse("WDJB-MJHT").expect("a code");
         for after in [
             After::ApiKeys,
+            After::Device { user_code, proof: "p".repeat(43) },
             After::Gate { return_to: return_to.clone(), state: state.clone(), max_age: None },
             After::Gate { return_to, state, max_age: Some(60) },
         ] {

@@ -57,7 +57,7 @@ pub async fn approve(
         nonce: request.nonce.clone(),
         auth_time: session.session.auth_time,
         created_at: now,
-        expires_at: now + family_seconds(app, client),
+        expires_at: now + family_seconds(app, client, app.config.tokens.code_seconds),
         used_at: now,
         renewal: if client.may_use(GrantType::RefreshToken) { Renewal::Refreshable } else { Renewal::Once },
         stage: GrantStage::Live,
@@ -87,13 +87,7 @@ pub async fn approve(
             }
             finish(tx, approval.transaction, now)?;
             if approval.consented == Consented::Now {
-                remember(tx, &grant, &remembered, now)?;
-                Event::success(EventKind::ConsentGiven)
-                    .client(&grant.client_id)
-                    .subject(grant.user_id)
-                    .request(info.address, info.id)
-                    .record(tx, &writer.clock, &writer.rng)
-                    .map_err(Fault::from)?;
+                remember(&writer, tx, info, &grant, &remembered)?;
             }
             grants::insert(tx, &grant).map_err(Fault::from)?;
             codes::insert(tx, &code).map_err(Fault::from)?;
@@ -136,22 +130,35 @@ fn finish(tx: &mut Tx<'_>, transaction: Option<Id>, now: Seconds) -> Result<(), 
     }
 }
 
-fn remember(tx: &mut Tx<'_>, grant: &Grant, resources: &[String], now: Seconds) -> Result<(), Fault> {
+/// Remembers what was just allowed, and records it.
+pub(super) fn remember(
+    app: &App,
+    tx: &mut Tx<'_>,
+    info: RequestInfo,
+    grant: &Grant,
+    resources: &[String],
+) -> Result<(), Fault> {
+    let now = grant.created_at;
     let given = consents::for_client(tx.reader(), grant.user_id, &grant.client_id)?;
     for resource in resources {
         let before = given.iter().find(|consent| consent.resource == *resource).map(|consent| &consent.scope);
         let scope = before.map_or_else(|| grant.scope.clone(), |before| before.union(&grant.scope));
         consents::put(tx, grant.user_id, &grant.client_id, resource, &scope, now)?;
     }
-    Ok(())
+    Ok(Event::success(EventKind::ConsentGiven)
+        .client(&grant.client_id)
+        .subject(grant.user_id)
+        .request(info.address, info.id)
+        .record(tx, &app.clock, &app.rng)?)
 }
 
-/// How long anything of a family can count: as long as it can be refreshed, or as its one access token lives.
-fn family_seconds(app: &App, client: &Client) -> Seconds {
+/// How long anything of a family can count: as long as it can be refreshed, or as its one access token lives that is fetched
+/// within so many seconds.
+pub(super) fn family_seconds(app: &App, client: &Client, to_fetch: Seconds) -> Seconds {
     let tokens = &app.config.tokens;
     if client.may_use(GrantType::RefreshToken) {
         tokens.refresh_absolute_seconds
     } else {
-        tokens.code_seconds + tokens.access_token_seconds
+        to_fetch + tokens.access_token_seconds
     }
 }

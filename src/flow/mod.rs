@@ -4,6 +4,7 @@
 mod after;
 mod complete;
 mod decide;
+mod device;
 mod request;
 mod respond;
 mod transaction;
@@ -11,6 +12,7 @@ mod transaction;
 pub use after::{After, STEP_UP_SECONDS, is_known_app};
 pub use complete::{Approval, approve, deny};
 pub use decide::{Step, decide, login_needed};
+pub use device::{DeviceEntry, allow_device, enter_user_code, find_device, refuse_device, user_code_marks};
 pub use request::{AuthorizationRequest, Prompt, ResponseMode, Target};
 pub use respond::{Answer, refuse, succeed};
 pub use transaction::{Transaction, begin, browser_cookie, load, purpose};

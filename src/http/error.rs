@@ -220,7 +220,10 @@ fn challenge(scheme: &str, error: &OAuthError) -> String {
 fn log(answer: &Shown, request_id: &str) {
     let (code, detail) = (answer.error.code.as_str(), answer.error.detail.as_deref().unwrap_or_default());
     let detail = crate::support::text::for_log(detail, 500);
-    if answer.status >= 500 {
+    if answer.error.code.is_waiting() {
+        // A device says so a hundred times.
+        tracing::debug!(request_id, status = answer.status, code, "waiting");
+    } else if answer.status >= 500 {
         tracing::error!(request_id, status = answer.status, code, detail, "failed");
     } else {
         tracing::info!(request_id, status = answer.status, code, detail, "refused");

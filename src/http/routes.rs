@@ -7,9 +7,9 @@ use crate::api;
 use crate::api::v1::forward_auth;
 use crate::app::{App, Mode};
 use crate::defense::Urgency;
-use crate::oauth::{authorize, introspect, jwks, metadata, revoke, token};
+use crate::oauth::{authorize, device as oauth_device, introspect, jwks, metadata, revoke, token};
 use crate::oidc::userinfo;
-use crate::pages::{account, api_keys, assets_route, consent, example, home, login, logout, playground, setup};
+use crate::pages::{account, api_keys, assets_route, consent, device, example, home, login, logout, playground, setup};
 
 /// Larger bodies are refused, in bytes.
 const MAX_BODY: usize = 16 * 1024;
@@ -21,6 +21,7 @@ pub const PATHS: &[&str] = &[
     "/.well-known/jwks.json",
     "/oauth2/authorize",
     "/oauth2/token",
+    "/oauth2/device_authorization",
     "/oauth2/introspect",
     "/oauth2/revoke",
     "/oauth2/userinfo",
@@ -28,6 +29,8 @@ pub const PATHS: &[&str] = &[
     "/login",
     "/login/switch",
     "/consent",
+    "/device",
+    "/device/decision",
     "/setup",
     "/account",
     "/account/revoke",
@@ -77,6 +80,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + use<> {
                 resource("/oauth2/authorize").route(get().to(authorize::handle)).route(post().to(authorize::handle)),
             )
             .service(resource("/oauth2/token").route(post().to(token::post)))
+            .service(resource("/oauth2/device_authorization").route(post().to(oauth_device::post)))
             .service(resource("/oauth2/introspect").route(post().to(introspect::post)))
             .service(resource("/oauth2/revoke").route(post().to(revoke::post)))
             .service(resource("/oauth2/userinfo").route(get().to(userinfo::handle)).route(post().to(userinfo::handle)))
@@ -85,6 +89,8 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + use<> {
             .service(resource("/login").route(get().to(login::get)).route(post().to(login::post)))
             .service(resource("/login/switch").route(post().to(login::switch)))
             .service(resource("/consent").route(get().to(consent::get)).route(post().to(consent::post)))
+            .service(resource("/device").route(get().to(device::get)).route(post().to(device::post)))
+            .service(resource("/device/decision").route(post().to(device::decide)))
             .service(resource("/setup").route(get().to(setup::get)).route(post().to(setup::post)))
             .service(resource("/account").route(get().to(account::get)))
             .service(resource("/account/revoke").route(post().to(account::revoke_app)))

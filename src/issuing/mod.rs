@@ -11,5 +11,6 @@ pub use refused::refused;
 pub use rotation::{foreign_token, refresh, revoke_family_of, revoke_family_with};
 pub use sign::{Signed, sign, transact};
 pub use steps::{
-    Ctx, Draft, REFRESH_PREFIX, check_alive, expose_refresh, refuse_recorded, revoke_family, store_refresh,
+    Ctx, Draft, REFRESH_PREFIX, begin_family, check_alive, expose_refresh, refuse_recorded, revoke_family,
+    session_stands, store_refresh,
 };

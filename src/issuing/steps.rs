@@ -7,11 +7,11 @@ use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
 use crate::domain::{
     API_KEYS, AccessToken, Client, Grant, GrantOrigin, GrantStage, GrantType, OPENID, RefreshStage, RefreshToken,
-    Scopes, User, UserStatus,
+    Renewal, Scopes, SessionStage, User, UserStatus,
 };
 use crate::fault::Fault;
 use crate::protocol::{ErrorCode, OAuthError, Params};
-use crate::storage::{Refusal, Tx, grants, refresh_tokens};
+use crate::storage::{Refusal, Tx, access_tokens, grants, refresh_tokens, sessions};
 use crate::support::{Handle, Id, Seconds};
 
 /// What a grant is given.
@@ -127,6 +127,39 @@ pub fn store_refresh(tx: &mut Tx<'_>, row: &RefreshToken) -> Result<(), Fault> {
     Ok(refresh_tokens::insert(tx, row)?)
 }
 
+/// The first tokens of a family.
+pub fn begin_family(
+    ctx: &Ctx,
+    tx: &mut Tx<'_>,
+    grant: Grant,
+    user: User,
+    audience: Vec<String>,
+    event: EventKind,
+) -> Result<Draft, Refusal<Fault>> {
+    let token = ctx.family_token(&grant, grant.scope.clone(), audience);
+    access_tokens::insert(tx, &token).map_err(Fault::from)?;
+    let refresh_token = match (grant.renewal, ctx.client.may_use(GrantType::RefreshToken)) {
+        (Renewal::Refreshable, true) => {
+            let (handle, row) = ctx.refresh_token(&grant, None);
+            store_refresh(tx, &row)?;
+            Some(expose_refresh(&handle))
+        }
+        (Renewal::Refreshable, false) => {
+            // The client lost that grant since it asked; what it gets now does not hang on it.
+            grants::never_refreshes(tx, grant.id).map_err(Fault::from)?;
+            None
+        }
+        (Renewal::Once, _) => None,
+    };
+    Ok(Draft { token, event, person: Some((user, grant)), refresh_token })
+}
+
+/// Whether the session in which something was allowed goes on; what was allowed in none does not depend on one.
+pub fn session_stands(tx: &mut Tx<'_>, session_id: Option<Id>) -> Result<bool, Fault> {
+    let Some(id) = session_id else { return Ok(true) };
+    Ok(sessions::find(tx.reader(), id)?.is_some_and(|session| session.stage == SessionStage::Live))
+}
+
 /// Whether a family and its person still stand.
 pub fn check_alive(ctx: &Ctx, grant: &Grant, user: &User) -> Result<(), OAuthError> {
     let dead = |why: &str| OAuthError::invalid_grant("the grant has expired or was revoked").with_detail(why);
@@ -139,6 +172,7 @@ pub fn check_alive(ctx: &Ctx, grant: &Grant, user: &User) -> Result<(), OAuthErr
     let may = match grant.origin {
         GrantOrigin::Authorization => ctx.client.may_use(GrantType::AuthorizationCode),
         GrantOrigin::FirstParty => ctx.client.is_first_party(),
+        GrantOrigin::Device => ctx.client.may_use(GrantType::DeviceCode),
     };
     if !may {
         return Err(dead("the client may not use that grant any more"));

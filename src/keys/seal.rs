@@ -1,4 +1,5 @@
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
 use crate::support::Rng;
@@ -8,6 +9,8 @@ pub struct Sealer {
     key: LessSafeKey,
     /// The one before, which still opens what it sealed.
     previous: Option<LessSafeKey>,
+    /// Of today and, if there is one, of before: for what is found by a hash that only we can make.
+    marks: Vec<hmac::Key>,
 }
 
 /// An opened secret; wiped when dropped.
@@ -16,12 +19,13 @@ pub type Unsealed = Zeroizing<Vec<u8>>;
 impl Sealer {
     /// `None` can only come of a key of the wrong length, which the type excludes.
     pub fn new(key: &[u8; 32]) -> Option<Self> {
-        Some(Self { key: less_safe(key)?, previous: None })
+        Some(Self { key: less_safe(key)?, previous: None, marks: vec![mark_key(key)] })
     }
 
     /// Opens also what was sealed with the key before this one.
     pub fn with_previous(mut self, key: &[u8; 32]) -> Option<Self> {
         self.previous = Some(less_safe(key)?);
+        self.marks.push(mark_key(key));
         Some(self)
     }
 
@@ -43,6 +47,13 @@ impl Sealer {
         open(&self.key, context, sealed).or_else(previous)
     }
 
+    /// A hash (HMAC-SHA256) by which a short secret is found again, and from which nobody without the key can guess it. The
+    /// first is that of today's key, by which it is stored; the one before it may have been stored by follows.
+    pub fn marks(&self, context: &str, secret: &[u8]) -> Vec<Vec<u8>> {
+        let input = Zeroizing::new([context.as_bytes(), &[0], secret].concat());
+        self.marks.iter().map(|key| hmac::sign(key, &input).as_ref().to_vec()).collect()
+    }
+
     /// Whether something was sealed with the key of today.
     pub fn is_current(&self, context: &str, sealed: &[u8]) -> bool {
         open(&self.key, context, sealed).is_some()
@@ -51,6 +62,12 @@ impl Sealer {
 
 fn less_safe(key: &[u8; 32]) -> Option<LessSafeKey> {
     UnboundKey::new(&AES_256_GCM, key).ok().map(LessSafeKey::new)
+}
+
+/// A key of its own for each use.
+fn mark_key(key: &[u8; 32]) -> hmac::Key {
+    let derived = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), b"latchway marks v1");
+    hmac::Key::new(hmac::HMAC_SHA256, derived.as_ref())
 }
 
 fn open(key: &LessSafeKey, context: &str, sealed: &[u8]) -> Option<Unsealed> {
@@ -71,6 +88,17 @@ impl std::fmt::Debug for Sealer {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_mark_needs_the_key_and_the_context() {
+        let sealer = |key: u8| Sealer::new(&[key; 32]).expect("32 bytes");
+        let marks = sealer(1).marks("a", b"code");
+        assert_eq!(marks, sealer(1).marks("a", b"code"));
+        assert_ne!(marks, sealer(2).marks("a", b"code"));
+        assert_ne!(marks, sealer(1).marks("b", b"code"));
+        let changed = sealer(2).with_previous(&[1; 32]).expect("32 bytes").marks("a", b"code");
+        assert_eq!(changed, [sealer(2).marks("a", b"code"), marks].concat(), "today's first, then the one before");
+    }
 
     #[test]
     fn opens_under_its_own_key_and_context_alone() {

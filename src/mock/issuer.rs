@@ -48,6 +48,9 @@ const UNLIMITED: &[(&str, &str)] = &[
     ("LIMITS__TOKEN_PER_CLIENT", "0"),
     ("LIMITS__UNKNOWN_CLIENT_FAILURES_PER_ADDRESS", "0"),
     ("LIMITS__USERINFO_PER_ADDRESS", "0"),
+    ("LIMITS__DEVICE_PER_ADDRESS", "0"),
+    ("LIMITS__DEVICE_PER_CLIENT", "0"),
+    ("LIMITS__USER_CODE_FAILURES", "0"),
 ];
 
 /// An authorization server below a path of the mock.

@@ -31,6 +31,8 @@ struct Extensions {
     introspection_endpoint_auth_methods_supported: Vec<String>,
     revocation_endpoint: String,
     revocation_endpoint_auth_methods_supported: Vec<String>,
+    /// RFC 8628 §4
+    device_authorization_endpoint: String,
     /// RFC 7636
     code_challenge_methods_supported: Vec<String>,
     /// RFC 9207
@@ -100,6 +102,7 @@ fn build(app: &App, scopes: Vec<String>) -> Result<Metadata, Fault> {
         introspection_endpoint_auth_methods_supported: confidential,
         revocation_endpoint: url("/oauth2/revoke"),
         revocation_endpoint_auth_methods_supported: methods.iter().map(|method| (*method).to_owned()).collect(),
+        device_authorization_endpoint: url("/oauth2/device_authorization"),
         code_challenge_methods_supported: vec!["S256".to_owned()],
         authorization_response_iss_parameter_supported: true,
         prompt_values_supported: Prompt::ALL.iter().map(|prompt| prompt.as_str().to_owned()).collect(),

@@ -247,6 +247,7 @@ async fn show(
     mode: LoginMode,
     problem: Option<LoginProblem>,
 ) -> Result<HttpResponse, Fault> {
+    let mut is_for_device = false;
     let (id, client, after, leads_to) = match purpose {
         Purpose::App(transaction) => {
             let client = render::client(&client_of(app, transaction).await?);
@@ -255,10 +256,15 @@ async fn show(
         }
         Purpose::Own(after) => {
             let fields = after.as_ref().map(After::fields).unwrap_or_default();
+            is_for_device = matches!(after, Some(After::Device { .. }));
             (String::new(), None, fields, after.and_then(|after| after.leads_to().map(str::to_owned)))
         }
     };
-    let destination = leads_to.as_deref().filter(|_| client.is_none()).and_then(host).map(Name::from);
+    let destination = if is_for_device {
+        Some(Name::from("your device"))
+    } else {
+        leads_to.as_deref().filter(|_| client.is_none()).and_then(host).map(Name::from)
+    };
     let page = LoginPage {
         layout: render::layout(app, None),
         csrf: csrf::token(browser, &flow::purpose("login", &id)),

@@ -7,6 +7,8 @@ mod api_keys_view;
 pub mod assets;
 pub mod assets_route;
 pub mod consent;
+pub mod device;
+mod device_view;
 pub mod errors;
 pub mod example;
 mod forms;

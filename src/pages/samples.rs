@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::{account_view::*, api_keys_view::*, errors::Fault, view::*};
+use super::{account_view::*, api_keys_view::*, device_view::*, errors::Fault, view::*};
 
 /// Values that must never come out as they went in.
 pub(crate) const HOSTILE: &str = "<img src=x onerror=alert(1)>{{7*7}}</script>\"'\u{202E}evil\u{200B}";
@@ -83,6 +83,34 @@ pub fn samples() -> Vec<(&'static str, String)> {
             ..consent()
         },
     );
+    add(&mut pages, "device", &device("", None));
+    add(&mut pages, "device-link", &device("WDJB-MJHT", None));
+    add(&mut pages, "device-no-code", &device(HOSTILE, Some(EntryProblem::NoCode)));
+    add(&mut pages, "device-wrong", &device("WDJB-MJHT", Some(EntryProblem::Wrong)));
+    add(&mut pages, "device-wait", &device("WDJB-MJHT", Some(EntryProblem::TooMany { seconds: 540 })));
+    add(&mut pages, "device-confirm", &device_confirm());
+    add(
+        &mut pages,
+        "device-confirm-hostile",
+        &DeviceConfirmPage {
+            client: ClientView::new(&HOSTILE.repeat(5), Some("https://evil.example/x.svg".into())),
+            user: HOSTILE.into(),
+            after: vec![("after".into(), HOSTILE.into())],
+            scopes: vec![scope(HOSTILE, "", HOSTILE), scope("x", HOSTILE, "")],
+            resources: vec![HOSTILE.into(), HOSTILE.into()],
+            asked_seconds_ago: 3,
+            asked_from: AskedFrom::Elsewhere(HOSTILE.into()),
+            policy_uri: Some("javascript:alert(1)".into()),
+            ..device_confirm()
+        },
+    );
+    add(
+        &mut pages,
+        "device-confirm-nothing",
+        &DeviceConfirmPage { scopes: Vec::new(), resources: Vec::new(), ..device_confirm() },
+    );
+    add(&mut pages, "device-done", &DeviceDonePage { layout: layout(false, None), allowed: Some(demo()) });
+    add(&mut pages, "device-refused", &DeviceDonePage { layout: layout(false, None), allowed: None });
     add(&mut pages, "setup", &setup(SetupErrors::default()));
     add(
         &mut pages,
@@ -220,6 +248,28 @@ fn consent() -> ConsentPage {
         memory: ConsentMemory::Remembered,
         policy_uri: Some("https://notes.example/privacy".into()),
         terms_uri: Some("https://notes.example/terms".into()),
+    }
+}
+
+fn device(typed: &str, problem: Option<EntryProblem>) -> DeviceEntryPage {
+    DeviceEntryPage { layout: layout(false, None), csrf: "csrf".into(), typed: typed.into(), problem }
+}
+
+fn device_confirm() -> DeviceConfirmPage {
+    DeviceConfirmPage {
+        layout: layout(false, None),
+        csrf: "csrf".into(),
+        switch_csrf: "csrf".into(),
+        after: vec![("after".into(), "device".into())],
+        user_code: "WDJB-MJHT".into(),
+        client: ClientView::new("Demo TV", None),
+        user: "ada".into(),
+        scopes: scopes(),
+        resources: vec!["https://api.notes.example".into()],
+        asked_seconds_ago: 95,
+        asked_from: AskedFrom::Here("192.0.2.7".into()),
+        policy_uri: Some("https://notes.example/privacy".into()),
+        terms_uri: None,
     }
 }
 

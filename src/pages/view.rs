@@ -285,6 +285,6 @@ pub struct PlaygroundPage {
 }
 
 /// A registered link, if it leads to the web and nowhere else.
-fn web_link(link: Option<&str>) -> Option<&str> {
+pub(super) fn web_link(link: Option<&str>) -> Option<&str> {
     link.filter(|l| l.starts_with("https://") || l.starts_with("http://"))
 }

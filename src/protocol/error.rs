@@ -17,6 +17,10 @@ pub enum ErrorCode {
     AccessDenied,
     ServerError,
     TemporarilyUnavailable,
+    /// RFC 8628 §3.5
+    AuthorizationPending,
+    PolledTooFast,
+    ExpiredToken,
     /// OIDC Core §3.1.2.6
     LoginRequired,
     ConsentRequired,
@@ -57,6 +61,9 @@ impl ErrorCode {
             Self::AccessDenied => "access_denied",
             Self::ServerError => "server_error",
             Self::TemporarilyUnavailable => "temporarily_unavailable",
+            Self::AuthorizationPending => "authorization_pending",
+            Self::PolledTooFast | Self::SlowDown => "slow_down",
+            Self::ExpiredToken => "expired_token",
             Self::LoginRequired => "login_required",
             Self::ConsentRequired => "consent_required",
             Self::RequestNotSupported => "request_not_supported",
@@ -68,7 +75,6 @@ impl ErrorCode {
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
             Self::InsufficientUserAuthentication => "insufficient_user_authentication",
-            Self::SlowDown => "slow_down",
             Self::Forbidden => "forbidden",
             Self::NotFound => "not_found",
             Self::MethodNotAllowed => "method_not_allowed",
@@ -76,6 +82,11 @@ impl ErrorCode {
             Self::UnsupportedMediaType => "unsupported_media_type",
             Self::RequestTimeout => "request_timeout",
         }
+    }
+
+    /// Whether it says no more than that a device is to ask again (RFC 8628 §3.5).
+    pub const fn is_waiting(self) -> bool {
+        matches!(self, Self::AuthorizationPending | Self::PolledTooFast)
     }
 
     /// The HTTP status that belongs to the code; no handler picks one.

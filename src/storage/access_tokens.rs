@@ -137,8 +137,10 @@ fn judge_client(
     let may = match grant {
         None => may_use(GrantType::ClientCredentials),
         Some((.., origin)) if *origin == GrantOrigin::FirstParty.as_str() => *party == Party::First.as_str(),
-        Some((.., refreshable, _)) => {
-            may_use(GrantType::AuthorizationCode) && (!refreshable || may_use(GrantType::RefreshToken))
+        Some((.., refreshable, origin)) => {
+            let is_device = *origin == GrantOrigin::Device.as_str();
+            let began_by = if is_device { GrantType::DeviceCode } else { GrantType::AuthorizationCode };
+            may_use(began_by) && (!refreshable || may_use(GrantType::RefreshToken))
         }
     };
     if !may {

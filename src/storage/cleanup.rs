@@ -8,8 +8,8 @@ use diesel::prelude::*;
 use super::audit_prune::{self, Plan};
 use super::conn::on;
 use super::schema::{
-    access_tokens, api_keys, authorizations, client_assertions, codes, gates, grants, one_time_links, refresh_tokens,
-    restraints, sessions, throttles,
+    access_tokens, api_keys, authorizations, client_assertions, codes, device_codes, gates, grants, one_time_links,
+    refresh_tokens, restraints, sessions, throttles,
 };
 use super::{Conn, StorageError, Tx};
 use crate::support::Seconds;
@@ -123,6 +123,7 @@ macro_rules! by_expiry {
 pub const TABLES: &[&str] = &[
     "access_tokens",
     "codes",
+    "device_codes",
     "refresh_tokens",
     "grants",
     "authorizations",
@@ -183,6 +184,7 @@ pub fn sweep(tx: &mut Tx<'_>, table: &str, cursor: &Cursor, horizon: &Horizon) -
             )
         }
         "codes" => by_key!(tx, batch, cursor, codes.id < first_id_at(old), codes::expires_at.lt(old)),
+        "device_codes" => by_expiry!(tx, batch, cursor, device_codes.id: Vec<u8>, old),
         "refresh_tokens" => {
             by_key!(
                 tx,

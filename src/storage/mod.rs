@@ -23,6 +23,7 @@ pub mod codes;
 mod conn;
 pub mod consents;
 mod db;
+pub mod device_codes;
 mod error;
 pub mod gates;
 pub mod grants;

@@ -7,6 +7,8 @@ const TARGET: Duration = Duration::from_millis(300);
 const GRACE: Duration = Duration::from_secs(1);
 /// How long the end of a burst may have to wait.
 const BURST: Duration = Duration::from_secs(2);
+/// So many may always wait. What one slow write tells of the next is little, and what waits behind it goes into one commit.
+const FEW: usize = 4;
 /// Work that ends access, that says whether there is any, and that these need.
 const URGENT: &[&str] =
     &["token.revoke", "logout", "introspect.access", "introspect.refresh", "token.state", "client.find", "readyz"];
@@ -95,7 +97,7 @@ impl Lane {
             self.taken_at.store(micros(self.began.elapsed()), Ordering::Relaxed);
         }
         let wait = self.wait(waiting);
-        if wait > if self.is_overload(wait) { TARGET } else { BURST } {
+        if waiting >= FEW && wait > if self.is_overload(wait) { TARGET } else { BURST } {
             return false;
         }
         self.waiting.fetch_add(1, Ordering::Relaxed);
@@ -108,7 +110,8 @@ impl Lane {
         let since = micros(now).saturating_sub(self.taken_at.swap(micros(now), Ordering::Relaxed));
         let each = since.saturating_mul(1000) / (count.max(1) as u64);
         let pace = self.pace.load(Ordering::Relaxed);
-        self.pace.store(if pace == 0 { each } else { pace - pace / 16 + each / 16 }, Ordering::Relaxed);
+        // From nothing: a first write that met a busy disk says nothing of those that follow.
+        self.pace.store(pace - pace / 16 + each / 16, Ordering::Relaxed);
         self.is_overload(self.wait(left));
     }
 
@@ -159,6 +162,14 @@ mod tests {
         assert!(!queue(1000, Duration::from_millis(500)).admit(), "this will not");
         assert!(!queue(150, Duration::from_secs(2)).admit());
         assert!(queue(20, Duration::from_secs(2)).admit(), "this wait is none to speak of");
+    }
+
+    #[test]
+    fn one_slow_write_closes_no_queue() {
+        let lane = Lane::new();
+        lane.pace.store(10_000_000_000, Ordering::Relaxed);
+        assert!((0..FEW).all(|_| lane.admit()));
+        assert!(!lane.admit(), "a queue of those would never end");
     }
 
     #[test]

@@ -7,8 +7,8 @@ use diesel::prelude::*;
 
 use super::conn::on;
 use super::schema::{
-    access_tokens, api_keys, authorizations, clients, codes, consents, grants, one_time_links, refresh_tokens,
-    sessions, users,
+    access_tokens, api_keys, authorizations, clients, codes, consents, device_codes, grants, one_time_links,
+    refresh_tokens, sessions, users,
 };
 use super::{Conn, StorageError, Tx};
 use crate::domain::{ClientStatus, UserStatus};
@@ -26,6 +26,7 @@ pub struct Ended {
     pub refresh_tokens: usize,
     pub access_tokens: usize,
     pub codes: usize,
+    pub device_codes: usize,
     pub sessions: usize,
     /// Requests that waited for a person.
     pub authorizations: usize,
@@ -84,6 +85,10 @@ pub fn set(tx: &mut Tx<'_>, now: Seconds) -> Result<Ended, StorageError> {
             codes: diesel::update(
                 codes::table.filter(codes::consumed_at.is_null()).filter(codes::expires_at.gt(now)))
                 .set(codes::expires_at.eq(now))
+                .execute(c)?,
+            device_codes: diesel::update(
+                device_codes::table.filter(device_codes::ended_at.is_null()).filter(device_codes::expires_at.gt(now)))
+                .set(device_codes::expires_at.eq(now))
                 .execute(c)?,
             sessions: diesel::update(sessions::table.filter(sessions::ended_at.is_null()))
                 .set(sessions::ended_at.eq(now))

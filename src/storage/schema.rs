@@ -279,6 +279,27 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    device_codes (id) {
+        id -> Binary,
+        secret_hash -> Binary,
+        user_code_hash -> Binary,
+        client_id -> Text,
+        scope -> Text,
+        resources -> Text,
+        code_challenge -> Nullable<Text>,
+        address -> Text,
+        created_at -> BigInt,
+        expires_at -> BigInt,
+        interval_seconds -> BigInt,
+        next_poll_at -> BigInt,
+        failures -> BigInt,
+        decided_at -> Nullable<BigInt>,
+        grant_id -> Nullable<Binary>,
+        ended_at -> Nullable<BigInt>,
+    }
+}
+
 diesel::joinable!(access_tokens -> grants (grant_id));
 diesel::joinable!(codes -> grants (grant_id));
 diesel::joinable!(grants -> users (user_id));

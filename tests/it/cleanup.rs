@@ -91,6 +91,11 @@ async fn r_046_what_has_expired_goes_and_nothing_else(db: Db) {
         fill(database, "grants", columns, &grant, 1500);
         let code = format!("{id}, {hash}, {hash}, 'https://app.example/cb', {expired_at}, 0");
         fill(database, "codes", "id, secret_hash, grant_id, redirect_uri, expires_at, failures", &code, 1500);
+        let device =
+            format!("{id}, {hash}, {hash}, '{}', 'openid', '', 'a', {made_at}, {expired_at}, 5, 0, 0", client.id);
+        let columns = "id, secret_hash, user_code_hash, client_id, scope, resources, address, created_at, expires_at, \
+                       interval_seconds, next_poll_at, failures";
+        fill(database, "device_codes", columns, &device, 1500);
         let used = format!("'{}', {hash}, {expired_at}", machine.id);
         fill(database, "client_assertions", "client_id, jti_hash, expires_at", &used, 1500);
     }
@@ -116,7 +121,13 @@ async fn r_046_what_has_expired_goes_and_nothing_else(db: Db) {
     }
     assert!(sizes.iter().all(|size| *size <= sizes[0] + sizes[0] / 10), "it grows: {sizes:?}");
 
-    for (table, kept) in [("grants", 1501), ("codes", 1501), ("client_assertions", 1501), ("refresh_tokens", 1202)] {
+    for (table, kept) in [
+        ("grants", 1501),
+        ("codes", 1501),
+        ("device_codes", 1500),
+        ("client_assertions", 1501),
+        ("refresh_tokens", 1202),
+    ] {
         assert_eq!(count(&server, table, "1 = 1"), kept, "{table}");
     }
     assert_eq!(count(&server, "access_tokens", "1 = 1"), 3);

@@ -64,6 +64,44 @@ fn go_up_down_and_up_again(db: Db) {
     database.drop_it();
 }
 
+/// What an earlier version cannot read is gone when its schema is back: the device grant, and families that began with it.
+fn leave_no_word_that_is_unknown(db: Db) {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let database = Database::create(db, dir.path());
+    let storage = open(&database);
+    storage.migrate().expect("up");
+    let id = if db == Db::Sqlite { "x'00'" } else { "'\\x00'::bytea" };
+    let urn = "urn:ietf:params:oauth:grant-type:device_code";
+    for (name, grants) in
+        [("tv", urn), ("all", &*format!("authorization_code {urn} refresh_token")), ("web", "refresh_token")]
+    {
+        database.execute(&format!(
+            "INSERT INTO clients (client_id, name, auth_method, redirect_uris, grant_types, scope, audiences, application_type, \
+             pkce, status, version, created_at, updated_at) \
+             VALUES ('{name}', 'n', 'none', '', '{grants}', 'openid', '', 'web', 'required', 'active', 1, 0, 0)"
+        ));
+    }
+    database.execute(&format!(
+        "INSERT INTO users (id, username, role, status, password_changed_at, created_at, updated_at) \
+         VALUES ({id}, 'ada', 'user', 'active', 0, 0, 0)"
+    ));
+    database.execute(&format!(
+        "INSERT INTO grants (id, client_id, user_id, scope, resources, auth_time, created_at, expires_at, origin) \
+         VALUES ({id}, 'tv', {id}, 'openid', '', 0, 7, 9, 'device')"
+    ));
+    // Down to before the grant, whatever has come after it.
+    let back = names(db).into_iter().filter(|name| name.as_str() >= "2026-11-22-000008").count();
+    for _ in 0..back {
+        storage.migrate_down().expect("down");
+    }
+    let grants = |name: &str| database.rows("clients", &format!("client_id = '{name}'"))[0]["grant_types"].clone();
+    assert_eq!([grants("tv"), grants("all"), grants("web")], ["", "authorization_code refresh_token", "refresh_token"]);
+    let family = &database.rows("grants", "1 = 1")[0];
+    assert_eq!((&family["origin"], &family["revoked_at"]), (&"authorization".into(), &7.into()), "{family}");
+    drop(storage);
+    database.drop_it();
+}
+
 /// A schema from a newer version is left alone.
 fn meet_a_newer_schema(db: Db) {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
@@ -87,8 +125,12 @@ async fn up_down_and_up_again(db: Db) {
     apart(go_up_down_and_up_again, db);
 }
 
+async fn device_grants_go_down_with_their_table(db: Db) {
+    apart(leave_no_word_that_is_unknown, db);
+}
+
 async fn a_newer_schema_is_not_touched(db: Db) {
     apart(meet_a_newer_schema, db);
 }
 
-both![up_down_and_up_again, a_newer_schema_is_not_touched];
+both![device_grants_go_down_with_their_table, up_down_and_up_again, a_newer_schema_is_not_touched];

@@ -30,7 +30,7 @@ async fn metrics_have_a_listener_of_their_own(db: Db) {
 
 /// Fails if readiness does not fall at once, if the request under way is cut, or if the process does not end.
 async fn a_stop_lets_requests_end(db: Db) {
-    let server = Server::start(db, &[("server.shutdown_delay_seconds", "4")]);
+    let server = Server::start(db, &[("server.shutdown_delay_seconds", "8")]);
     let body = "grant_type=nonsense&client_id=x";
     let mut slow = TcpStream::connect(server.address()).expect("a connection");
     let head = format!(
@@ -46,11 +46,11 @@ async fn a_stop_lets_requests_end(db: Db) {
     // Within the delay it says no, and still takes connections to say so.
     let begin = Instant::now();
     while !get(server.address(), "/readyz").starts_with("HTTP/1.1 503") {
-        assert!(begin.elapsed() < Duration::from_secs(3), "still ready while stopping");
+        assert!(begin.elapsed() < Duration::from_secs(7), "still ready while stopping");
         std::thread::sleep(Duration::from_millis(50));
     }
     while TcpStream::connect(server.address()).is_ok() {
-        assert!(begin.elapsed() < Duration::from_secs(15), "it still takes connections");
+        assert!(begin.elapsed() < Duration::from_secs(20), "it still takes connections");
         std::thread::sleep(Duration::from_millis(100));
     }
     slow.write_all(&body.as_bytes()[10..]).expect("the second half");

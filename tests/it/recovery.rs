@@ -124,6 +124,32 @@ async fn logs_in(server: &Server, user: &User) -> bool {
     !browser.login(&page, user).await.has_form("/login")
 }
 
+/// R-050 for devices. Fails if one that waited, was allowed or has its tokens gets anything for a code of before.
+async fn r_050_devices_begin_again(db: Db) {
+    let server = Server::start(db, CONFIG);
+    let (client, user) = (Spec::device().create(&server), User::new(&server));
+    let (waiting, allowed, fetched) =
+        (Device::ask(&client).await, Device::ask(&client).await, Device::ask(&client).await);
+    let browser = Browser::new(&server);
+    browser.allow(&user, &allowed).await;
+    browser.allow(&user, &fetched).await;
+    let saved = Saved::take(&server);
+    let tokens = fetched.poll().await;
+    assert_tokens(&tokens);
+    let report = saved.bring_back(&server, Old::Gone);
+    assert_eq!(report["ended"]["device_codes"], 3, "{report}");
+    for device in [&waiting, &allowed, &fetched] {
+        assert_j(&device.poll().await, 400, "expired_token");
+    }
+    assert_eq!(client.userinfo(&tokens.text("access_token")).await.status, 401);
+    assert_ig(&client.refresh(&tokens.text("refresh_token")).await);
+    let again = Browser::of(&server, &user).await;
+    assert_eq!(again.type_code(&waiting.user_code).await.status, 422);
+    let device = Device::ask(&client).await;
+    again.allow(&user, &device).await;
+    assert_tokens(&device.poll().await);
+}
+
 /// Fails if anything of what was issued before the restore still works, if the keys are others, or if nothing
 /// can be issued afterwards.
 async fn r_050_nothing_used_or_revoked_since_comes_back(db: Db) {
@@ -457,7 +483,7 @@ async fn backups_of_postgres_are_made_by_its_own_tools() {
     assert!(restore.contains("restore-point"), "{restore}");
 }
 
-both![r_050_nothing_used_or_revoked_since_comes_back];
+both![r_050_devices_begin_again, r_050_nothing_used_or_revoked_since_comes_back];
 
 /// What only one of the databases has.
 mod alone {

@@ -94,6 +94,18 @@ impl Api {
         self.client_form("/oauth2/token", app, &[("grant_type", "refresh_token"), ("refresh_token", token)])
     }
 
+    /// The bytes with which a device asks whether somebody has decided.
+    pub fn polling(&self, app: &App, device_code: &str) -> Vec<u8> {
+        let grant = ("grant_type", "urn:ietf:params:oauth:grant-type:device_code");
+        self.client_form("/oauth2/token", app, &[grant, ("device_code", device_code)])
+    }
+
+    /// The bytes that press a button of a page which asks for a decision.
+    pub fn deciding(&self, action: &str, cookies: &str, body: &str, decision: &str) -> Vec<u8> {
+        let headers = format!("Cookie: {cookies}\r\nSec-Fetch-Site: same-origin\r\n");
+        self.bytes("POST", action, &headers, Some(&format!("{body}&decision={decision}")))
+    }
+
     pub async fn redeem(&self, app: &App, code: &str, verifier: &str) -> Said {
         self.send("redeem", &self.redeeming(app, code, verifier)).await
     }

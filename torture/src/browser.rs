@@ -105,6 +105,40 @@ fn code_of(api: &Api, answer: &Answer, location: &str, verifier: String) -> Opti
     Some(Grant { code, verifier })
 }
 
+/// Types a device's code. Returns where the decision goes, and its form without the button.
+pub async fn device_page(api: &Api, jar: &mut Jar, user_code: &str) -> Result<(String, String), Said> {
+    let page = settled(api.get("page", "/device", &jar.header()).await)?;
+    jar.keep(&page, api);
+    let (_, fields) = form_with(&page.text(), "name=\"user_code\"").ok_or(Said::No(200, page.text()))?;
+    let csrf = fields.split('&').find(|field| field.starts_with("csrf=")).unwrap_or_default();
+    let body = format!("{csrf}&user_code={}", encode(user_code));
+    let way = settled(api.page_form("page", "/device", &jar.header(), &body).await)?;
+    let location = way.header("location");
+    let origin = format!("http://127.0.0.1:{}", api.issuer_port);
+    let path = location.strip_prefix(&origin).unwrap_or(location);
+    let page = settled(api.get("page", path, &jar.header()).await)?;
+    form_with(&page.text(), "name=\"decision\"").ok_or(Said::No(200, page.text()))
+}
+
+fn settled(said: Said) -> Result<Answer, Said> {
+    match said {
+        Said::Yes(answer) => Ok(answer),
+        other => Err(other),
+    }
+}
+
+/// Where a form goes that has a certain field, and what its inputs say.
+fn form_with(page: &str, field: &str) -> Option<(String, String)> {
+    let mut forms = page.split("<form").skip(1).map(|rest| rest.split("</form>").next().unwrap_or_default());
+    let form = forms.find(|form| form.contains(field))?;
+    let action = attribute(form.split('>').next()?, "action")?.to_owned();
+    let inputs = form.split("<input").skip(1).filter_map(|rest| rest.split('>').next());
+    let field = |input| {
+        Some(format!("{}={}", attribute(input, "name")?, encode(attribute(input, "value").unwrap_or_default())))
+    };
+    Some((action, inputs.filter_map(field).collect::<Vec<_>>().join("&")))
+}
+
 /// Logs out. `Ok`: the session has ended, by this or before.
 pub async fn log_out(api: &Api, jar: &Jar) -> Result<(), Said> {
     let page = match api.get("account", "/account", &jar.header()).await {

@@ -109,7 +109,7 @@ fn is_own(grant: &Grant, client_id: Option<&str>) -> Result<(), Fault> {
     }
     match grant.origin {
         GrantOrigin::FirstParty => Ok(()),
-        GrantOrigin::Authorization => {
+        GrantOrigin::Authorization | GrantOrigin::Device => {
             let error = "the token came from the token endpoint; revoke it at /oauth2/revoke";
             Err(OAuthError::new(ErrorCode::UnauthorizedClient, error).into())
         }

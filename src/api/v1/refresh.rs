@@ -73,7 +73,7 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
 fn whole_scope(grant: &Grant) -> Result<Scopes, Fault> {
     match grant.origin {
         GrantOrigin::FirstParty => Ok(grant.scope.clone()),
-        GrantOrigin::Authorization => {
+        GrantOrigin::Authorization | GrantOrigin::Device => {
             Err(OAuthError::invalid_grant("this refresh token is for the token endpoint, /oauth2/token").into())
         }
     }

@@ -16,11 +16,13 @@ pub(super) fn observation(event: &SeenEvent) -> Option<Observation> {
     let what = match event.kind.parse().ok()? {
         EventKind::LoginSucceeded => What::LoginSucceeded,
         EventKind::LoginFailed | EventKind::LoginThrottled | EventKind::CredStuffing => What::LoginFailed,
-        EventKind::TokenIssued | EventKind::TokenRefreshed | EventKind::RefreshRetried if family.is_some() => {
+        EventKind::TokenIssued | EventKind::DeviceRedeemed | EventKind::TokenRefreshed | EventKind::RefreshRetried
+            if family.is_some() =>
+        {
             What::FamilyUsed
         }
-        EventKind::TokenIssued | EventKind::CodeIssued => What::ClientServed,
-        EventKind::CodeReplay | EventKind::RefreshReuse => What::Reused,
+        EventKind::TokenIssued | EventKind::CodeIssued | EventKind::DeviceRequested => What::ClientServed,
+        EventKind::CodeReplay | EventKind::RefreshReuse | EventKind::DeviceCodeReplay => What::Reused,
         EventKind::ClientAuthFailed | EventKind::ClientAuthMethodMismatch => {
             let secret = text("tried").and_then(|tag| u8::from_str_radix(&tag, 16).ok());
             What::ClientAuthFailed { secret }

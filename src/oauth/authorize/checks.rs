@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::audit::EventKind;
 use crate::domain::{Client, OFFLINE_ACCESS, OPENID, PkcePolicy, Scopes};
 use crate::flow::{AuthorizationRequest, Prompt, ResponseMode, Target};
-use crate::oauth::oxide;
+use crate::oauth::{oxide, wanted};
 use crate::oidc::ACR_PASSWORD;
 use crate::protocol::{ErrorCode, OAuthError, Params};
 use crate::support::Id;
@@ -126,7 +126,7 @@ fn response_type_is_code(it: &Candidate<'_>) -> Result<(), Refused> {
 fn pkce_is_sound(it: &Candidate<'_>) -> Result<(), Refused> {
     let fail = |sentence: &'static str, kind| Err(Refused { error: OAuthError::invalid_request(sentence), kind });
     match (it.params.get("code_challenge"), it.params.get("code_challenge_method")) {
-        (Some(challenge), Some("S256")) if is_challenge(challenge) => Ok(()),
+        (Some(challenge), Some("S256")) if wanted::is_challenge(challenge) => Ok(()),
         (Some(_), Some("S256")) => fail("code_challenge must be 43 characters of base64url", EventKind::AuthzRefused),
         (Some(_), _) => fail("code_challenge_method must be S256", EventKind::AuthzRefused),
         (None, Some(_)) => fail("code_challenge_method stands without code_challenge", EventKind::PkceMissing),
@@ -141,10 +141,6 @@ fn pkce_is_sound(it: &Candidate<'_>) -> Result<(), Refused> {
         }
         (None, None) => Ok(()),
     }
-}
-
-fn is_challenge(text: &str) -> bool {
-    text.len() == 43 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
 fn asks_openid(params: &Params) -> bool {
@@ -200,20 +196,8 @@ fn authentication_context_can_be_met(it: &Candidate<'_>) -> Result<(), Refused> 
     Ok(())
 }
 
-/// RFC 8707 §2
 fn resources_are_allowed(it: &Candidate<'_>) -> Result<(), Refused> {
-    let mut seen = 0;
-    for resource in it.params.all("resource") {
-        seen += 1;
-        if seen > 20 || !it.client.audiences.iter().any(|audience| audience == resource) {
-            return Err(OAuthError::new(
-                ErrorCode::InvalidTarget,
-                "resource names an API that this client may not use",
-            )
-            .into());
-        }
-    }
-    Ok(())
+    Ok(wanted::check_resources(it.client, it.params)?)
 }
 
 fn max_age(params: &Params) -> Result<Option<i64>, Refused> {

@@ -2,13 +2,13 @@
 
 use super::{Grant, Redeem};
 use crate::audit::EventKind;
-use crate::domain::{self, Code, CodeStage, GrantType, Renewal, User};
+use crate::domain::{self, Code, CodeStage, GrantType, User};
 use crate::fault::Fault;
-use crate::issuing::{self, Ctx, Draft, expose_refresh, refuse_recorded, revoke_family};
+use crate::issuing::{self, Ctx, Draft, refuse_recorded, revoke_family};
 use crate::oauth::oxide::{self, CodeRefusal};
 use crate::protocol::OAuthError;
-use crate::storage::{Refusal, Tx, access_tokens, codes, grants, sessions};
-use crate::support::{Handle, Id};
+use crate::storage::{Refusal, Tx, codes};
+use crate::support::Handle;
 
 pub const GRANT: Grant = Grant {
     grant_type: GrantType::AuthorizationCode,
@@ -38,27 +38,15 @@ fn redeem(ctx: &Ctx, tx: &mut Tx<'_>) -> Result<Draft, Refusal<Fault>> {
         return Err(Fault::from(invalid().with_detail("the code has expired")).into());
     }
     issuing::check_alive(ctx, &grant, &user).map_err(Fault::from)?;
-    session_stands(tx, grant.session_id)?;
+    // Whoever logged out meanwhile does not log in by an old code.
+    if !issuing::session_stands(tx, grant.session_id)? {
+        return Err(Fault::from(invalid().with_detail("the session has ended")).into());
+    }
     let audience = ctx.family_audience(&grant, &grant.scope).map_err(Fault::from)?;
     if !codes::consume(tx, code.id, ctx.now).map_err(Fault::from)? {
         return revoke_family(ctx, tx, &grant, EventKind::CodeReplay);
     }
-    let token = ctx.family_token(&grant, grant.scope.clone(), audience);
-    access_tokens::insert(tx, &token).map_err(Fault::from)?;
-    let refresh_token = match (grant.renewal, ctx.client.may_use(GrantType::RefreshToken)) {
-        (Renewal::Refreshable, true) => {
-            let (handle, row) = ctx.refresh_token(&grant, None);
-            issuing::store_refresh(tx, &row)?;
-            Some(expose_refresh(&handle))
-        }
-        (Renewal::Refreshable, false) => {
-            // The client lost that grant since it asked; what it gets now does not hang on it.
-            grants::never_refreshes(tx, grant.id).map_err(Fault::from)?;
-            None
-        }
-        (Renewal::Once, _) => None,
-    };
-    Ok(Draft { token, event: EventKind::TokenIssued, person: Some((user, grant)), refresh_token })
+    issuing::begin_family(ctx, tx, grant, user, audience, EventKind::TokenIssued)
 }
 
 fn find(ctx: &Ctx, tx: &mut Tx<'_>, presented: &str) -> Result<(Code, domain::Grant, User), Refusal<Fault>> {
@@ -130,15 +118,6 @@ fn check_verifier(
 }
 
 /// RFC 7636 §4.1
-fn is_verifier(text: &str) -> bool {
+pub(super) fn is_verifier(text: &str) -> bool {
     (43..=128).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~".contains(&b))
-}
-
-/// Whoever logged out meanwhile does not log in by an old code.
-fn session_stands(tx: &mut Tx<'_>, session_id: Option<Id>) -> Result<(), Fault> {
-    let Some(id) = session_id else { return Ok(()) };
-    match sessions::find(tx.reader(), id)? {
-        Some(session) if session.stage == domain::SessionStage::Live => Ok(()),
-        _ => Err(invalid().with_detail("the session has ended").into()),
-    }
 }

@@ -24,7 +24,11 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
         Err(Fault::ClientChanged) => serve(&app, info, req.headers(), &params, Freshness::Now).await,
         answer => answer,
     };
-    let outcome = if answer.is_ok() { "success" } else { "failure" };
+    let outcome = match &answer {
+        Ok(_) => "success",
+        Err(Fault::OAuth(error)) if error.code.is_waiting() => "pending",
+        Err(_) => "failure",
+    };
     metrics::counter!("latchway_token_requests_total", "grant" => grant_label(&params), "outcome" => outcome)
         .increment(1);
     answer

@@ -2,9 +2,11 @@
 
 mod authorization_code;
 mod client_credentials;
+mod device_code;
 mod endpoint;
 mod refresh_token;
 
+pub use device_code::PREFIX as DEVICE_CODE_PREFIX;
 pub use endpoint::post;
 
 use crate::domain::GrantType;
@@ -13,7 +15,8 @@ use crate::issuing::{Ctx, Draft};
 use crate::storage::{Refusal, Tx};
 
 /// What this endpoint can do. Metadata and client registration read the same list.
-pub const GRANTS: &[&Grant] = &[&authorization_code::GRANT, &refresh_token::GRANT, &client_credentials::GRANT];
+pub const GRANTS: &[&Grant] =
+    &[&authorization_code::GRANT, &refresh_token::GRANT, &client_credentials::GRANT, &device_code::GRANT];
 
 /// A grant as its file declares it.
 pub struct Grant {

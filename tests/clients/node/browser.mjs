@@ -8,6 +8,7 @@ import assert from 'node:assert/strict'
 import { existsSync, mkdirSync } from 'node:fs'
 import { chromium } from 'playwright-core'
 
+import { device } from './walk-device.mjs'
 import { firstParty } from './walk-first-party.mjs'
 import { keys } from './walk-keys.mjs'
 import { mockJournal } from './walk-mock-journal.mjs'
@@ -66,7 +67,7 @@ async function picture(name) {
 }
 
 try {
-  await { firstParty, keys, mockJournal, newcomer, person }[SCENARIO]({ page, context, origins, refusals, picture, env: process.env })
+  await { device, firstParty, keys, mockJournal, newcomer, person }[SCENARIO]({ page, context, origins, refusals, picture, env: process.env })
   assert.deepEqual(problems, [])
   assert.deepEqual(refusals, [], 'refusals that were announced and did not come')
   // Our pages send none at all, so no query of ours stands in anybody's log.

@@ -1,6 +1,9 @@
 // A person with a browser that has cookies and forms and nothing else.
 
-/** Walks from an authorization request through login and consent to the redirect back to the app. */
+/**
+ * Walks from an authorization request through login and consent to the redirect back to the app; or from a device's address
+ * through the code, the login and the decision to the page that says so.
+ */
 export async function walk(start, { issuer, username, password }) {
   const cookies = new Map()
   let [url, form] = [new URL(start), undefined]
@@ -23,6 +26,7 @@ export async function walk(start, { issuer, username, password }) {
     }
     const page = await answer.text()
     ;[url, form] = fillIn(page, url, { username, password })
+    if (!form && url.pathname === '/device/decision') return page
     if (!form) throw new Error(`${answer.status} ${url}: neither a login nor a consent form\n${page}`)
   }
   throw new Error('no way through login and consent in twenty steps')
@@ -31,7 +35,7 @@ export async function walk(start, { issuer, username, password }) {
 function fillIn(page, url, { username, password }) {
   for (const [, attributes, content] of page.matchAll(/<form([^>]*)>(.*?)<\/form>/gs)) {
     const action = new URL(attribute(attributes, 'action') ?? '', url)
-    if (!['/login', '/consent'].includes(action.pathname)) continue
+    if (!['/login', '/consent', '/device', '/device/decision'].includes(action.pathname)) continue
     const form = new URLSearchParams()
     for (const [, input] of content.matchAll(/<input([^>]*)>/gs)) {
       if (attribute(input, 'name')) form.set(attribute(input, 'name'), attribute(input, 'value') ?? '')
@@ -39,7 +43,7 @@ function fillIn(page, url, { username, password }) {
     if (action.pathname === '/login') {
       form.set('username', username)
       form.set('password', password)
-    } else {
+    } else if (action.pathname !== '/device') {
       form.set('decision', 'approve')
     }
     return [action, form]

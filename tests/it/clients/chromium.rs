@@ -55,4 +55,12 @@ async fn api_keys(db: Db) {
     run_browser("keys", db, &environment(server, &client, &user));
 }
 
-both![newcomer, person, first_party, api_keys];
+/// A device's code on a telephone.
+async fn device(db: Db) {
+    let server = Server::start(db, &[("limits.user_code_failures", "3/10m")]);
+    let spec = Spec::device().name("Demo TV").audience("https://api.video.example");
+    let client = spec.flags(&["--policy-uri", "https://video.example/privacy"]).create(&server);
+    run_browser("device", db, &environment(&server, &client, &User::new(&server)));
+}
+
+both![newcomer, person, first_party, api_keys, device];

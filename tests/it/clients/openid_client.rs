@@ -11,4 +11,12 @@ async fn whole_flow_public(server: Shared) {
     run_flow("node/openid-client.mjs", server, &Client::public(server));
 }
 
-both![whole_flow_confidential, whole_flow_public];
+async fn device(server: Shared) {
+    run_flow("node/device.mjs", server, &Spec::device().create(server));
+}
+
+async fn device_confidential(server: Shared) {
+    run_flow("node/device.mjs", server, &Spec::confidential().grants(&[DEVICE_GRANT, "refresh_token"]).create(server));
+}
+
+both![whole_flow_confidential, whole_flow_public, device, device_confidential];

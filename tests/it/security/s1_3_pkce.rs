@@ -186,14 +186,6 @@ async fn a_061_metadata_offers_s256_alone(server: Shared) {
     assert_eq!(answer.json()["code_challenge_methods_supported"], json!(["S256"]), "{answer:?}");
 }
 
-async fn a_062_no_device_flow(server: Shared) {
-    assert!(metadata(server).await.get("device_authorization_endpoint").is_none());
-    let client = Client::public(server);
-    assert_eq!(client.post("/oauth2/device_authorization", &[]).await.status, 404);
-    let grant = ("grant_type", "urn:ietf:params:oauth:grant-type:device_code");
-    assert_j(&client.token(&[grant, ("device_code", "x")]).await, 400, "unsupported_grant_type");
-}
-
 async fn a_063_constant_challenge(server: Shared) {
     let (client, user) = (Client::confidential(server), User::new(server));
     let browser = Browser::of(server, &user).await;
@@ -220,6 +212,5 @@ both![
     a_059_guessing_verifiers_kills_the_code,
     a_060_request_objects_are_refused,
     a_061_metadata_offers_s256_alone,
-    a_062_no_device_flow,
     a_063_constant_challenge,
 ];

@@ -255,7 +255,7 @@ async fn b_039_no_grant_by_assertion(server: Shared) {
     let grant = "urn:ietf:params:oauth:grant-type:jwt-bearer";
     assert_j(&client.token(&[("grant_type", grant), ("assertion", &assertion)]).await, 400, "unsupported_grant_type");
     let offered = metadata(server).await["grant_types_supported"].clone();
-    assert_eq!(offered, json!(["authorization_code", "refresh_token", "client_credentials"]));
+    assert_eq!(offered, json!(["authorization_code", "refresh_token", "client_credentials", DEVICE_GRANT]));
     Spec::confidential().grants(&["authorization_code", grant]).try_create(server).expect_err(grant);
 }
 

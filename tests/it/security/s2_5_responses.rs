@@ -27,7 +27,7 @@ async fn b_090_to_092_no_token_exchange(server: Shared) {
         assert_j(&answer, 400, "unsupported_grant_type");
     }
     let offered = metadata(server).await["grant_types_supported"].clone();
-    assert_eq!(offered, json!(["authorization_code", "refresh_token", "client_credentials"]));
+    assert_eq!(offered, json!(["authorization_code", "refresh_token", "client_credentials", DEVICE_GRANT]));
     // The parameters of an exchange change nothing in another grant.
     let form = [("grant_type", "client_credentials"), ("subject_token", &*family.access)];
     let own = client.token(&form).await;

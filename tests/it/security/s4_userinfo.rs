@@ -174,7 +174,6 @@ async fn d_024_discovery(server: Shared) {
     // What is not built is not advertised, and answers as what it is.
     for name in [
         "registration_endpoint",
-        "device_authorization_endpoint",
         "pushed_authorization_request_endpoint",
         "end_session_endpoint",
         "dpop_signing_alg_values_supported",
@@ -187,9 +186,12 @@ async fn d_024_discovery(server: Shared) {
     for name in ["request_parameter_supported", "request_uri_parameter_supported", "claims_parameter_supported"] {
         assert_eq!(plain[name], false, "{name}");
     }
-    assert_eq!(plain["grant_types_supported"], json!(["authorization_code", "refresh_token", "client_credentials"]));
+    assert_eq!(
+        plain["grant_types_supported"],
+        json!(["authorization_code", "refresh_token", "client_credentials", DEVICE_GRANT])
+    );
     assert_eq!(plain["response_types_supported"], json!(["code"]));
-    for path in ["/oauth2/register", "/oauth2/device_authorization", "/oauth2/par", "/device", "/oauth2/logout"] {
+    for path in ["/oauth2/register", "/oauth2/par", "/oauth2/logout"] {
         assert_eq!(Answer::of(http().post(server.url(path))).await.status, 404, "{path}");
     }
     let cross = http().get(server.url("/.well-known/openid-configuration")).header("Origin", "https://spa.example");

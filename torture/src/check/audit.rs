@@ -31,9 +31,10 @@ pub async fn whole(world: &World) -> Result<Outcome> {
     };
     // Each row of these is written in one transaction with its event.
     for (rows, kinds) in [
-        ("access_tokens", "'token_issued', 'token_refreshed', 'refresh_retried'"),
+        ("access_tokens", "'token_issued', 'token_refreshed', 'refresh_retried', 'device_redeemed'"),
         ("codes", "'code_issued'"),
-        ("grants", "'code_issued'"),
+        ("grants", "'code_issued', 'device_approved'"),
+        ("device_codes", "'device_requested'"),
     ] {
         let written = db.count("count(*)", &format!("FROM {rows}")).await?;
         let told = format!("FROM audit_events WHERE outcome = 'success' AND kind IN ({kinds})");

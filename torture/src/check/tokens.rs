@@ -38,6 +38,11 @@ pub async fn single_use(world: &World) -> Result<Outcome> {
                 (SELECT 1 FROM refresh_tokens r WHERE r.grant_id = c.grant_id)";
     let rows = db.rows(&[&db.hex("c.id")], rest).await?;
     broken.extend(rows.iter().map(|row| format!("code {}: its mark and its tokens do not fit", row[0])));
+    // The same for devices.
+    let rest = "FROM device_codes d WHERE (d.grant_id IS NOT NULL AND d.ended_at IS NOT NULL) <> EXISTS \
+                (SELECT 1 FROM refresh_tokens r WHERE r.grant_id = d.grant_id)";
+    let rows = db.rows(&[&db.hex("d.id")], rest).await?;
+    broken.extend(rows.iter().map(|row| format!("device code {}: its mark and its tokens do not fit", row[0])));
     Ok(Outcome { looked_at, broken })
 }
 

@@ -12,6 +12,7 @@ mod overload;
 mod pause;
 mod race_clients;
 mod race_codes;
+mod race_devices;
 mod race_families;
 mod race_passwords;
 mod races;
@@ -55,7 +56,7 @@ const BOTH: &[Kind] = &[Kind::Sqlite, Kind::Postgres];
 
 const POSTGRES: &[Kind] = &[Kind::Postgres];
 
-/// All of them. The device grant is not built yet, so nothing races for it.
+/// All of them.
 pub const FAULTS: &[Fault] = &[
     Fault {
         name: "checker",
@@ -75,8 +76,8 @@ pub const FAULTS: &[Fault] = &[
     },
     Fault {
         name: "races",
-        targets: "R-001 to R-005, R-007, R-008",
-        what: "many at once: one code, one refresh token, one assertion, wrong passwords",
+        targets: "R-001 to R-008",
+        what: "many at once: one code, one refresh token, one assertion, one device, wrong passwords",
         on: BOTH,
         share: 10,
         run: |run| Box::pin(races::run(run)),

@@ -1,10 +1,10 @@
-//! Many at once, on one SQLite node or on four PostgreSQL nodes behind the balancer.
+//! Many at once, on one SQLite node or on four PostgreSQL nodes behind the balancer.
 
 use std::sync::Arc;
 
 use anyhow::Result;
 
-use super::{Run, race_clients, race_codes, race_families, race_passwords};
+use super::{Run, race_clients, race_codes, race_devices, race_families, race_passwords};
 use crate::world::{Kind, Plan, World};
 
 /// How large everything is.
@@ -19,6 +19,8 @@ pub struct Size {
     pub mixed: usize,
     /// Rounds of R-005.
     pub assertions: usize,
+    /// Devices of R-006.
+    pub devices: usize,
     /// Rounds of.
     pub rounds: usize,
 }
@@ -35,6 +37,7 @@ impl Size {
             families: (part(200.0 * more, 2), part(1000.0, 100)),
             mixed: part(2000.0 * more, 12),
             assertions: part(1000.0 * more, 20),
+            devices: part(1000.0 * more, 20),
             rounds: part(20.0 * more, 1),
         }
     }
@@ -60,6 +63,7 @@ pub async fn run(run: &mut Run<'_>) -> Result<()> {
     race_families::same_token(run, &world, size.families).await?;
     race_families::mixed(run, &world, size.mixed).await?;
     race_clients::assertions(run, &world, size.assertions).await?;
+    race_devices::decisions(run, &world, size.devices).await?;
     race_clients::consents(run, &world, size.rounds).await?;
     race_passwords::guesses(run, &world, size.rounds).await?;
     run.report.say(&world.ledger.summary());

@@ -54,6 +54,8 @@ const CONFIG: &[(&str, &str)] = &[
     ("limits.authorize_per_address_per_minute", "1000000"),
     ("limits.client_auth_failures", "1000000"),
     ("limits.introspect_misses_per_minute", "1000000"),
+    ("limits.device_per_address", "0"),
+    ("limits.device_per_client", "0"),
     ("limits.introspect_per_address", "0"),
     ("limits.introspect_per_client", "0"),
     ("limits.login_brake_after", "1000000"),
@@ -238,6 +240,7 @@ impl World {
         let args = [
             &["client", "create", "--name", &name, "--redirect-uri", REDIRECT_URI, "--scope", SCOPE][..],
             &["--grant", "authorization_code", "--grant", "refresh_token", "--grant", "client_credentials"],
+            &["--grant", "device_code"],
             &["--audience", RESOURCE, "--id-token-alg", "ES256"],
         ];
         let answer = self.cli(&args.concat(), "").await?;

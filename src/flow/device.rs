@@ -1,0 +1,196 @@
+//! How a device's request (RFC 8628) is found by the code that a person typed, and how it ends.
+
+use super::complete::{family_seconds, remember};
+use crate::app::{App, RequestInfo};
+use crate::audit::{Event, EventKind};
+use crate::domain::{Client, DeviceCode, Grant, GrantOrigin, GrantStage, GrantType, Renewal, UserCode};
+use crate::fault::{Fault, Problem};
+use crate::identity::CurrentSession;
+use crate::storage::{Refusal, StorageError, Tx, device_codes, grants, throttles};
+use crate::support::{Id, Seconds, network, sha256};
+
+/// What came of a code that was typed.
+#[derive(Debug)]
+pub enum DeviceEntry {
+    Found(Box<DeviceCode>),
+    /// There is none, or it was answered, or it has expired: whoever guesses does not learn which.
+    Wrong,
+    /// Too many were wrong before.
+    TooMany {
+        seconds: u64,
+    },
+}
+
+/// The hashes under which a user code may be stored; a new one is under the first.
+pub fn user_code_marks(app: &App, code: &UserCode) -> Vec<Vec<u8>> {
+    app.keys.sealer().marks("user code", code.letters().as_bytes())
+}
+
+/// Looks for the request of a code that a person typed. Each try counts, for the person and for the address, before it is
+/// evaluated and over all nodes (RFC 8628 §5.1); a right one is given back.
+pub async fn enter_user_code(
+    app: &App,
+    info: RequestInfo,
+    session: &CurrentSession,
+    code: &UserCode,
+) -> Result<DeviceEntry, Fault> {
+    let (writer, marks, user_id, now) = (app.clone(), user_code_marks(app, code), session.user.id, app.now());
+    let counters = counters(info, user_id);
+    let rate = app.config.limits.user_code_failures;
+    let entry = app
+        .db
+        .write("device.enter", move |tx| -> Result<_, Refusal<StorageError>> {
+            let refused = |reason| {
+                Event::failure(EventKind::UserCodeRefused)
+                    .reason(reason)
+                    .subject(user_id)
+                    .request(info.address, info.id)
+            };
+            let mut tries = Tries { attempts: 0, until: now };
+            if rate.is_on() {
+                tries = count(tx, &counters, Seconds::from(rate.seconds), now)?;
+            }
+            let allowed = i64::from(rate.count);
+            if rate.is_on() && tries.attempts > allowed {
+                if tries.attempts == allowed + 1 {
+                    refused("too_many").record(tx, &writer.clock, &writer.rng)?;
+                }
+                let seconds = u64::try_from(tries.until - now).unwrap_or(0).max(1);
+                return Ok(DeviceEntry::TooMany { seconds });
+            }
+            match device_codes::find_by_user_code(tx.reader(), &marks)?.filter(|found| found.is_open(now)) {
+                Some(found) => {
+                    if rate.is_on() {
+                        give_back(tx, &counters)?;
+                    }
+                    Ok(DeviceEntry::Found(Box::new(found)))
+                }
+                None => {
+                    refused("wrong_code").record(tx, &writer.clock, &writer.rng)?;
+                    Ok(DeviceEntry::Wrong)
+                }
+            }
+        })
+        .await?;
+    let outcome = match entry {
+        DeviceEntry::Found(_) => "found",
+        DeviceEntry::Wrong => "wrong",
+        DeviceEntry::TooMany { .. } => "too_many",
+    };
+    metrics::counter!("latchway_device_user_codes_total", "outcome" => outcome).increment(1);
+    Ok(entry)
+}
+
+struct Tries {
+    attempts: i64,
+    until: Seconds,
+}
+
+/// In this order always, so that no two wait for each other.
+fn counters(info: RequestInfo, user_id: Id) -> [String; 2] {
+    let hash = |data: &[u8]| sha256(data)[..16].iter().map(|b| format!("{b:02x}")).collect::<String>();
+    let address = network(info.address).to_string();
+    [format!("user_code:{}", hash(address.as_bytes())), format!("user_code_person:{}", hash(user_id.as_bytes()))]
+}
+
+fn count(tx: &mut Tx<'_>, counters: &[String], window: Seconds, now: Seconds) -> Result<Tries, StorageError> {
+    let mut most = Tries { attempts: 0, until: now };
+    for counter in counters {
+        let (attempts, until) = throttles::count(tx, counter, window, now)?;
+        if attempts > most.attempts {
+            most = Tries { attempts, until };
+        }
+    }
+    Ok(most)
+}
+
+fn give_back(tx: &mut Tx<'_>, counters: &[String]) -> Result<(), StorageError> {
+    counters.iter().try_for_each(|counter| throttles::give_back(tx, counter, 1))
+}
+
+/// The request of a code that was shown to this person already, if somebody can still decide.
+pub async fn find_device(app: &App, code: &UserCode) -> Result<DeviceCode, Fault> {
+    let (marks, now) = (user_code_marks(app, code), app.now());
+    let found = app.db.read("device.find", move |conn| device_codes::find_by_user_code(conn, &marks)).await?;
+    let found = found.ok_or_else(|| Fault::page(Problem::Expired, "there is no such device code"))?;
+    if found.is_open(now) { Ok(found) } else { Err(answered()) }
+}
+
+fn answered() -> Fault {
+    Fault::page(Problem::Answered, "the device's request was answered already, or has expired")
+}
+
+/// Allows a device what it asked for. One decision is taken, from however many tabs and nodes they come.
+pub async fn allow_device(
+    app: &App,
+    info: RequestInfo,
+    client: &Client,
+    device: &DeviceCode,
+    session: &CurrentSession,
+) -> Result<(), Fault> {
+    let now = app.now();
+    let to_fetch = (device.expires_at - now).max(0);
+    let grant = Grant {
+        id: Id::new(&app.clock, &app.rng),
+        client_id: client.client_id.clone(),
+        user_id: session.user.id,
+        session_id: Some(session.session.id),
+        scope: device.scope.clone(),
+        resources: device.resources.clone(),
+        nonce: None,
+        auth_time: session.session.auth_time,
+        created_at: now,
+        expires_at: now + family_seconds(app, client, to_fetch),
+        used_at: now,
+        renewal: if client.may_use(GrantType::RefreshToken) { Renewal::Refreshable } else { Renewal::Once },
+        stage: GrantStage::Live,
+        origin: GrantOrigin::Device,
+    };
+    let (id, remembered) = (device.id, device.consent_resources());
+    let event = decision(EventKind::DeviceApproved, info, device, session);
+    let (writer, version) = (app.clone(), client.version);
+    app.db
+        .write("device.approve", move |tx| -> Result<_, Refusal<Fault>> {
+            if tx.client_version(&grant.client_id).map_err(Fault::from)? != Some(version) {
+                return Err(Fault::ClientChanged.into());
+            }
+            if !device_codes::approve(tx, id, grant.id, now).map_err(Fault::from)? {
+                return Err(answered().into());
+            }
+            grants::insert(tx, &grant).map_err(Fault::from)?;
+            remember(&writer, tx, info, &grant, &remembered)?;
+            Ok(event.clone().record(tx, &writer.clock, &writer.rng).map_err(Fault::from)?)
+        })
+        .await?;
+    metrics::counter!("latchway_device_decisions_total", "decision" => "allowed").increment(1);
+    Ok(())
+}
+
+/// Refuses a device what it asked for.
+pub async fn refuse_device(
+    app: &App,
+    info: RequestInfo,
+    device: &DeviceCode,
+    session: &CurrentSession,
+) -> Result<(), Fault> {
+    let (writer, id, now) = (app.clone(), device.id, app.now());
+    let event = decision(EventKind::DeviceDenied, info, device, session);
+    app.db
+        .write("device.deny", move |tx| -> Result<_, Refusal<Fault>> {
+            if !device_codes::deny(tx, id, now).map_err(Fault::from)? {
+                return Err(answered().into());
+            }
+            Ok(event.clone().record(tx, &writer.clock, &writer.rng).map_err(Fault::from)?)
+        })
+        .await?;
+    metrics::counter!("latchway_device_decisions_total", "decision" => "refused").increment(1);
+    Ok(())
+}
+
+fn decision(kind: EventKind, info: RequestInfo, device: &DeviceCode, session: &CurrentSession) -> Event {
+    Event::success(kind)
+        .client(&device.client_id)
+        .subject(session.user.id)
+        .request(info.address, info.id)
+        .detail(serde_json::json!({"device": device.id, "asked_from": device.address}))
+}

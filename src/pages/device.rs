@@ -1,0 +1,212 @@
+//! `/device`: a person allows a device without a browser something, or does not (RFC 8628 §3.3).
+//!
+//! A code that was typed, or came with a link, is put into a form; sending that form is what makes us look for it. The
+//! address that this leads to carries a proof that only this browser's form could make, so that no other site can have codes
+//! tried in somebody's name.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{RETRY_AFTER, SET_COOKIE};
+use actix_web::{Either, HttpRequest, HttpResponse, web};
+
+use super::device_view::{AskedFrom, DeviceConfirmPage, DeviceDonePage, DeviceEntryPage, EntryProblem};
+use super::view::Name;
+use super::{forms, render};
+use crate::app::{App, RequestInfo};
+use crate::audit::{Event, EventKind};
+use crate::domain::{Client, DeviceCode, GrantType, UserCode};
+use crate::fault::{Fault, Problem};
+use crate::flow::{self, After, Answer, DeviceEntry};
+use crate::identity::{CurrentSession, csrf};
+use crate::issuing;
+use crate::request;
+use crate::storage::scopes;
+use crate::support::network;
+
+type Response = Either<HttpResponse, Answer>;
+
+/// More than anybody types; what is longer is not shown again.
+const MAX_TYPED: usize = 40;
+const ENTRY: &str = "device";
+
+fn proof_for(code: &UserCode) -> String {
+    flow::purpose("device-code", code.letters())
+}
+
+fn decision_on(code: &UserCode) -> String {
+    flow::purpose("device-decision", code.letters())
+}
+
+/// The way to the page that shows what a code is for, for this browser alone.
+fn way_to(code: UserCode, browser: &str) -> After {
+    let proof = csrf::token(browser, &proof_for(&code));
+    After::Device { user_code: code, proof }
+}
+
+/// `GET /device`, empty or from a link with the code in it (RFC 8628 §3.3.1)
+pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<Response, Fault> {
+    let info = request::info(&req)?;
+    let query = request::page_query(&req)?;
+    let present = request::cookie(&req, &app, app.cookies.browser);
+    if let (Some(browser), Some(After::Device { user_code, proof })) = (&present, After::read_device(&query))
+        && csrf::is_valid(Some(&proof), browser, &proof_for(&user_code))
+    {
+        return look(&app, &req, info, browser, user_code).await;
+    }
+    let typed = query.get("user_code").unwrap_or_default();
+    let typed = UserCode::parse(typed).map(|code| code.shown()).unwrap_or_default();
+    let (browser, is_fresh) = flow::browser_cookie(&app, present.as_deref());
+    let mut response = entry(&app, &browser, typed, None)?;
+    if is_fresh && let Ok(cookie) = app.cookies.set(app.cookies.browser, &browser).parse() {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
+    Ok(Either::Left(response))
+}
+
+/// `POST /device`: a code was typed.
+pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Response, Fault> {
+    let info = request::info(&req)?;
+    let form = request::page_form(&req, &body)?;
+    let browser = forms::browser_cookie(&app, &req)?;
+    forms::check(&app, &req, info, &form, &browser, &flow::purpose(ENTRY, "")).await?;
+    let typed = form.get("user_code").filter(|_| !form.is_repeated("user_code")).unwrap_or_default();
+    match UserCode::parse(typed) {
+        Some(code) => Ok(Either::Right(Answer::local(way_to(code, &browser).path()))),
+        // No code looks like this, so that nothing was guessed and nothing is counted.
+        None => {
+            let typed = typed.chars().take(MAX_TYPED).collect();
+            Ok(Either::Left(entry(&app, &browser, typed, Some(EntryProblem::NoCode))?))
+        }
+    }
+}
+
+/// What a code is for, shown to a person who is logged in; to log in comes first, so that whoever guesses has a name.
+async fn look(
+    app: &App,
+    req: &HttpRequest,
+    info: RequestInfo,
+    browser: &str,
+    code: UserCode,
+) -> Result<Response, Fault> {
+    let Some((session, cookie)) = forms::logged_in(app, req).await? else {
+        return Ok(Either::Right(Answer::local(way_to(code, browser).login())));
+    };
+    let problem = match flow::enter_user_code(app, info, &session, &code).await? {
+        DeviceEntry::Found(device) => {
+            let page = confirmation(app, info, (&session, &cookie), browser, &code, &device).await?;
+            return Ok(Either::Left(page));
+        }
+        DeviceEntry::Wrong => EntryProblem::Wrong,
+        DeviceEntry::TooMany { seconds } => EntryProblem::TooMany { seconds },
+    };
+    Ok(Either::Left(entry(app, browser, code.shown(), Some(problem))?))
+}
+
+fn entry(app: &App, browser: &str, typed: String, problem: Option<EntryProblem>) -> Result<HttpResponse, Fault> {
+    let page = DeviceEntryPage {
+        layout: render::layout(app, None),
+        csrf: csrf::token(browser, &flow::purpose(ENTRY, "")),
+        typed,
+        problem,
+    };
+    let status = match problem {
+        None => StatusCode::OK,
+        Some(EntryProblem::TooMany { .. }) => StatusCode::TOO_MANY_REQUESTS,
+        Some(_) => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    let mut response = render::page(&page, status, None)?;
+    if let Some(EntryProblem::TooMany { seconds }) = problem {
+        response.headers_mut().insert(RETRY_AFTER, seconds.into());
+    }
+    Ok(response)
+}
+
+async fn confirmation(
+    app: &App,
+    info: RequestInfo,
+    (session, cookie): (&CurrentSession, &str),
+    browser: &str,
+    code: &UserCode,
+    device: &DeviceCode,
+) -> Result<HttpResponse, Fault> {
+    let client = client_of(app, device).await?;
+    let texts = app.db.read("device.scopes", scopes::list).await?;
+    let asked = device.address.parse().ok();
+    let page = DeviceConfirmPage {
+        layout: render::layout(app, None),
+        csrf: csrf::token(cookie, &decision_on(code)),
+        switch_csrf: csrf::token(browser, &flow::purpose("login", "")),
+        after: way_to(code.clone(), browser).fields(),
+        user_code: code.shown(),
+        client: render::client(&client),
+        user: Name::from(session.user.display_name()),
+        scopes: render::scopes(&device.scope, &texts),
+        resources: device.resources.clone(),
+        asked_seconds_ago: u64::try_from(app.now() - device.created_at).unwrap_or(0),
+        asked_from: if asked.is_some_and(|asked| network(asked) == network(info.address)) {
+            AskedFrom::Here(device.address.clone())
+        } else {
+            AskedFrom::Elsewhere(device.address.clone())
+        },
+        policy_uri: client.policy_uri.clone(),
+        terms_uri: client.tos_uri.clone(),
+    };
+    render::page(&page, StatusCode::OK, None)
+}
+
+/// The client of a request, as long as it is one that may ask like this for as much.
+async fn client_of(app: &App, device: &DeviceCode) -> Result<Client, Fault> {
+    let found = issuing::client::fresh(app, &device.client_id).await?;
+    found
+        .filter(|client| client.may_use(GrantType::DeviceCode) && device.scope.is_subset(&client.scope))
+        .map(|client| Client::clone(&client))
+        .ok_or_else(|| Fault::page(Problem::UnknownClient, "the client was disabled or may ask for less since"))
+}
+
+/// `POST /device/decision`
+pub async fn decide(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Response, Fault> {
+    let info = request::info(&req)?;
+    let outcome = answer(&app, &req, info, &body).await;
+    match outcome {
+        Err(Fault::ClientChanged) => Err(Fault::Page(Problem::Unavailable, None)),
+        Err(fault @ Fault::Page(Problem::Answered, _)) => {
+            // A form that comes twice is as suspicious as one that is not ours.
+            Event::failure(EventKind::CsrfRejected)
+                .reason("replayed")
+                .request(info.address, info.id)
+                .detail(serde_json::json!({"form": "device-decision"}))
+                .record_alone(&app.db, &app.clock, &app.rng)
+                .await;
+            Err(fault)
+        }
+        outcome => outcome,
+    }
+}
+
+async fn answer(app: &App, req: &HttpRequest, info: RequestInfo, body: &[u8]) -> Result<Response, Fault> {
+    let form = request::page_form(req, body)?;
+    let code = form.get("user_code").filter(|_| !form.is_repeated("user_code")).and_then(UserCode::parse);
+    let cookie = request::cookie(req, app, app.cookies.session).unwrap_or_default();
+    // Without a code no form is ours.
+    let purpose = code.as_ref().map_or_else(|| flow::purpose("device-decision", ""), decision_on);
+    forms::check(app, req, info, &form, &cookie, &purpose).await?;
+    let code = code.ok_or_else(|| Fault::page(Problem::Forged, "a decision without a code"))?;
+    let Some(session) = request::session(req, app).await? else {
+        let browser = forms::browser_cookie(app, req)?;
+        return Ok(Either::Right(Answer::local(way_to(code, &browser).login())));
+    };
+    let device = flow::find_device(app, &code).await?;
+    let allowed = match form.get("decision").filter(|_| !form.is_repeated("decision")) {
+        Some("approve") => {
+            let client = client_of(app, &device).await?;
+            flow::allow_device(app, info, &client, &device, &session).await?;
+            Some(render::client(&client))
+        }
+        Some("deny") => {
+            flow::refuse_device(app, info, &device, &session).await?;
+            None
+        }
+        _ => return Err(Fault::page(Problem::MalformedRequest, "decision must be approve or deny")),
+    };
+    let page = DeviceDonePage { layout: render::layout(app, None), allowed };
+    Ok(Either::Left(render::page(&page, StatusCode::OK, None)?))
+}
