@@ -21,7 +21,7 @@ pub struct Told {
     pub near: Vec<Near>,
     /// If the answer does not say.
     pub refused: Option<String>,
-    /// Of a token that was verified.
+    /// Of a credential that is no JWT, from which they can be read.
     pub claims: Option<Value>,
 }
 
@@ -97,7 +97,7 @@ impl Entry {
         self.matched = told.matched;
         self.near.extend(told.near);
         self.refused = told.refused;
-        self.claims = told.claims.or_else(|| self.claims.take());
+        self.claims = self.claims.take().or(told.claims);
     }
 
     /// How it was answered.
