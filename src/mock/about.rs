@@ -6,8 +6,8 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use askama::Template;
 use serde_json::{Value, json};
 
-use super::answer;
 use super::house::{House, World};
+use super::{answer, control};
 use crate::app::App;
 use crate::pages::render;
 use crate::pages::view::{Layout, Name};
@@ -88,6 +88,8 @@ pub fn description(house: &House, world: &World) -> Value {
         });
         json!({"issuer": issuer.app.issuer(), "personas": personas.collect::<Vec<_>>()})
     });
+    let control =
+        control::PATHS.iter().map(|(methods, path, about)| json!({"methods": methods, "path": path, "about": about}));
     json!({
         "base": house.base,
         "run": world.run,
@@ -95,6 +97,7 @@ pub fn description(house: &House, world: &World) -> Value {
         "audience": house.settings.audience(&house.base),
         "routes": house.api.routes(),
         "issuers": issuers.collect::<Vec<_>>(),
+        "control": control.collect::<Vec<_>>(),
     })
 }
 

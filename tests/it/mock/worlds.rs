@@ -146,6 +146,14 @@ async fn a_page_of_elsewhere_drives_nothing() {
         let own = mock.request(method, path).header("Origin", "http://localhost:5173").body("[]");
         assert_ne!(Answer::of(own).await.status, 403, "{method} {path}");
     }
+    let told = mock.get("/mock").await.json();
+    for (_, path) in paths {
+        let listed = told["control"].as_array().expect("a list").iter().any(|entry| {
+            let known = entry["path"].as_str().unwrap_or_default();
+            known.split_once('{').map_or(known == path, |(folder, _)| path.starts_with(folder))
+        });
+        assert!(listed, "GET /mock lists {path}: {told}");
+    }
     let rebound = mock.request("PUT", "/mock/rules").header("Host", "mock.evil.example").body("[]");
     assert_eq!(Answer::of(rebound).await.status, 421);
 }
