@@ -322,7 +322,7 @@ fn is(given: &Value, wanted: &str) -> bool {
     match given {
         Value::String(text) => text == wanted,
         Value::Array(several) => several.iter().any(|one| is(one, wanted)),
-        other => other.to_string() == wanted,
+        other => serde_json::from_str::<Value>(wanted).is_ok_and(|wanted| wanted == *other),
     }
 }
 

@@ -70,7 +70,7 @@ mod tests {
         assert_eq!(choose(Some("application/xml;q=0.9, application/json;q=0.5")), Some("application/xml"));
         assert_eq!(choose(Some("application/json;q=0, */*;q=0.1")), Some("application/xml"));
         assert_eq!(choose(Some("image/png")), None);
-        assert_eq!(super::choose(Some("application/json"), &["application/json; charset=utf-8"]).is_some(), true);
+        assert!(super::choose(Some("application/json"), &["application/json; charset=utf-8"]).is_some());
     }
 
     #[test]

@@ -203,6 +203,9 @@ impl Operation {
     }
 }
 
+/// A name, where what it names stands, and what that is.
+type Member<'a> = (String, String, &'a Map<String, Value>);
+
 struct Reader<'a> {
     document: &'a Document,
 }
@@ -213,7 +216,7 @@ impl Reader<'_> {
     }
 
     /// The members of what stands at a place, each with its name and where it is; none if nothing stands there.
-    fn members(&self, pointer: &str) -> Result<Vec<(String, String, &Map<String, Value>)>, ApiError> {
+    fn members(&self, pointer: &str) -> Result<Vec<Member<'_>>, ApiError> {
         let Some((at, value)) = self.document.at(pointer) else { return Ok(Vec::new()) };
         let object = value.as_object().ok_or_else(|| self.fault(&at, "must be an object"))?;
         let named = object.keys().filter(|name| !name.starts_with("x-"));

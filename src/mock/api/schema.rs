@@ -199,7 +199,7 @@ fn check(schema: &Map<String, Value>, pointer: &str) -> Result<(), Fault> {
         }
     }
     for keyword in ["enum", "allOf", "anyOf", "oneOf"] {
-        if schema.get(keyword).is_some_and(|value| !value.as_array().is_some_and(|list| !list.is_empty())) {
+        if schema.get(keyword).is_some_and(|value| value.as_array().is_none_or(Vec::is_empty)) {
             return fault(keyword, "must be a list that is not empty".to_owned());
         }
     }
