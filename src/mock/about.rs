@@ -104,7 +104,7 @@ pub fn description(house: &House, world: &World) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pages::samples::{HOSTILE, assert_safe};
+    use crate::pages::page_rules::{HOSTILE, assert_safe};
 
     #[test]
     fn the_page_is_safe_in_its_states() {

@@ -15,11 +15,13 @@ mod forms;
 pub mod home;
 pub mod login;
 pub mod logout;
+#[cfg(test)]
+pub(crate) mod page_rules;
 pub mod playground;
 pub mod policy;
 pub mod render;
 #[cfg(test)]
-pub(crate) mod samples;
+mod samples;
 pub mod setup;
 mod setup_view;
 pub mod text;

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::*;
-use crate::pages::samples::{HOSTILE, assert_safe};
+use crate::pages::page_rules::{HOSTILE, assert_safe};
 
 fn layout() -> Layout {
     Layout { service_name: "Latchway mock".into(), mock: true, ..Layout::default() }
