@@ -35,6 +35,10 @@ if key := os.environ.get("KEY"):
     arguments += ["--header", f"api_key: {key}"]
 if without := os.environ.get("WITHOUT"):
     arguments += ["--exclude-checks", without]
-# It leaves a folder where it runs.
-os.chdir(tempfile.mkdtemp())
-sys.exit(schemathesis(arguments))
+# It leaves a cache where it stands.
+with tempfile.TemporaryDirectory() as folder:
+    os.chdir(folder)
+    try:
+        sys.exit(schemathesis(arguments))
+    finally:
+        os.chdir("/")
