@@ -44,7 +44,7 @@ pub enum Form {
 
 impl Form {
     pub fn of(path: &str) -> Self {
-        let for_people = ["/oauth2/authorize", "/oauth2/logout", "/api/v1/forward-auth/login"];
+        let for_people = ["/oauth2/authorize", "/oauth2/logout", "/api/v1/forward-auth/login", "/mock/login"];
         let for_machines = ["/oauth2/", "/.well-known/", "/api/", "/mock/", "/livez", "/readyz"];
         if !for_people.contains(&path) && for_machines.iter().any(|prefix| path.starts_with(prefix)) {
             Self::Json

@@ -30,6 +30,8 @@ struct AboutPage {
 #[derive(Debug)]
 struct IssuerView {
     url: String,
+    /// The same from the root of the host.
+    path: String,
     personas: Vec<PersonaView>,
 }
 
@@ -66,7 +68,8 @@ fn page(house: &House, world: &World, app: &App) -> AboutPage {
             about: persona.about.as_str().into(),
             sub: persona.user_id.to_string(),
         });
-        IssuerView { url: issuer.app.issuer().to_owned(), personas: personas.collect() }
+        let url = issuer.app.issuer().to_owned();
+        IssuerView { path: url[house.base.len()..].to_owned(), url, personas: personas.collect() }
     });
     AboutPage {
         layout: render::layout(app, None),
@@ -120,7 +123,11 @@ mod tests {
             run: text.into(),
             seed: 1,
             audience: text.into(),
-            issuers: vec![IssuerView { url: "http://127.0.0.1:8080".into(), personas: vec![persona(text)] }],
+            issuers: vec![IssuerView {
+                url: "http://127.0.0.1:8080".into(),
+                path: String::new(),
+                personas: vec![persona(text)],
+            }],
             routes,
             someone: text.into(),
         };

@@ -16,6 +16,7 @@ use crate::domain::Scopes;
 use crate::fault::{Fault, Problem};
 use crate::flow::{self, After, Answer, Approval, Step};
 use crate::identity::{self, CurrentSession};
+use crate::pages::forms;
 use crate::request;
 use crate::storage::{Refusal, authorizations, clients};
 use crate::support::Id;
@@ -25,15 +26,16 @@ const AUTHORIZE: &str = "/oauth2/authorize";
 /// `POST /mock/login`: one click on the login page. Fields: `persona`, and what the page's own form has.
 pub async fn login(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Answer, Fault> {
     let form = request::page_form(&req, &body)?;
+    let info = request::info(&req)?;
+    let (browser, id) = (forms::browser_cookie(&app, &req)?, form.get("transaction").unwrap_or_default());
+    forms::check(&app, &req, info, &form, &browser, &flow::purpose("login", id)).await?;
     let Some(persona) = named(&app, form.get("persona").unwrap_or_default()) else {
         return Err(Fault::page(Problem::MalformedRequest, "there is no such persona"));
     };
-    let info = request::info(&req)?;
     let (session, cookie) = begin(&app, &req, info, persona).await?;
-    let to = match form.get("transaction").filter(|id| !id.is_empty()) {
+    let to = match Some(id).filter(|id| !id.is_empty()) {
         Some(id) => {
-            let browser = request::cookie(&req, &app, app.cookies.browser);
-            let transaction = flow::load(&app, id, browser.as_deref()).await?.row.id;
+            let transaction = flow::load(&app, id, Some(&browser)).await?.row.id;
             app.db
                 .write("mock.login", move |tx| -> Result<_, Refusal<Fault>> {
                     let bound = authorizations::set_session(tx, transaction, Some(session.session.id));

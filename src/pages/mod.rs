@@ -11,7 +11,7 @@ pub mod device;
 mod device_view;
 pub mod errors;
 pub mod example;
-mod forms;
+pub mod forms;
 pub mod home;
 pub mod login;
 pub mod logout;

@@ -95,6 +95,8 @@ async fn a_click_logs_in() {
         let page = own.open(&format!("{prefix}/login?switch=1")).await;
         let nobody = own.post(&page.form(&format!("{prefix}/mock/login")).with("persona", "mallory")).await;
         assert_eq!(nobody.status, 400, "{nobody:?}");
+        let forged = page.form(&format!("{prefix}/mock/login")).press("persona", "alice").with("csrf", "forged");
+        assert_eq!(own.post(&forged).await.status, 403, "somebody else's form");
     }
 }
 
