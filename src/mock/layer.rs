@@ -29,6 +29,11 @@ pub async fn serve(
     mut req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    if !cors::is_local_host(req.headers()) {
+        // A name of elsewhere that somebody points here (DNS rebinding) would make their page one of ours.
+        return Ok(req
+            .into_response(answer::refused(421, "a mock is asked by a name of this machine: localhost or 127.0.0.1")));
+    }
     let Some(body) = read(&mut req).await else {
         return Ok(req.into_response(answer::refused(413, "the body is larger than 1 MiB")));
     };

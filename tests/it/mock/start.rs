@@ -34,8 +34,10 @@ async fn a_mock_is_never_production() {
     let log = Mock::try_start("", &[], &["--data", "/tmp/x"], &[]).err().expect("--data is refused");
     assert!(log.contains("never opens a real database"), "{log}");
     let mock = Mock::start("");
-    let elsewhere = Answer::of(mock.request("GET", "/login").header("Host", "login.evil.example")).await;
-    assert_eq!(elsewhere.status, 421, "{elsewhere:?}");
+    for path in ["/login", "/mock", "/orders", "/oauth2/token"] {
+        let elsewhere = Answer::of(mock.request("GET", path).header("Host", "login.evil.example")).await;
+        assert_eq!(elsewhere.status, 421, "{elsewhere:?}");
+    }
     let page = mock.get("/login").await;
     assert!(page.words().contains("Nobody here is who they say"), "{page:?}");
 }
