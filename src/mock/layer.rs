@@ -91,6 +91,7 @@ async fn answered(
         Ok(response) => response.map_into_boxed_body(),
         Err(error) => return Err(error),
     };
+    let response = if seen.path == "/api/docs" { rewrite::with_banner(response).await } else { response };
     let response = persona::leave(&issuer.app, &house.settings, seen, cookie, response).await;
     Ok(if prefix.is_empty() { response } else { rewrite::leave(response, prefix).await })
 }

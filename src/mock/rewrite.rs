@@ -76,6 +76,22 @@ pub async fn leave(response: ServiceResponse<BoxBody>, prefix: &str) -> ServiceR
     ServiceResponse::new(request, answer.map_body(|_, body| body.boxed()))
 }
 
+/// Puts the banner on a page that is no template of ours: that of the API's document.
+pub async fn with_banner(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    const BANNER: &str = "<p role=\"note\"><strong>Mock.</strong> Nobody here is who they say, and nothing is secret. \
+                          <a href=\"/mock\">What this mock is</a></p>";
+    let (request, answer) = response.into_parts();
+    let (head, body) = answer.into_parts();
+    let body = actix_web::body::to_bytes(body).await.unwrap_or_default();
+    let page = String::from_utf8_lossy(&body);
+    let begins = page.find("<body").and_then(|at| Some(at + page[at..].find('>')? + 1));
+    let body = match begins {
+        Some(at) => BoxBody::new(format!("{}{BANNER}{}", &page[..at], &page[at..])),
+        None => BoxBody::new(body),
+    };
+    ServiceResponse::new(request, head.set_body(body))
+}
+
 fn outward(headers: &mut HeaderMap, prefix: &str) {
     let local = |value: &HeaderValue| {
         let text = value.to_str().ok().filter(|text| text.starts_with('/') && !text.starts_with("//"))?;

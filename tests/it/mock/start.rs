@@ -38,8 +38,14 @@ async fn a_mock_is_never_production() {
         let elsewhere = Answer::of(mock.request("GET", path).header("Host", "login.evil.example")).await;
         assert_eq!(elsewhere.status, 421, "{elsewhere:?}");
     }
-    let page = mock.get("/login").await;
-    assert!(page.words().contains("Nobody here is who they say"), "{page:?}");
+    for path in ["/login", "/setup?token=x", "/api/docs", "/device", "/logged-out", "/oauth2/authorize", "/"] {
+        let page = mock.browser().open(path).await;
+        assert!(page.words().contains("Nobody here is who they say"), "{path}: {page:?}");
+    }
+    for path in ["/mock", "/mock/journal"] {
+        let page = Answer::of(mock.request("GET", path).header("Accept", "text/html")).await;
+        assert!(page.words().contains("Nobody here is who they say"), "{path}: {page:?}");
+    }
 }
 
 /// Fails if a page of this machine is kept out, or one of elsewhere is let in.
