@@ -96,7 +96,7 @@ async fn the_page_shows_what_is_tested() {
 async fn it_is_small_and_quick() {
     let begin = Instant::now();
     let mock = shop();
-    assert!(begin.elapsed() < Duration::from_secs(3), "ready after {:?}", begin.elapsed());
+    assert!(begin.elapsed() < Duration::from_secs(8), "ready after {:?}", begin.elapsed());
     assert!(mock.resident_kib() < 96 * 1024, "{} KiB", mock.resident_kib());
     assert_eq!(mock.log(), "", "nothing to complain of");
 }
