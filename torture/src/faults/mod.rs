@@ -4,6 +4,7 @@ mod backends;
 mod checker;
 mod commit;
 mod crash;
+mod keys;
 mod lock;
 mod lost_answer;
 mod migrate;
@@ -145,6 +146,14 @@ pub const FAULTS: &[Fault] = &[
         on: POSTGRES,
         share: 3,
         run: |run| Box::pin(lock::run(run)),
+    },
+    Fault {
+        name: "keys",
+        targets: "R-041",
+        what: "signing keys are rotated without end, and one leaks",
+        on: BOTH,
+        share: 3,
+        run: |run| Box::pin(keys::run(run)),
     },
     Fault {
         name: "rolling",
