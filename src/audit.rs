@@ -25,7 +25,7 @@ use serde_json::Value;
 use crate::domain::words;
 use crate::storage::audit_events::{self, NewEvent};
 use crate::storage::{Db, StorageError, Tx};
-use crate::support::{Clock, Id, Rng, sha256, text};
+use crate::support::{Clock, Id, sha256, text};
 
 words! {
     /// What was decided.
@@ -170,7 +170,7 @@ impl Event {
     }
 
     /// Stamps it with the time of the decision. Its id and its place in the trail it gets from the thread that writes it.
-    pub fn stamp(self, clock: &Clock, _: &Rng) -> NewEvent {
+    pub fn stamp(self, clock: &Clock) -> NewEvent {
         self.stamp_at(clock.now_millis())
     }
 
@@ -191,8 +191,8 @@ impl Event {
     }
 
     /// Records it in the transaction of what it tells of.
-    pub fn record(self, tx: &mut Tx<'_>, clock: &Clock, rng: &Rng) -> Result<(), StorageError> {
-        audit_events::insert(tx, &self.stamp(clock, rng))
+    pub fn record(self, tx: &mut Tx<'_>, clock: &Clock) -> Result<(), StorageError> {
+        audit_events::insert(tx, &self.stamp(clock))
     }
 
     /// The same for a time that is known already.
@@ -202,8 +202,8 @@ impl Event {
 
     /// Records a decision that wrote nothing else. A refusal stands whether or not it could be recorded, so a failure
     /// is logged and goes no further.
-    pub async fn record_alone(self, db: &Db, clock: &Clock, rng: &Rng) {
-        let event = self.stamp(clock, rng);
+    pub async fn record_alone(self, db: &Db, clock: &Clock) {
+        let event = self.stamp(clock);
         tracing::info!(event = event.kind, outcome = event.outcome, client_id = event.client_id, "audit");
         let recorded = db.write("audit", move |tx| -> Result<_, crate::storage::Refusal<StorageError>> {
             Ok(audit_events::insert(tx, &event)?)

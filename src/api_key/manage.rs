@@ -196,7 +196,7 @@ fn record(
         KeyOwner::Person(user_id) => event.subject(*user_id),
     };
     let event = actor.request.iter().fold(event, |event, info| event.request(info.address, info.id));
-    event.record(tx, &actor.clock, &actor.rng)
+    event.record(tx, &actor.clock)
 }
 
 /// A key of this owner, by its id as somebody typed it.

@@ -212,5 +212,5 @@ pub async fn report(app: &App, info: RequestInfo, id: Id, owner: Option<KeyOwner
         KeyOwner::Client(client_id) => event.client(&client_id),
         KeyOwner::Person(user_id) => event.subject(user_id),
     };
-    event.record_alone(&app.db, &app.clock, &app.rng).await;
+    event.record_alone(&app.db, &app.clock).await;
 }

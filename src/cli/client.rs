@@ -146,13 +146,13 @@ fn create(
     let logo = args.logo()?;
     client.logo_type = logo.as_ref().map(|(media, _)| (*media).to_owned());
     args.apply(&mut client)?;
-    let (stored, clock, rng) = (client.clone(), tool.clock.clone(), tool.rng.clone());
+    let (stored, clock) = (client.clone(), tool.clock.clone());
     let write = tool.db.write("client.create", move |tx| -> Result<_, Refusal<StorageError>> {
         clients::insert(tx, &stored)?;
         if let Some((media, image)) = &logo {
             clients::put_logo(tx, &stored.client_id, media, image)?;
         }
-        Ok(Event::success(EventKind::ClientCreated).client(&stored.client_id).record(tx, &clock, &rng)?)
+        Ok(Event::success(EventKind::ClientCreated).client(&stored.client_id).record(tx, &clock)?)
     });
     match tool.runtime.block_on(write) {
         Err(StorageError::Conflict(_)) => bail!("the client id {} is or was in use", client.client_id),
@@ -265,7 +265,7 @@ fn change(
     what: &'static str,
     logo: Option<(&'static str, Vec<u8>)>,
 ) -> anyhow::Result<()> {
-    let (stored, clock, rng) = (client.clone(), tool.clock.clone(), tool.rng.clone());
+    let (stored, clock) = (client.clone(), tool.clock.clone());
     let write = tool.db.write("client.change", move |tx| -> Result<_, Refusal<StorageError>> {
         let written = clients::update(tx, &stored, clock.now())?;
         if written {
@@ -274,7 +274,7 @@ fn change(
             }
             let event =
                 Event::success(EventKind::ClientChanged).client(&stored.client_id).detail(json!({"what": what}));
-            event.record(tx, &clock, &rng)?;
+            event.record(tx, &clock)?;
         }
         Ok(written)
     });

@@ -58,7 +58,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
         let old = readable_old(&path)?;
         let record = |tx: &mut Tx<'_>, restored: &Restored| {
             let event = Event::success(EventKind::Restored).detail(detail(restored, manifest.created_at));
-            event.record(tx, &clock, &Rng::system())
+            event.record(tx, &clock)
         };
         let sealer = dev::sealer(context, &config, dev::IfMissing::Make)?;
         let unlock = |tx: &mut Tx<'_>| {

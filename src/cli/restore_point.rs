@@ -27,11 +27,11 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
         return Err(usage("this logs everybody out and ends every token; say --yes if that is what you want"));
     }
     let tool = context.open_tool()?;
-    let (now, clock, rng) = (tool.clock.now(), tool.clock.clone(), tool.rng.clone());
+    let (now, clock) = (tool.clock.now(), tool.clock.clone());
     let work = tool.db.write("restore-point", move |tx| -> Result<_, Refusal<StorageError>> {
         let ended = restore_point::set(tx, now)?;
         let active = restore_point::active(tx.reader())?;
-        Event::success(EventKind::Restored).detail(json!({"ended": ended_json(&ended)})).record(tx, &clock, &rng)?;
+        Event::success(EventKind::Restored).detail(json!({"ended": ended_json(&ended)})).record(tx, &clock)?;
         Ok((ended, active))
     });
     let (ended, active) = tool.runtime.block_on(work)?;

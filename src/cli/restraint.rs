@@ -56,12 +56,12 @@ fn list(context: &Context, tool: &Tool) -> anyhow::Result<()> {
 }
 
 fn lift(context: &Context, tool: &Tool, subject: &str) -> anyhow::Result<()> {
-    let (wanted, clock, rng) = (subject.to_owned(), tool.clock.clone(), tool.rng.clone());
+    let (wanted, clock) = (subject.to_owned(), tool.clock.clone());
     let write = tool.db.write("restraint.lift", move |tx| -> Result<_, Refusal<StorageError>> {
         let lifted = restraints::lift(tx, &wanted)?;
         if lifted > 0 {
             let event = Event::success(EventKind::RestraintLifted).detail(json!({"subject": wanted}));
-            event.record(tx, &clock, &rng)?;
+            event.record(tx, &clock)?;
         }
         Ok(lifted)
     });

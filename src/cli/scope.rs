@@ -44,20 +44,20 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
                 return Err(usage("NAME must be one scope"));
             }
             let scope = ScopeText { name: name.clone(), title: title.clone(), description: description.clone() };
-            let (clock, rng) = (tool.clock.clone(), tool.rng.clone());
+            let clock = tool.clock.clone();
             let write = tool.db.write("scope.set", move |tx| -> Result<_, Refusal<StorageError>> {
                 scopes::put(tx, &scope)?;
-                Ok(changed(&scope.name, "set").record(tx, &clock, &rng)?)
+                Ok(changed(&scope.name, "set").record(tx, &clock)?)
             });
             tool.runtime.block_on(write)?;
             output::show(context, &json!({"name": name}), || println!("{name} is described."))
         }
         Command::Delete { name } => {
-            let (wanted, clock, rng) = (name.clone(), tool.clock.clone(), tool.rng.clone());
+            let (wanted, clock) = (name.clone(), tool.clock.clone());
             let write = tool.db.write("scope.delete", move |tx| -> Result<_, Refusal<StorageError>> {
                 let deleted = scopes::delete(tx, &wanted)?;
                 if deleted {
-                    changed(&wanted, "deleted").record(tx, &clock, &rng)?;
+                    changed(&wanted, "deleted").record(tx, &clock)?;
                 }
                 Ok(deleted)
             });

@@ -140,7 +140,7 @@ fn as_json(user: &User) -> Value {
 }
 
 fn create(context: &Context, tool: &Tool, user: User) -> anyhow::Result<()> {
-    let (stored, clock, rng) = (user.clone(), tool.clock.clone(), tool.rng.clone());
+    let (stored, clock) = (user.clone(), tool.clock.clone());
     let write = tool.db.write("user.create", move |tx| -> Result<_, Refusal<StorageError>> {
         users::insert(tx, &stored)?;
         if stored.role == Role::Admin {
@@ -148,7 +148,7 @@ fn create(context: &Context, tool: &Tool, user: User) -> anyhow::Result<()> {
             settings::set_once(tx, setup::COMPLETED, &stored.id.to_string())?;
             links::expire_all(tx, setup::PURPOSE, stored.created_at)?;
         }
-        Ok(Event::success(EventKind::UserCreated).subject(stored.id).record(tx, &clock, &rng)?)
+        Ok(Event::success(EventKind::UserCreated).subject(stored.id).record(tx, &clock)?)
     });
     match tool.runtime.block_on(write) {
         Err(StorageError::Conflict(_)) => bail!("there is already a person with this user name or e-mail address"),
@@ -188,14 +188,14 @@ fn end_access(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<(), StorageError>
 
 fn set_status(context: &Context, tool: &Tool, wanted: &str, status: UserStatus) -> anyhow::Result<()> {
     let user = find(tool, wanted)?;
-    let (id, now, clock, rng) = (user.id, tool.clock.now(), tool.clock.clone(), tool.rng.clone());
+    let (id, now, clock) = (user.id, tool.clock.now(), tool.clock.clone());
     tool.runtime.block_on(tool.db.write("user.status", move |tx| -> Result<_, Refusal<StorageError>> {
         users::set_status(tx, id, status, now)?;
         if status == UserStatus::Disabled {
             end_access(tx, id, now)?;
         }
         let event = Event::success(EventKind::UserChanged).subject(id).detail(json!({"status": status.as_str()}));
-        Ok(event.record(tx, &clock, &rng)?)
+        Ok(event.record(tx, &clock)?)
     }))?;
     let user = User { status, ..user };
     output::show(context, &as_json(&user), || println!("{} is {status}.", user.username))
@@ -204,12 +204,12 @@ fn set_status(context: &Context, tool: &Tool, wanted: &str, status: UserStatus) 
 fn set_password(context: &Context, tool: &Tool, wanted: &str, password: SecretString) -> anyhow::Result<()> {
     let user = find(tool, wanted)?;
     let hash = hash(tool, password)?;
-    let (id, now, clock, rng) = (user.id, tool.clock.now(), tool.clock.clone(), tool.rng.clone());
+    let (id, now, clock) = (user.id, tool.clock.now(), tool.clock.clone());
     tool.runtime.block_on(tool.db.write("user.password", move |tx| -> Result<_, Refusal<StorageError>> {
         users::set_password(tx, id, &hash, now)?;
         end_access(tx, id, now)?;
         let event = Event::success(EventKind::UserChanged).subject(id).detail(json!({"password": "changed"}));
-        Ok(event.record(tx, &clock, &rng)?)
+        Ok(event.record(tx, &clock)?)
     }))?;
     output::show(context, &as_json(&user), || println!("{} has a new password; all sessions are ended.", user.username))
 }

@@ -91,7 +91,7 @@ pub async fn approve(
             }
             grants::insert(tx, &grant).map_err(Fault::from)?;
             codes::insert(tx, &code).map_err(Fault::from)?;
-            Ok(event.clone().record(tx, &writer.clock, &writer.rng).map_err(Fault::from)?)
+            Ok(event.clone().record(tx, &writer.clock).map_err(Fault::from)?)
         })
         .await?;
     Ok(succeed(&request.target, &handle.expose(), app.issuer()))
@@ -114,7 +114,7 @@ pub async fn deny(
     app.db
         .write("authorization.deny", move |tx| -> Result<_, Refusal<Fault>> {
             finish(tx, Some(transaction), now)?;
-            Ok(event.clone().record(tx, &writer.clock, &writer.rng).map_err(Fault::from)?)
+            Ok(event.clone().record(tx, &writer.clock).map_err(Fault::from)?)
         })
         .await?;
     let error = OAuthError::new(ErrorCode::AccessDenied, "the person did not allow it");
@@ -149,7 +149,7 @@ pub(super) fn remember(
         .client(&grant.client_id)
         .subject(grant.user_id)
         .request(info.address, info.id)
-        .record(tx, &app.clock, &app.rng)?)
+        .record(tx, &app.clock)?)
 }
 
 /// How long anything of a family can count: as long as it can be refreshed, or as its one access token lives that is fetched

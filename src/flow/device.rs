@@ -53,7 +53,7 @@ pub async fn enter_user_code(
             let allowed = i64::from(rate.count);
             if rate.is_on() && tries.attempts > allowed {
                 if tries.attempts == allowed + 1 {
-                    refused("too_many").record(tx, &writer.clock, &writer.rng)?;
+                    refused("too_many").record(tx, &writer.clock)?;
                 }
                 let seconds = u64::try_from(tries.until - now).unwrap_or(0).max(1);
                 return Ok(DeviceEntry::TooMany { seconds });
@@ -66,7 +66,7 @@ pub async fn enter_user_code(
                     Ok(DeviceEntry::Found(Box::new(found)))
                 }
                 None => {
-                    refused("wrong_code").record(tx, &writer.clock, &writer.rng)?;
+                    refused("wrong_code").record(tx, &writer.clock)?;
                     Ok(DeviceEntry::Wrong)
                 }
             }
@@ -159,7 +159,7 @@ pub async fn allow_device(
             }
             grants::insert(tx, &grant).map_err(Fault::from)?;
             remember(&writer, tx, info, &grant, &remembered)?;
-            Ok(event.clone().record(tx, &writer.clock, &writer.rng).map_err(Fault::from)?)
+            Ok(event.clone().record(tx, &writer.clock).map_err(Fault::from)?)
         })
         .await?;
     metrics::counter!("latchway_device_decisions_total", "decision" => "allowed").increment(1);
@@ -180,7 +180,7 @@ pub async fn refuse_device(
             if !device_codes::deny(tx, id, now).map_err(Fault::from)? {
                 return Err(answered().into());
             }
-            Ok(event.clone().record(tx, &writer.clock, &writer.rng).map_err(Fault::from)?)
+            Ok(event.clone().record(tx, &writer.clock).map_err(Fault::from)?)
         })
         .await?;
     metrics::counter!("latchway_device_decisions_total", "decision" => "refused").increment(1);

@@ -43,7 +43,7 @@ impl Ctx {
     }
 
     pub fn record(&self, tx: &mut Tx<'_>, event: Event) -> Result<(), Fault> {
-        Ok(event.record(tx, &self.app.clock, &self.app.rng)?)
+        Ok(event.record(tx, &self.app.clock)?)
     }
 
     /// The APIs of a new access token (RFC 8707 §2.2): those that the request names, else those of the grant.

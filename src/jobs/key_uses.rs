@@ -23,7 +23,7 @@ pub async fn flush(app: App) -> Result<(), String> {
         let write = app.db.write("api_key.uses", move |tx| -> Result<_, Refusal<StorageError>> {
             for (id, at, address) in &written {
                 if let Some(moved) = moved(tx, *id, *address)? {
-                    moved.record(tx, &writer.clock, &writer.rng)?;
+                    moved.record(tx, &writer.clock)?;
                 }
                 api_keys::note_use(tx, *id, *at, *address)?;
             }

@@ -183,7 +183,7 @@ async fn begin(
             let started = identity::start(tx, means, &writer.config.sessions, user_id, &browser, replaced.as_ref());
             let (_, handle) = started.map_err(Fault::from)?;
             let event = Event::success(EventKind::LoginSucceeded).subject(user_id).request(info.address, info.id);
-            event.record(tx, &writer.clock, &writer.rng).map_err(Fault::from)?;
+            event.record(tx, &writer.clock).map_err(Fault::from)?;
             Ok(handle)
         })
         .await?;

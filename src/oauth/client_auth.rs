@@ -145,7 +145,7 @@ async fn count(app: &App, info: RequestInfo, credentials: &Credentials, failure:
         .request(info.address, info.id)
         .detail(serde_json::json!({"method": credentials.method(), "tried": credentials.tag()}));
     let writer = app.clone();
-    let record = move |tx: &mut Tx<'_>| event.clone().record(tx, &writer.clock, &writer.rng);
+    let record = move |tx: &mut Tx<'_>| event.clone().record(tx, &writer.clock);
     match app.limiter.failed(&app.db, proof, info.address, now, record).await? {
         Counted::Within => Ok(()),
         Counted::Beyond(exceeded) => Err(request::too_many(exceeded).into()),

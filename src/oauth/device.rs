@@ -64,7 +64,7 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
         Err(error) => {
             let event = Event::failure(EventKind::DeviceRequested).reason(error.code.as_str());
             let event = event.client(&client.client_id).request(info.address, info.id);
-            event.record_alone(&app.db, &app.clock, &app.rng).await;
+            event.record_alone(&app.db, &app.clock).await;
             Err(error.into())
         }
     };
@@ -159,7 +159,7 @@ async fn store(app: &App, info: RequestInfo, version: i64, row: DeviceCode) -> R
                 .client(&row.client_id)
                 .request(info.address, info.id)
                 .detail(serde_json::json!({"scope": row.scope.to_string(), "device": row.id}))
-                .record(tx, &writer.clock, &writer.rng)
+                .record(tx, &writer.clock)
                 .map_err(Fault::from)?)
         })
         .await

@@ -37,7 +37,7 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
         {
             let event = Event::failure(EventKind::TokenRevoked).reason("another_clients_token");
             let event = event.client(&client.client_id).request(info.address, info.id);
-            event.record_alone(&app.db, &app.clock, &app.rng).await;
+            event.record_alone(&app.db, &app.clock).await;
         }
         revoked?;
     }
@@ -69,7 +69,7 @@ async fn revoke(app: &App, info: RequestInfo, client: &Client, target: Target) -
                 Event::success(EventKind::TokenRevoked)
                     .client(&client_id)
                     .request(info.address, info.id)
-                    .record(tx, &writer.clock, &writer.rng)
+                    .record(tx, &writer.clock)
                     .map_err(Fault::from)?;
             }
             Ok(())

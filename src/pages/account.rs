@@ -109,7 +109,7 @@ struct Ctx {
 impl Ctx {
     fn record(&self, tx: &mut Tx<'_>, event: Event) -> Result<(), StorageError> {
         let event = event.subject(self.session.user.id).request(self.info.address, self.info.id);
-        event.record(tx, &self.app.clock, &self.app.rng)
+        event.record(tx, &self.app.clock)
     }
 }
 
@@ -127,7 +127,7 @@ async fn act(
             .reason("no_session")
             .request(info.address, info.id)
             .detail(serde_json::json!({"form": "account"}))
-            .record_alone(&app.db, &app.clock, &app.rng)
+            .record_alone(&app.db, &app.clock)
             .await;
         return Err(Fault::page(Problem::Forged, "nobody is logged in"));
     };

@@ -174,7 +174,7 @@ pub async fn decide(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
                 .reason("replayed")
                 .request(info.address, info.id)
                 .detail(serde_json::json!({"form": "device-decision"}))
-                .record_alone(&app.db, &app.clock, &app.rng)
+                .record_alone(&app.db, &app.clock)
                 .await;
             Err(fault)
         }

@@ -151,7 +151,7 @@ pub async fn proceed(
                 .client(&client.client_id)
                 .subject(session.user.id)
                 .request(info.address, info.id)
-                .record_alone(&app.db, &app.clock, &app.rng)
+                .record_alone(&app.db, &app.clock)
                 .await;
             Ok(flow::refuse(&transaction.request.target, &error, app.issuer()))
         }
@@ -192,7 +192,7 @@ async fn begin_session(
                 authorizations::set_session(tx, id, Some(session.id)).map_err(Fault::from)?;
             }
             let event = Event::success(EventKind::LoginSucceeded).subject(user_id).request(info.address, info.id);
-            event.record(tx, &app.clock, &app.rng).map_err(Fault::from)?;
+            event.record(tx, &app.clock).map_err(Fault::from)?;
             Ok((session, handle))
         })
         .await?;
@@ -229,7 +229,7 @@ async fn refuse(
         LoginRefusal::Failed(why) => return Err(OAuthError::server_error(why).into()),
     };
     if let Some(event) = event {
-        event.record_alone(&app.db, &app.clock, &app.rng).await;
+        event.record_alone(&app.db, &app.clock).await;
     }
     let mode = LoginMode::Anyone { username: username.chars().take(320).collect() };
     let mut response = show(app, browser, purpose, mode, Some(problem)).await?;

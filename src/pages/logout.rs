@@ -25,7 +25,7 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
         .write("logout", move |tx| -> Result<_, Refusal<StorageError>> {
             identity::end(tx, &current.session, now)?;
             let event = Event::success(EventKind::LoggedOut).subject(current.user.id).request(info.address, info.id);
-            Ok(event.record(tx, &writer.clock, &writer.rng)?)
+            Ok(event.record(tx, &writer.clock)?)
         })
         .await?;
     Ok(gone.with_cookie(app.cookies.remove(app.cookies.session)))

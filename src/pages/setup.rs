@@ -59,7 +59,7 @@ pub async fn post(
 async fn noted<T>(app: &App, info: RequestInfo, outcome: Result<T, Fault>) -> Result<T, Fault> {
     if let Err(Fault::Page(Problem::LinkUsed, _)) = outcome {
         let event = Event::failure(EventKind::SetupRefused).reason("dead_link").request(info.address, info.id);
-        event.record_alone(&app.db, &app.clock, &app.rng).await;
+        event.record_alone(&app.db, &app.clock).await;
     }
     outcome
 }
@@ -176,7 +176,7 @@ async fn create(app: &App, req: &HttpRequest, info: RequestInfo, user: User, lin
             let started = identity::start(tx, clock, &app.config.sessions, user.id, &browser, None);
             let (_, handle) = started.map_err(Fault::from)?;
             let event = Event::success(EventKind::SetupCompleted).subject(user.id).request(info.address, info.id);
-            event.record(tx, &app.clock, &app.rng).map_err(Fault::from)?;
+            event.record(tx, &app.clock).map_err(Fault::from)?;
             Ok(handle)
         })
         .await?;

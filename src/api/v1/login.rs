@@ -169,7 +169,7 @@ async fn authenticate(ctx: &Ctx, asked: &LoginRequest, device: Option<&Device>) 
         Err(refusal) => {
             let (error, event) = refused(ctx, refusal, &asked.username);
             if let Some(event) = event {
-                event.record_alone(&app.db, &app.clock, &app.rng).await;
+                event.record_alone(&app.db, &app.clock).await;
             }
             Err(error)
         }

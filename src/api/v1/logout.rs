@@ -121,5 +121,5 @@ fn record(app: &App, info: RequestInfo, tx: &mut Tx<'_>, grant: &Grant) -> Resul
         .client(&grant.client_id)
         .subject(grant.user_id)
         .request(info.address, info.id)
-        .record(tx, &app.clock, &app.rng)?)
+        .record(tx, &app.clock)?)
 }

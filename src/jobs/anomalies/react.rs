@@ -40,7 +40,7 @@ pub(super) async fn carry_out(app: &App, finding: &Finding, reactions: &[Reactio
                 let detail = json!({"rule": finding.rule.as_str(), "done": done});
                 let event = Event::success(EventKind::AnomalyReaction).detail(detail);
                 let event = finding.client.iter().fold(event, |event, client| event.client(client));
-                event.record(tx, &writer.clock, &writer.rng)?;
+                event.record(tx, &writer.clock)?;
             }
             Ok(())
         })

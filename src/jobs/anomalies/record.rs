@@ -38,7 +38,7 @@ pub(super) async fn finding(app: &App, finding: &Finding) -> Result<(), StorageE
     let writer = app.clone();
     app.db
         .write("anomalies.record", move |tx| -> Result<_, Refusal<StorageError>> {
-            Ok(event.clone().record(tx, &writer.clock, &writer.rng)?)
+            Ok(event.clone().record(tx, &writer.clock)?)
         })
         .await
 }

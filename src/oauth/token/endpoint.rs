@@ -96,7 +96,7 @@ fn check_permission(client: &Client, grant: &Grant) -> Result<(), Fault> {
 async fn issue(ctx: &Ctx, draft: Draft) -> Result<Draft, Fault> {
     let issue = Issue {
         token: draft.token.clone(),
-        audit: draft.audit(ctx).stamp(&ctx.app.clock, &ctx.app.rng),
+        audit: draft.audit(ctx).stamp(&ctx.app.clock),
         client_version: ctx.client.version,
     };
     match ctx.app.db.issue(issue).await? {

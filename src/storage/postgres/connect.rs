@@ -9,6 +9,7 @@ use tokio_postgres::config::{Host, SslMode, TargetSessionAttrs};
 use tokio_postgres::tls::MakeTlsConnect;
 use tokio_postgres::{NoTls, Socket};
 
+use super::security;
 use crate::storage::conn::{ThreadRuntime, with_deadline};
 use crate::storage::{Conn, StorageError};
 
@@ -34,8 +35,7 @@ pub struct Linked {
 
 impl Connector {
     pub fn new(url: &str, timeout: Duration) -> Result<Self, StorageError> {
-        let mut config: tokio_postgres::Config =
-            url.parse().map_err(|e| StorageError::Unavailable(format!("[database] url: {e}")))?;
+        let (mut config, tls) = security::read(url)?;
         config.connect_timeout(timeout).tcp_user_timeout(timeout).keepalives_idle(Duration::from_secs(30));
         // Of several hosts the one that takes writes; a standby never, not even for reading: what it does not know yet was
         // consumed or revoked already.
@@ -43,16 +43,6 @@ impl Connector {
         if config.get_application_name().is_none() {
             config.application_name("latchway");
         }
-        let mut roots = rustls::RootCertStore::empty();
-        if config.get_ssl_mode() != SslMode::Disable {
-            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-        }
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let tls = rustls::ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()
-            .map_err(|e| StorageError::Unavailable(e.to_string()))?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
         Ok(Self { config: Arc::new(config), tls: Arc::new(tls), timeout })
     }
 
@@ -90,7 +80,7 @@ impl Connector {
         T: MakeTlsConnect<Socket>,
         T::Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        let unavailable = |e: &dyn std::error::Error| StorageError::Unavailable(chain(e));
+        let unavailable = |e: &dyn std::error::Error| StorageError::Unavailable(security::explained(e));
         let (client, connection) = self.config.connect(tls).await.map_err(|e| unavailable(&e))?;
         let driver = tokio::spawn(async move {
             // Whoever waits for an answer is told what ended the connection.
@@ -103,18 +93,6 @@ impl Connector {
     fn is_local_socket(&self) -> bool {
         self.config.get_hosts().iter().any(|host| matches!(host, Host::Unix(_)))
     }
-}
-
-/// What went wrong, with what that came of.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 impl Linked {

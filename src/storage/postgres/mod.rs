@@ -5,6 +5,7 @@ mod connect;
 mod health;
 mod issuer;
 mod queue;
+mod security;
 mod worker;
 
 use std::sync::Arc;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use latchway::audit::{Event, EventKind, Options, Source};
 use latchway::domain::chain::{ChainKey, Checkpoint};
 use latchway::storage::{Db as Storage, DbOptions, Refusal, StorageError};
-use latchway::support::{Clock, Rng};
+use latchway::support::Clock;
 
 use super::*;
 
@@ -124,11 +124,11 @@ fn undone_work(db: Db) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let record = |n: usize| {
-            let (storage, clock, rng) = (storage.clone(), Clock::system(), Rng::system());
+            let (storage, clock) = (storage.clone(), Clock::system());
             async move {
                 let work = storage.write("test", move |tx| -> Result<_, Refusal<StorageError>> {
                     let event = Event::success(EventKind::ScopeChanged).detail(serde_json::json!({"n": n}));
-                    event.record(tx, &clock, &rng)?;
+                    event.record(tx, &clock)?;
                     match n % 3 {
                         0 => Err(Refusal::RollBack(StorageError::Conflict("undone".to_owned()))),
                         1 => Err(Refusal::Commit(StorageError::Conflict("refused, and kept".to_owned()))),

@@ -5,3 +5,4 @@ mod keys;
 mod outage;
 mod overload;
 mod time;
+mod tls;

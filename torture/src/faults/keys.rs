@@ -35,6 +35,8 @@ pub async fn run(run: &mut Run<'_>) -> Result<()> {
     // A debug build, or one of the many of a short run, has no such rate to promise.
     let rate = if run.site.is_timed() { 500.0 } else { 60.0 };
     let config = vec![
+        // The audit trail is compared with the rows.
+        ("cleanup.interval_seconds", "86400".to_owned()),
         // A node publishes a new key when it has read it; whoever asked just before may remember for so long.
         ("keys.prepublish_seconds", (cache + RELOAD + 1).to_string()),
         ("keys.reload_seconds", RELOAD.to_string()),

@@ -55,7 +55,7 @@ pub async fn callback(app: web::Data<App>, req: HttpRequest) -> Result<Answer, F
                 .subject(user.id)
                 .request(info.address, info.id)
                 .detail(json!({"origin": gate.origin}))
-                .record(tx, &app.clock, &app.rng)
+                .record(tx, &app.clock)
                 .map_err(Fault::from)?;
             Ok(gate.return_to)
         })
