@@ -1,4 +1,5 @@
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Once;
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HeaderValue;
@@ -9,7 +10,32 @@ use ipnet::IpNet;
 pub fn client_address(req: &ServiceRequest, trusted: &[IpNet]) -> IpAddr {
     let peer = req.peer_addr().map_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
     let forwarded = req.headers().get_all("x-forwarded-for").map(HeaderValue::as_bytes);
-    last_untrusted(peer, forwarded, trusted)
+    let address = last_untrusted(peer, forwarded, trusted);
+    if address == canonical(peer) && is_near(address) && req.headers().contains_key("x-forwarded-for") {
+        warn_of_proxy(address, trusted);
+    }
+    address
+}
+
+/// Told once: behind a proxy that nobody named, everybody has its address, and shares the limits of that.
+fn warn_of_proxy(address: IpAddr, trusted: &[IpNet]) {
+    static TOLD: Once = Once::new();
+    if !trusted.iter().any(|network| network.contains(&address)) {
+        TOLD.call_once(|| {
+            tracing::warn!(
+                %address,
+                "requests come through a proxy that is not in [server] trusted_proxies: whoever uses it shares one address and its limits"
+            );
+        });
+    }
+}
+
+/// An address from which no stranger on the Internet comes.
+fn is_near(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
+        IpAddr::V6(address) => address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local(),
+    }
 }
 
 fn last_untrusted<'a>(peer: IpAddr, forwarded: impl Iterator<Item = &'a [u8]>, trusted: &[IpNet]) -> IpAddr {

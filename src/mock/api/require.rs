@@ -65,7 +65,7 @@ impl Requires {
             return Ok(known);
         }
         let who = gate.pass(&self.demand).await?;
-        let refuse = |refused| Rejected { refused, basic: false };
+        let refuse = |refused| Rejected { refused, basic: false, token: true };
         if let Some(claims) = &who.claims {
             if let Some(requirement) = &self.requirement {
                 gate.server.check(requirement, claims).map_err(refuse)?;

@@ -129,8 +129,9 @@ pub struct Gate<'a> {
 /// How somebody is refused.
 pub struct Rejected {
     pub refused: Refused,
-    /// The realm, where HTTP Basic would be a way in.
+    /// Whether HTTP Basic would be a way in, and whether a token would.
     pub basic: bool,
+    pub token: bool,
 }
 
 impl Gate<'_> {
@@ -155,9 +156,13 @@ impl Gate<'_> {
             Refusal::InvalidToken(_) => 1,
             _ => 0,
         });
-        let basic = demand.ways.iter().flatten().any(|credential| *credential == Credential::Basic);
+        let takes = |kind: fn(&Credential) -> bool| demand.ways.iter().flatten().any(kind);
         let refused = refusals.into_iter().next().unwrap_or_else(|| self.server.refused(Refusal::Missing));
-        Err(Rejected { refused, basic })
+        Err(Rejected {
+            refused,
+            basic: takes(|credential| *credential == Credential::Basic),
+            token: takes(|credential| matches!(credential, Credential::Token(_))),
+        })
     }
 
     /// A way in with nothing to show is open, but not to what does not count.

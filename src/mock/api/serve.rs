@@ -200,11 +200,14 @@ fn response(draft: Draft, applied: Option<&str>) -> HttpResponse {
     }
 }
 
-/// As the resource server refuses; where HTTP Basic would do as well, that is told (RFC 7617 §2).
+/// As the resource server refuses; where HTTP Basic would do, as well or alone, that is told (RFC 7617 §2).
 fn unauthorized(rejected: &Rejected) -> HttpResponse {
     let mut response = rejected.refused.error_response();
     if rejected.basic && response.status() == StatusCode::UNAUTHORIZED {
         let basic = HeaderValue::from_static("Basic realm=\"mock\", charset=\"UTF-8\"");
+        if !rejected.token {
+            response.headers_mut().remove(WWW_AUTHENTICATE);
+        }
         response.headers_mut().append(WWW_AUTHENTICATE, basic);
     }
     response

@@ -63,7 +63,8 @@ async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
 
 /// F-008: told, counted, posted, and the address is blocked for a while, which spares everybody else.
 async fn f_008_spraying_is_told_and_blocked(db: Db) {
-    let receiver = Receiver::new(&["503 Service Unavailable"]);
+    let elsewhere = Receiver::new(&[]);
+    let receiver = Receiver::new(&[format!("307 Temporary Redirect\r\nLocation: {}", elsewhere.url)]);
     let config = [
         PROXY,
         ("anomalies.password_spraying_accounts", "4"),
@@ -95,8 +96,9 @@ async fn f_008_spraying_is_told_and_blocked(db: Db) {
     let done = told(&server, "anomaly_reaction").await;
     assert!(done["done"][0].as_str().is_some_and(|done| done.starts_with("block 198.51.100.7/32 until ")), "{done}");
     assert!(metrics(&server).await.contains(r#"latchway_anomalies_total{rule="password_spraying"} 1"#));
-    // The receiver failed once, and got it again.
+    // The receiver did not take it at once, and got it again; nobody else did.
     eventually("the finding is posted again", async || receiver.posted().len() >= 2).await;
+    assert_eq!(elsewhere.posted().len(), 0, "a redirect was followed");
     let posted = receiver.posted();
     assert_eq!(posted[0].id, posted[1].id);
     for post in &posted {

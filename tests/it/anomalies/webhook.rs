@@ -40,7 +40,7 @@ pub struct Receiver {
 }
 
 impl Receiver {
-    pub fn new(statuses: &[&'static str]) -> Self {
+    pub fn new(statuses: &[String]) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let url = format!("http://{}/hook?of=latchway", listener.local_addr().expect("its address"));
         let posted = Arc::<Mutex<Vec<Posted>>>::default();
@@ -48,7 +48,7 @@ impl Receiver {
         std::thread::spawn(move || {
             for (n, stream) in listener.incoming().enumerate() {
                 let Ok(stream) = stream else { return };
-                let status = statuses.get(n).copied().unwrap_or("204 No Content");
+                let status = statuses.get(n).map_or("204 No Content", String::as_str);
                 if let Some(post) = take(stream, status) {
                     kept.lock().unwrap_or_else(PoisonError::into_inner).push(post);
                 }

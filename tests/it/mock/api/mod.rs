@@ -3,6 +3,7 @@
 mod collections;
 mod documents;
 mod petstore;
+mod ways;
 mod who;
 
 use serde_json::{Value, json};
