@@ -125,7 +125,7 @@ async fn sign(settings: &Settings, issuer: Option<&str>, wanted: Value) -> anyho
         _ => return Err(usage(format!("--issuer {issuer:?} must have a path of one segment, or none"))),
     };
     let wanted: Wanted = serde_json::from_value(wanted)?;
-    let made = Issuer::make(settings, base, prefix, &Clock::system(), Origin::Settings(settings)).await?;
+    let made = Issuer::make(settings, base, prefix, &Clock::system(), Origin::New(&[])).await?;
     let made = token::make(&made.app, settings, &wanted).map_err(usage)?;
     Ok(made.describe())
 }

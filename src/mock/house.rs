@@ -183,7 +183,7 @@ impl World {
         if self.issuers().len() >= MAX_ISSUERS {
             return Err(MakeError::Invalid(format!("there are {MAX_ISSUERS} issuers already")));
         }
-        let origin = Origin::Settings(&house.settings);
+        let origin = Origin::New(house.api.scopes());
         let issuer = Issuer::make(&house.settings, &house.base, prefix, &self.clock, origin).await?;
         self.issuers.write().unwrap_or_else(PoisonError::into_inner).insert(prefix.to_owned(), issuer.clone());
         Ok(issuer)

@@ -15,6 +15,7 @@ use crate::domain::{
 };
 use crate::identity::Passwords;
 use crate::keys::{self, IfGone, KeyRing, Sealer, seeded, unlock_audit};
+use crate::storage::scopes::ScopeText;
 use crate::storage::{Db, DbOptions, Refusal, StorageError, clients, scopes, users};
 use crate::support::{Clock, Id, Rng, Seconds, sha256};
 
@@ -79,8 +80,8 @@ pub enum MakeError {
 
 /// Where an issuer's database comes from.
 pub enum Origin<'a> {
-    /// People and clients of the settings.
-    Settings(&'a Settings),
+    /// A new one with people and clients of the settings, and with the words for these scopes.
+    New(&'a [ScopeText]),
     /// A copy, in which they are.
     Database(Db),
 }
@@ -117,7 +118,7 @@ impl Issuer {
             Passwords::new(&config.passwords, rng.clone()).map_err(|e| MakeError::Passwords(e.to_string()))?;
         let db = match origin {
             Origin::Database(db) => db,
-            Origin::Settings(settings) => {
+            Origin::New(scopes) => {
                 let db = Self::database(clock)?;
                 db.migrate()?;
                 let people = people(settings, prefix);
@@ -131,7 +132,7 @@ impl Issuer {
                     passwords: &passwords,
                     audience: &audience,
                 };
-                found.fill(&db, people).await?;
+                found.fill(&db, people, scopes.to_vec()).await?;
                 db
             }
         };
@@ -226,7 +227,7 @@ struct Found<'a> {
 }
 
 impl Found<'_> {
-    async fn fill(&self, db: &Db, people: &[PersonaSettings]) -> Result<(), MakeError> {
+    async fn fill(&self, db: &Db, people: &[PersonaSettings], texts: Vec<ScopeText>) -> Result<(), MakeError> {
         let now = self.clock.now();
         let seed = format!("{} {}", self.settings.seed, self.prefix);
         let keys = Algorithm::ALL.iter().map(|&algorithm| seeded(algorithm, (&seed, 0), self.sealer, self.rng, now));
@@ -251,6 +252,10 @@ impl Found<'_> {
             }
             for client in &clients {
                 clients::insert(tx, client)?;
+            }
+            let known = scopes::list(tx.reader())?;
+            for text in texts.iter().filter(|text| known.iter().all(|known| known.name != text.name)) {
+                scopes::put(tx, text)?;
             }
             Ok(())
         })

@@ -72,7 +72,7 @@ impl World {
         let _one_at_a_time = self.making.lock().await;
         let first = first_rules(&house.settings)?;
         self.clock.resume();
-        let origin = Origin::Settings(&house.settings);
+        let origin = Origin::New(house.api.scopes());
         let main = Issuer::make(&house.settings, &house.base, "", &self.clock, origin).await?;
         self.replace(BTreeMap::from([(String::new(), main)]));
         self.set_api_state(ApiState::new(&house.api));

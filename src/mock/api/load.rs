@@ -1,5 +1,6 @@
 //! An API made of its settings: documents, routes and collections together in one table.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -14,10 +15,12 @@ use super::path::Pattern;
 use super::reply::Reply;
 use super::require::Requires;
 use super::route::{Route, Table};
+use super::scopes;
 use super::security::Known;
 use super::settings::{ApiSettings, OverrideSettings};
 use super::shape::shape;
 use super::view::View;
+use crate::storage::scopes::ScopeText;
 
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
@@ -42,16 +45,18 @@ impl Api {
             collections: collections.collect::<Result<_, _>>()?,
             known: Known { keys: settings.keys.clone(), basic: settings.basic.clone() },
             views: settings.views.iter().map(View::new).collect(),
+            scopes: Vec::new(),
         };
         for known in &settings.keys {
             if known.key.is_empty() {
                 return Err(ApiError::Settings("[[api.keys]] key is empty".to_owned()));
             }
         }
-        let mut bound = vec![false; api.collections.len()];
+        let (mut bound, mut described) = (vec![false; api.collections.len()], BTreeMap::new());
         for file in &settings.documents {
             let document = Arc::new(Document::read(&folder.join(file))?);
             api.add_document(&document, &mut bound)?;
+            scopes::describe(&document, &mut described);
         }
         for (number, one) in settings.overrides.iter().enumerate() {
             api.add_override(one, folder, number)?;
@@ -77,6 +82,7 @@ impl Api {
         let free: Vec<Arc<Collection>> =
             api.collections.iter().filter(|one| bound.get(one.number) == Some(&false)).map(Arc::clone).collect();
         free.iter().try_for_each(|collection| api.add_collection(collection))?;
+        api.scopes = scopes::all(&api.table, described);
         api.table.prepare();
         Ok(api)
     }
@@ -84,6 +90,11 @@ impl Api {
     /// Whether anything is served here.
     pub fn has_path(&self, path: &str) -> bool {
         self.table.has_path(path)
+    }
+
+    /// The scopes that are asked for anywhere, with the words that a document has for them.
+    pub fn scopes(&self) -> &[ScopeText] {
+        &self.scopes
     }
 
     /// What there is, by name.

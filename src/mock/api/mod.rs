@@ -4,6 +4,7 @@
 //! serve                          a request, from its route to its answer
 //! choose  answer  collection     which answer is given: of a document, of things that are kept
 //! security  require  when  who   who may, and who asks
+//! scopes                         what they may ask for, in words
 //! parameters  body               requests, checked by the document
 //! load  route  path              everything in one table
 //! document  schema  int64        OpenAPI 3.0 and 3.1, its schemas
@@ -31,6 +32,7 @@ mod reply;
 mod require;
 mod route;
 mod schema;
+mod scopes;
 mod security;
 mod serve;
 pub mod settings;
@@ -42,6 +44,8 @@ mod when;
 mod who;
 
 use std::sync::Arc;
+
+use crate::storage::scopes::ScopeText;
 
 pub use error::ApiError;
 pub use serve::{Call, Served};
@@ -56,4 +60,5 @@ pub struct Api {
     collections: Vec<Arc<collection::Collection>>,
     known: security::Known,
     views: Vec<view::View>,
+    scopes: Vec<ScopeText>,
 }

@@ -14,6 +14,7 @@ pub struct Requires {
     demand: Demand,
     /// Of whoever has shown who they are.
     requirement: Option<Requirement>,
+    scopes: Vec<String>,
     audience: Option<String>,
 }
 
@@ -30,7 +31,7 @@ impl Requires {
             (false, true) => Demand::all(vec![Credential::Token(Vec::new())]),
             (false, false) => Demand::default(),
         };
-        let mut all: Vec<Requirement> = scopes.into_iter().map(scope).collect();
+        let mut all: Vec<Requirement> = scopes.iter().cloned().map(scope).collect();
         if !roles.is_empty() {
             all.push(if roles.len() == 1 {
                 all_of(roles.into_iter().map(role))
@@ -52,8 +53,14 @@ impl Requires {
             headers,
             demand,
             requirement: (!all.is_empty()).then(|| all_of(all)),
+            scopes,
             audience: settings.audience.clone(),
         }
+    }
+
+    /// The scopes that are asked for.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.scopes.iter().map(String::as_str)
     }
 
     /// Who calls, if they may; `known` is who they were shown to be already.

@@ -51,6 +51,18 @@ impl Demand {
         self.ways.is_empty()
     }
 
+    /// The scopes that tokens are asked for.
+    pub fn scopes(&self) -> impl Iterator<Item = &str> {
+        self.ways
+            .iter()
+            .flatten()
+            .flat_map(|credential| match credential {
+                Credential::Token(scopes) => scopes.as_slice(),
+                _ => &[],
+            })
+            .map(String::as_str)
+    }
+
     /// What an operation demands; by default what its document does.
     ///
     /// # Errors

@@ -112,6 +112,28 @@ async fn a_key_of_the_mock() {
     assert_eq!(mock.get(&format!("/query?key={key}")).await.status, 401);
 }
 
+/// Fails if what a document says of its scopes is not what people are asked, or their keys cannot have them.
+async fn scopes_in_the_words_of_the_document() {
+    let mock = petstore("");
+    let known = mock.get("/.well-known/openid-configuration").await.json()["scopes_supported"].clone();
+    for scope in ["openid", "read:pets", "write:pets"] {
+        assert!(known.as_array().expect("a list").contains(&json!(scope)), "{known}");
+    }
+    let query = "response_type=code&client_id=shop&redirect_uri=http%3A%2F%2Flocalhost%3A3000%2Fcb&scope=openid%20read%3Apets\
+                 &code_challenge=E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM&code_challenge_method=S256&prompt=consent\
+                 &login_hint=alice";
+    let page = mock.browser().open(&mock.url(&format!("/oauth2/authorize?{query}"))).await;
+    assert!(page.body.contains("Read your pets"), "{page:?}");
+
+    let token = mock.token(&json!({"sub": "alice", "scope": "api_keys read:pets write:pets"})).await;
+    let body = json!({"name": "shop", "scope": "read:pets write:pets"}).to_string();
+    let made = mock.request("POST", "/api/v1/api-keys").bearer_auth(&token);
+    let made = Answer::of(made.header("Content-Type", "application/json").body(body)).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    let pet = mock.request("GET", "/pet/7").header("api_key", made.text("api_key"));
+    assert_eq!(Answer::of(pet).await.status, 200);
+}
+
 /// Fails if a parameter is read otherwise than its style says.
 async fn parameters_in_every_style() {
     let mock = ways("");
@@ -143,4 +165,4 @@ async fn parameters_in_every_style() {
     }
 }
 
-once![every_way_in, a_key_of_the_mock, parameters_in_every_style];
+once![every_way_in, a_key_of_the_mock, scopes_in_the_words_of_the_document, parameters_in_every_style];
