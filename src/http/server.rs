@@ -9,7 +9,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpResponse, HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use socket2::{Domain, Protocol, Socket, Type};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::{middleware, routes};
 use crate::app::App;
@@ -23,6 +23,8 @@ pub async fn run(
     listener: TcpListener,
     metrics: Option<(TcpListener, PrometheusHandle)>,
 ) -> std::io::Result<()> {
+    // Before anybody can be answered: who is seen to be ready may be told to stop, and without this would just die.
+    let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let server = &app.config.server;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let workers = if server.workers == 0 { cores } else { server.workers };
@@ -44,7 +46,7 @@ pub async fn run(
     if let Some((listener, handle)) = metrics {
         serve_metrics(listener, handle)?;
     }
-    let stopping = actix_web::rt::spawn(stop_on_signal(app.clone(), main.handle()));
+    let stopping = actix_web::rt::spawn(stop_on_signal(app.clone(), main.handle(), signals));
     let outcome = main.await;
     stopping.abort();
     jobs::finish(&app).await;
@@ -53,8 +55,7 @@ pub async fn run(
 
 /// SIGTERM and SIGINT: first the balancers are told, then no new connection is taken, then what is under way ends. A
 /// second signal ends it at once.
-async fn stop_on_signal(app: App, server: ServerHandle) -> std::io::Result<()> {
-    let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+async fn stop_on_signal(app: App, server: ServerHandle, (mut term, mut int): (Signal, Signal)) {
     tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
     tracing::info!("stopping");
     app.readiness.draining.store(true, Ordering::Relaxed);
@@ -68,7 +69,6 @@ async fn stop_on_signal(app: App, server: ServerHandle) -> std::io::Result<()> {
         _ = term.recv() => server.stop(false).await,
         _ = int.recv() => server.stop(false).await,
     }
-    Ok(())
 }
 
 /// `/metrics` has a listener of its own, so that no proxy ever publishes it by accident.
