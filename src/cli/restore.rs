@@ -186,6 +186,7 @@ fn since_json(since: &Since) -> Value {
         Since::Unreadable(why) => json!({"known": false, "why": why}),
         Since::Known(carried) => json!({
             "known": true, "clients_disabled": carried.clients_disabled, "users_disabled": carried.users_disabled,
+            "users_erased": carried.users_erased,
             "credentials": carried.credentials, "reductions": carried.reductions, "demoted": carried.demoted,
             "passwords": carried.passwords, "keys": carried.keys, "api_keys": carried.api_keys, "audit_events": carried.audit_events,
             "clients_lost": carried.clients_lost, "users_lost": carried.users_lost,
@@ -213,6 +214,7 @@ fn print_carried(carried: &Carried) {
         ("clients with other credentials", carried.credentials),
         ("clients that may do less", carried.reductions),
         ("people disabled", carried.users_disabled),
+        ("people deleted", carried.users_erased),
         ("people with another password", carried.passwords),
         ("administrators who are none any more", carried.demoted),
         ("signing keys made or retired", carried.keys),

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::context::{Context, Tool, usage};
 use super::output;
 use crate::audit::{Event, EventKind};
-use crate::domain::{Role, User, UserStatus, normalize_email, normalize_username};
+use crate::domain::{Role, USERNAME_RULE, User, UserStatus, normalize_email, normalize_username};
 use crate::identity::Passwords;
 use crate::pages::setup;
 use crate::storage::{Refusal, StorageError, Tx, api_keys, grants, links, sessions, settings, users};
@@ -108,27 +108,15 @@ fn hash(tool: &Tool, password: SecretString) -> anyhow::Result<String> {
 }
 
 fn new_user(tool: &Tool, username: &str, email: Option<&str>, name: Option<&str>) -> anyhow::Result<User> {
-    let username = normalize_username(username)
-        .ok_or_else(|| usage("--username must be 1 to 64 letters, digits, dots, dashes or underscores"))?;
+    let username =
+        normalize_username(username).ok_or_else(|| usage(format!("--username must have {USERNAME_RULE}")))?;
     let email = email
         .map(|email| {
             normalize_email(email).ok_or_else(|| usage("--email must be an address, such as alice@example.com"))
         })
         .transpose()?;
     let now = tool.clock.now();
-    Ok(User {
-        id: Id::new(&tool.clock, &tool.rng),
-        username,
-        email,
-        email_verified_at: None,
-        name: name.map(str::to_owned),
-        role: Role::User,
-        status: UserStatus::Active,
-        password_hash: None,
-        password_changed_at: now,
-        created_at: now,
-        updated_at: now,
-    })
+    Ok(User { email, name: name.map(str::to_owned), ..User::new(Id::new(&tool.clock, &tool.rng), username, now) })
 }
 
 fn as_json(user: &User) -> Value {

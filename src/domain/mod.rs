@@ -10,6 +10,7 @@ mod redirect;
 mod scope;
 mod user;
 mod user_code;
+mod username;
 
 pub use api_key::{ApiKey, ApiKeyStage, InvalidApiKey, KeyOwner, LastUse};
 pub use client::{
@@ -23,8 +24,9 @@ pub use grant::{
 };
 pub use redirect::{InvalidRedirectUri, RedirectUri};
 pub use scope::{API_KEYS, InvalidScope, NOT_FOR_KEYS, OFFLINE_ACCESS, OPENID, Scopes};
-pub use user::{Role, Session, SessionStage, User, UserStatus, normalize_email, normalize_username};
+pub use user::{Role, Session, SessionStage, User, UserStatus};
 pub use user_code::UserCode;
+pub use username::{USERNAME_RULE, normalize_email, normalize_username};
 
 /// A stored row that contradicts itself, or holds a word that this version does not know.
 #[derive(Debug, Clone, thiserror::Error)]

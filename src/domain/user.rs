@@ -1,5 +1,3 @@
-use unicode_normalization::UnicodeNormalization;
-
 use super::words;
 use crate::support::{Id, Seconds};
 
@@ -18,45 +16,50 @@ pub struct User {
     pub username: String,
     pub email: Option<String>,
     pub email_verified_at: Option<Seconds>,
+    /// The whole name as the person writes it.
     pub name: Option<String>,
+    pub given_name: Option<String>,
+    pub family_name: Option<String>,
     pub role: Role,
     pub status: UserStatus,
     /// A PHC string, or nothing where no password was set.
     pub password_hash: Option<String>,
     pub password_changed_at: Seconds,
+    /// Rises with every change that ends all access of this person.
+    pub access_version: i64,
     pub created_at: Seconds,
     pub updated_at: Seconds,
 }
 
 impl User {
-    /// How the account greets its owner.
-    pub fn display_name(&self) -> &str {
-        self.name.as_deref().unwrap_or(&self.username)
+    /// An active account of a person without a password.
+    pub fn new(id: Id, username: String, now: Seconds) -> Self {
+        Self {
+            id,
+            username,
+            email: None,
+            email_verified_at: None,
+            name: None,
+            given_name: None,
+            family_name: None,
+            role: Role::User,
+            status: UserStatus::Active,
+            password_hash: None,
+            password_changed_at: now,
+            access_version: 0,
+            created_at: now,
+            updated_at: now,
+        }
     }
-}
 
-/// A user name as it is stored and compared: NFKC, lower case, no blanks around it. `None` if it cannot be one.
-///
-/// An `@` is refused, so that nobody takes another's e-mail address as a user name.
-pub fn normalize_username(text: &str) -> Option<String> {
-    let name: String = text.trim().nfkc().flat_map(char::to_lowercase).collect();
-    let length = name.chars().count();
-    let sound = name.chars().all(|c| c.is_alphanumeric() || "._-".contains(c));
-    (sound && (1..=64).contains(&length)).then_some(name)
-}
-
-/// An e-mail address as it is stored and compared. `None` if it cannot be one.
-pub fn normalize_email(text: &str) -> Option<String> {
-    let address: String = text.trim().nfkc().flat_map(char::to_lowercase).collect();
-    let (local, domain) = address.split_once('@')?;
-    let sound = !local.is_empty()
-        && !domain.is_empty()
-        && !domain.contains('@')
-        && !domain.starts_with('.')
-        && !domain.ends_with('.')
-        && address.len() <= 254
-        && !address.chars().any(|c| c.is_whitespace() || c.is_control());
-    sound.then_some(address)
+    /// How the account greets its owner: the whole name, else its parts, else the user name.
+    pub fn display_name(&self) -> String {
+        match (&self.name, &self.given_name, &self.family_name) {
+            (Some(name), ..) | (None, Some(name), None) | (None, None, Some(name)) => name.clone(),
+            (None, Some(given), Some(family)) => format!("{given} {family}"),
+            (None, None, None) => self.username.clone(),
+        }
+    }
 }
 
 /// Whether a login session still stands.
@@ -66,7 +69,7 @@ pub enum SessionStage {
     Ended { at: Seconds },
 }
 
-/// A browser in which somebody is logged in.
+/// A login of a person, in a browser or in a first-party app.
 #[derive(Debug, Clone)]
 pub struct Session {
     pub id: Id,
@@ -80,33 +83,23 @@ pub struct Session {
     pub stage: SessionStage,
     pub user_agent: String,
     pub address: String,
+    /// The first-party app whose login it is; `None` for a browser.
+    pub client_id: Option<String>,
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
 
     #[test]
-    fn one_person_one_spelling() {
-        assert_eq!(normalize_username(" Alice "), Some("alice".to_owned()));
-        assert_eq!(normalize_username("ｂｏｂ"), Some("bob".to_owned()));
-        assert_eq!(normalize_username("a@b.example"), None);
-        assert_eq!(normalize_username(""), None);
-        assert_eq!(normalize_email("A@B.Example "), Some("a@b.example".to_owned()));
-        assert_eq!(normalize_email("a@b@c"), None);
-    }
-
-    proptest! {
-        #[test]
-        fn normalizing_twice_changes_nothing(text in "\\PC{0,40}") {
-            if let Some(name) = normalize_username(&text) {
-                prop_assert_eq!(normalize_username(&name), Some(name.clone()));
-            }
-            if let Some(address) = normalize_email(&text) {
-                prop_assert_eq!(normalize_email(&address), Some(address.clone()));
-            }
-        }
+    fn a_person_is_called_by_what_is_known() {
+        let mut user = User::new(Id::from_bytes([1; 16]), "alice".to_owned(), 0);
+        assert_eq!(user.display_name(), "alice");
+        user.family_name = Some("Liddell".to_owned());
+        assert_eq!(user.display_name(), "Liddell");
+        user.given_name = Some("Alice".to_owned());
+        assert_eq!(user.display_name(), "Alice Liddell");
+        user.name = Some("Alice in Wonderland".to_owned());
+        assert_eq!(user.display_name(), "Alice in Wonderland");
     }
 }

@@ -126,6 +126,7 @@ pub fn start(
         stage: SessionStage::Live,
         user_agent: text::for_log(&browser.user_agent, 200),
         address: browser.address.clone(),
+        client_id: None,
     };
     sessions::insert(tx, &session)?;
     if let Some(old) = replaces {

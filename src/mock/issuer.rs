@@ -11,7 +11,7 @@ use super::settings::{ClientSettings, PersonaSettings, Settings};
 use crate::app::{App, Mode, Parts, Persona};
 use crate::config::{self, Config, Dev, Overrides};
 use crate::domain::{
-    Algorithm, ApplicationType, AuthMethod, Client, GrantType, Party, RedirectUri, Role, Scopes, User, UserStatus,
+    Algorithm, ApplicationType, AuthMethod, Client, GrantType, Party, RedirectUri, Role, Scopes, User,
 };
 use crate::identity::Passwords;
 use crate::keys::{self, IfGone, KeyRing, Sealer, seeded, unlock_audit};
@@ -266,18 +266,15 @@ impl Found<'_> {
     async fn user(&self, person: &PersonaSettings, now: Seconds) -> Result<User, MakeError> {
         let password = person.password.clone().unwrap_or_else(|| person.username.clone());
         let hash = self.passwords.hash(SecretString::from(password)).await;
+        let id = person_id(self.settings.seed, self.prefix, &person.username);
         Ok(User {
-            id: person_id(self.settings.seed, self.prefix, &person.username),
-            username: person.username.clone(),
             email: Some(person.email.clone().unwrap_or_else(|| format!("{}@example.com", person.username))),
             email_verified_at: Some(now),
             name: Some(display_name(person)),
             role: person.role.parse::<Role>().map_err(MakeError::Invalid)?,
-            status: UserStatus::Active,
             password_hash: Some(hash.map_err(|e| MakeError::Passwords(e.to_string()))?),
             password_changed_at: 0,
-            created_at: now,
-            updated_at: now,
+            ..User::new(id, person.username.clone(), now)
         })
     }
 }

@@ -3,13 +3,13 @@
 use actix_web::http::Method;
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use super::of_person;
 use crate::app::App;
 use crate::bearer::{BearerToken, bearer};
-use crate::domain::{OPENID, User};
+use crate::domain::OPENID;
 use crate::fault::Fault;
-use crate::protocol::{OAuthError, Params, UserInfo};
+use crate::protocol::{OAuthError, Params};
 use crate::request;
-use crate::storage::access_tokens::TokenState;
 use crate::storage::users;
 
 /// `GET` and `POST /oauth2/userinfo`
@@ -34,21 +34,5 @@ pub async fn handle(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
     let user_id = state.user_id.ok_or_else(|| OAuthError::invalid_token("it stands for no person"))?;
     let user = app.db.read("userinfo.user", move |conn| users::find(conn, user_id)).await?;
     let user = user.ok_or_else(|| OAuthError::invalid_token("its person is gone"))?;
-    Ok(HttpResponse::Ok().json(claims(&state, user)))
-}
-
-fn claims(state: &TokenState, user: User) -> UserInfo {
-    let mut info = UserInfo { sub: user.id.to_string(), ..UserInfo::default() };
-    if state.token.scope.contains("profile") {
-        info.name = Some(user.display_name().to_owned());
-        info.preferred_username = Some(user.username);
-        info.updated_at = Some(user.updated_at);
-    }
-    if state.token.scope.contains("email")
-        && let Some(email) = user.email
-    {
-        info.email = Some(email);
-        info.email_verified = Some(user.email_verified_at.is_some());
-    }
-    info
+    Ok(HttpResponse::Ok().json(of_person(&user, &state.token.scope)))
 }

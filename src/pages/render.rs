@@ -16,7 +16,7 @@ pub fn layout(app: &App, user: Option<&User>) -> Layout {
         service_name: app.config.server.name.clone(),
         dev: app.mode == Mode::Dev,
         mock: app.mode == Mode::Mock,
-        signed_in_as: user.map(|user| user.display_name().to_owned()),
+        signed_in_as: user.map(User::display_name),
     }
 }
 

@@ -10,7 +10,7 @@ use super::{forms, render};
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
 use crate::defense::{Counted, Exceeded, Proof};
-use crate::domain::{Role, User, UserStatus, normalize_email, normalize_username};
+use crate::domain::{Role, USERNAME_RULE, User, normalize_email, normalize_username};
 use crate::fault::{Fault, Problem};
 use crate::flow::{self, Answer};
 use crate::identity::{self, acceptable, csrf};
@@ -117,7 +117,7 @@ fn read(app: &App, form: &Params) -> (Option<String>, Option<String>, SetupError
     let mut errors = SetupErrors::default();
     let username = normalize_username(field("username"));
     if username.is_none() {
-        errors.username = Some("Choose a name of 1 to 64 letters, digits, dots, dashes or underscores.".to_owned());
+        errors.username = Some(format!("Choose another user name: {USERNAME_RULE}."));
     }
     let email = normalize_email(field("email"));
     if email.is_none() {
@@ -135,17 +135,10 @@ fn read(app: &App, form: &Params) -> (Option<String>, Option<String>, SetupError
 fn new_user(app: &App, username: String, email: String, hash: String) -> User {
     let now = app.now();
     User {
-        id: Id::new(&app.clock, &app.rng),
-        username,
         email: Some(email),
-        email_verified_at: None,
-        name: None,
         role: Role::Admin,
-        status: UserStatus::Active,
         password_hash: Some(hash),
-        password_changed_at: now,
-        created_at: now,
-        updated_at: now,
+        ..User::new(Id::new(&app.clock, &app.rng), username, now)
     }
 }
 

@@ -3,6 +3,7 @@
 use askama::Template;
 
 use super::view::Layout;
+use crate::domain::USERNAME_RULE;
 
 /// `GET /setup`: the first administrator.
 #[derive(Template, Debug)]
@@ -22,6 +23,12 @@ pub struct SetupPage {
     pub password_min: usize,
     /// What to correct.
     pub errors: SetupErrors,
+}
+
+impl SetupPage {
+    fn username_rule(&self) -> String {
+        format!("{USERNAME_RULE}.")
+    }
 }
 
 /// What to correct on the set-up page, a sentence for a field.

@@ -39,6 +39,7 @@ pub(super) fn all(c: &mut SqliteConnection) -> QueryResult<Carried> {
     };
     clients(c, &mut carried)?;
     users(c, &mut carried)?;
+    carried.users_erased = erased_users(c)?;
     keys(c, &mut carried)?;
     carried.api_keys = api_keys(c)?;
     // The trail of another version may have other columns. It is history: nothing depends on it.
@@ -176,6 +177,17 @@ fn users(c: &mut SqliteConnection, carried: &mut Carried) -> QueryResult<()> {
     )
     .execute(c)?;
     Ok(())
+}
+
+/// A person who was deleted since the backup stays deleted.
+fn erased_users(c: &mut SqliteConnection) -> QueryResult<usize> {
+    if number(c, "SELECT count(*) AS n FROM old.sqlite_master WHERE type = 'table' AND name = 'erased_users'")? == 0 {
+        return Ok(0); // the database to be replaced is older than the deletion of people
+    }
+    c.batch_execute(
+        "INSERT OR IGNORE INTO main.erased_users (id, erased_at) SELECT id, erased_at FROM old.erased_users",
+    )?;
+    sql_query("DELETE FROM main.users WHERE id IN (SELECT id FROM main.erased_users)").execute(c)
 }
 
 /// Retirements stay, above all those of keys that leaked; keys made since sign on, so that the JWKS stays what it was.

@@ -23,6 +23,8 @@ use crate::support::Clock;
 pub struct Carried {
     pub clients_disabled: usize,
     pub users_disabled: usize,
+    /// People who were deleted since.
+    pub users_erased: usize,
     /// Clients with another secret, other keys or another way to prove themselves.
     pub credentials: usize,
     /// Clients that may do or ask for less.

@@ -64,6 +64,16 @@ diesel::table! {
         password_changed_at -> BigInt,
         created_at -> BigInt,
         updated_at -> BigInt,
+        given_name -> Nullable<Text>,
+        family_name -> Nullable<Text>,
+        access_version -> BigInt,
+    }
+}
+
+diesel::table! {
+    erased_users (id) {
+        id -> Binary,
+        erased_at -> BigInt,
     }
 }
 
@@ -79,6 +89,7 @@ diesel::table! {
         ended_at -> Nullable<BigInt>,
         user_agent -> Text,
         address -> Text,
+        client_id -> Nullable<Text>,
     }
 }
 
@@ -309,9 +320,11 @@ diesel::joinable!(sessions -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(
     access_tokens,
     api_keys,
+    authorizations,
     clients,
     codes,
     consents,
+    gates,
     grants,
     refresh_tokens,
     sessions,

@@ -20,6 +20,7 @@ struct Row {
     ended_at: Option<i64>,
     user_agent: String,
     address: String,
+    client_id: Option<String>,
 }
 
 impl TryFrom<Row> for Session {
@@ -38,6 +39,7 @@ impl TryFrom<Row> for Session {
             stage: row.ended_at.map_or(SessionStage::Live, |at| SessionStage::Ended { at }),
             user_agent: row.user_agent,
             address: row.address,
+            client_id: row.client_id,
         })
     }
 }
@@ -88,6 +90,7 @@ pub fn insert(tx: &mut Tx<'_>, session: &Session) -> Result<(), StorageError> {
             sessions::expires_at.eq(session.expires_at),
             sessions::user_agent.eq(&session.user_agent),
             sessions::address.eq(&session.address),
+            sessions::client_id.eq(&session.client_id),
         ))
         .execute(c))?;
     Ok(())

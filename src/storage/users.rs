@@ -2,7 +2,7 @@ use diesel::prelude::*;
 
 use super::conn::on;
 use super::row::Place;
-use super::schema::users;
+use super::schema::{authorizations, erased_users, gates, sessions, users};
 use super::{Conn, StorageError, Tx};
 use crate::domain::{InvalidRow, User, UserStatus, normalize_email, normalize_username};
 use crate::support::{Id, Seconds};
@@ -20,6 +20,9 @@ pub(super) struct Row {
     password_changed_at: i64,
     created_at: i64,
     updated_at: i64,
+    given_name: Option<String>,
+    family_name: Option<String>,
+    access_version: i64,
 }
 
 impl TryFrom<Row> for User {
@@ -33,10 +36,13 @@ impl TryFrom<Row> for User {
             email: row.email,
             email_verified_at: row.email_verified_at,
             name: row.name,
+            given_name: row.given_name,
+            family_name: row.family_name,
             role: place.word(&row.role)?,
             status: place.word(&row.status)?,
             password_hash: row.password_hash,
             password_changed_at: row.password_changed_at,
+            access_version: row.access_version,
             created_at: row.created_at,
             updated_at: row.updated_at,
         })
@@ -86,10 +92,13 @@ pub fn insert(tx: &mut Tx<'_>, user: &User) -> Result<(), StorageError> {
             users::email.eq(&user.email),
             users::email_verified_at.eq(user.email_verified_at),
             users::name.eq(&user.name),
+            users::given_name.eq(&user.given_name),
+            users::family_name.eq(&user.family_name),
             users::role.eq(user.role.as_str()),
             users::status.eq(user.status.as_str()),
             users::password_hash.eq(&user.password_hash),
             users::password_changed_at.eq(user.password_changed_at),
+            users::access_version.eq(user.access_version),
             users::created_at.eq(user.created_at),
             users::updated_at.eq(user.updated_at),
         ))
@@ -97,19 +106,65 @@ pub fn insert(tx: &mut Tx<'_>, user: &User) -> Result<(), StorageError> {
     Ok(())
 }
 
+/// Another status. Every proof that was read before is refused from here on, also once the account is active again.
 pub fn set_status(tx: &mut Tx<'_>, id: Id, status: UserStatus, now: Seconds) -> Result<(), StorageError> {
     on!(tx.writer()?, c => diesel::update(users::table.find(id.as_bytes().as_slice()))
-        .set((users::status.eq(status.as_str()), users::updated_at.eq(now)))
+        .set((
+            users::status.eq(status.as_str()),
+            users::access_version.eq(users::access_version + 1),
+            users::updated_at.eq(now),
+        ))
         .execute(c))?;
     Ok(())
 }
 
-/// Another password. What it ends besides is the caller's to decide.
+/// Another password. Every proof that was read before is refused from here on; what else it ends is the caller's to
+/// decide.
 pub fn set_password(tx: &mut Tx<'_>, id: Id, hash: &str, now: Seconds) -> Result<(), StorageError> {
     on!(tx.writer()?, c => diesel::update(users::table.find(id.as_bytes().as_slice()))
-        .set((users::password_hash.eq(hash), users::password_changed_at.eq(now), users::updated_at.eq(now)))
+        .set((
+            users::password_hash.eq(hash),
+            users::password_changed_at.eq(now),
+            users::access_version.eq(users::access_version + 1),
+            users::updated_at.eq(now),
+        ))
         .execute(c))?;
     Ok(())
+}
+
+/// Writes what an operator changed of a person. [`StorageError::Conflict`] if the e-mail address is taken.
+pub fn update(tx: &mut Tx<'_>, user: &User, now: Seconds) -> Result<(), StorageError> {
+    on!(tx.writer()?, c => diesel::update(users::table.find(user.id.as_bytes().as_slice()))
+        .set((
+            users::email.eq(&user.email),
+            users::email_verified_at.eq(user.email_verified_at),
+            users::name.eq(&user.name),
+            users::given_name.eq(&user.given_name),
+            users::family_name.eq(&user.family_name),
+            users::role.eq(user.role.as_str()),
+            users::updated_at.eq(now),
+        ))
+        .execute(c))?;
+    Ok(())
+}
+
+/// Removes a person with all that is kept under their id, and remembers that this id is never to come back. `false`: there
+/// is no such person.
+///
+/// Sessions, grants, consents and API keys go with the row (ON DELETE CASCADE); a token whose grant is gone does not count.
+pub fn erase(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<bool, StorageError> {
+    let id = id.as_bytes().as_slice();
+    let theirs = || sessions::table.filter(sessions::user_id.eq(id.to_vec())).select(sessions::id);
+    on!(tx.writer()?, c => {
+        diesel::delete(gates::table.filter(gates::session_id.eq_any(theirs()))).execute(c)?;
+        diesel::delete(authorizations::table.filter(authorizations::session_id.eq_any(theirs().nullable())))
+            .execute(c)?;
+        diesel::insert_into(erased_users::table)
+            .values((erased_users::id.eq(id), erased_users::erased_at.eq(now)))
+            .on_conflict_do_nothing()
+            .execute(c)?;
+        Ok(diesel::delete(users::table.find(id)).execute(c)? == 1)
+    })
 }
 
 /// The same password under today's parameters, if it has not been changed meanwhile.

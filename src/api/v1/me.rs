@@ -28,6 +28,12 @@ pub struct Me {
     #[schema(example = "Alice Example")]
     name: String,
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Alice")]
+    given_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "Example")]
+    family_name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = "alice@example.com")]
     email: Option<String>,
     /// Whether the address was shown to be theirs.
@@ -89,7 +95,9 @@ impl Me {
     fn new(user: User, auth_time: i64) -> Self {
         Self {
             sub: user.id.to_string(),
-            name: user.display_name().to_owned(),
+            name: user.display_name(),
+            given_name: user.given_name,
+            family_name: user.family_name,
             email_verified: user.email.is_some() && user.email_verified_at.is_some(),
             roles: vec![user.role.as_str()],
             username: user.username,
