@@ -27,6 +27,8 @@
 //! An API that is protected by Latchway needs none of that: with `default-features = false, features =
 //! ["resource-server"]` this crate is [`resource_server`] and the two rooms that it stands on.
 
+#![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
+
 #[cfg(feature = "server")]
 pub mod api;
 #[cfg(feature = "server")]

@@ -4,11 +4,11 @@ use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use super::context::{Context, Tool, usage};
-use super::{duration, output};
+use super::output;
 use crate::api_key::{self, Actor, ApiKeyView, Limit, Unfit, Wish};
 use crate::domain::{ApiKey, KeyOwner, Scopes};
 use crate::storage::{Conn, Refusal, StorageError, api_keys, clients, users};
-use crate::support::{ApiKeyText, Id, Seconds};
+use crate::support::{ApiKeyText, Id, Seconds, duration};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,7 +41,7 @@ pub enum Command {
         #[arg(long = "audience", value_name = "URI", num_args = 1..)]
         audiences: Vec<String>,
         /// How long it lasts, such as 90d or 12h; for ever if not said
-        #[arg(long, value_name = "SPAN", value_parser = duration::parse)]
+        #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
         expires: Option<Seconds>,
         /// A network that it may be used from, such as 10.0.0.0/8 or 192.0.2.7. May be repeated
         #[arg(long = "network", value_name = "CIDR", num_args = 1.., value_parser = network)]
@@ -63,7 +63,7 @@ pub enum Command {
     Rotate {
         id: Id,
         /// How long the old secret is still taken, such as 24h; 0 if it has leaked
-        #[arg(long, value_name = "SPAN", value_parser = duration::parse)]
+        #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
         overlap: Option<Seconds>,
     },
     /// Take a key back; from now on nothing accepts it
@@ -156,10 +156,11 @@ fn create(context: &Context, tool: &Tool, wish: Wish) -> anyhow::Result<()> {
     let (key, text) = tool.runtime.block_on(write).map_err(explain)?;
     let mut json = as_json(&key, tool)?;
     json["api_key"] = Value::from(text.expose().expose_secret());
-    output::show(context, &json, || {
-        println!("id       {}", key.id);
-        println!("api_key  {}", text.expose().expose_secret());
-        println!("\nThe key is shown this once. Keep it where only the program can read it.");
+    let remedy = format!("make another with `latchway api-key rotate {} --overlap 0`", key.id);
+    output::show_secret(context, &json, &remedy, || {
+        outln!("id       {}", key.id);
+        outln!("api_key  {}", text.expose().expose_secret());
+        outln!("\nThe key is shown this once. Keep it where only the program can read it.");
     })
 }
 
@@ -194,11 +195,16 @@ fn rotate(context: &Context, tool: &Tool, id: Id, overlap: Option<Seconds>) -> a
     let (key, text): (ApiKey, ApiKeyText) = tool.runtime.block_on(write).map_err(explain)?;
     let mut json = as_json(&key, tool)?;
     json["api_key"] = Value::from(text.expose().expose_secret());
-    output::show(context, &json, || {
-        println!("id       {id}");
-        println!("api_key  {}", text.expose().expose_secret());
-        let old = if overlap > 0 { format!("taken for {overlap} seconds more") } else { "dead".to_owned() };
-        println!("\nThe key is shown this once. The old one is {old}.");
+    let remedy = format!("make another with `latchway api-key rotate {id}`");
+    output::show_secret(context, &json, &remedy, || {
+        outln!("id       {id}");
+        outln!("api_key  {}", text.expose().expose_secret());
+        let old = if overlap > 0 {
+            format!("accepted for {} more", duration::format(overlap))
+        } else {
+            "no longer accepted".to_owned()
+        };
+        outln!("\nThe key is shown this once. The old one is {old}.");
     })
 }
 
@@ -210,7 +216,7 @@ fn revoke(context: &Context, tool: &Tool, id: Id) -> anyhow::Result<()> {
         Ok(find(tx, id)?)
     });
     let key = tool.runtime.block_on(write).map_err(explain)?;
-    output::show(context, &as_json(&key, tool)?, || println!("{id} is revoked."))
+    output::show(context, &as_json(&key, tool)?, || outln!("{id} is revoked."))
 }
 
 fn as_json(key: &ApiKey, tool: &Tool) -> anyhow::Result<Value> {

@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::context::usage;
 use crate::domain::{
-    Algorithm, ApplicationType, AuthMethod, Client, GrantType, Party, PkcePolicy, RedirectUri, Scopes,
+    Algorithm, ApplicationType, AuthMethod, Client, GrantType, Party, PkcePolicy, RedirectUri, Scopes, unknown_word,
 };
 
 /// What can be said of a client when it is made and later.
@@ -129,7 +129,14 @@ impl ClientArgs {
 
 /// A grant by its name in the RFCs, or by a shorter one where that is a whole URN.
 fn grant_type(text: &str) -> Result<GrantType, String> {
-    if text == "device_code" { Ok(GrantType::DeviceCode) } else { text.parse() }
+    const SHORT: &str = "device_code";
+    if text == SHORT {
+        return Ok(GrantType::DeviceCode);
+    }
+    text.parse().map_err(|_| {
+        let short = |grant: &GrantType| if *grant == GrantType::DeviceCode { SHORT } else { grant.as_str() };
+        unknown_word(text, &GrantType::ALL.iter().map(short).collect::<Vec<_>>())
+    })
 }
 
 fn redirect_uri(text: &str) -> anyhow::Result<RedirectUri> {

@@ -119,7 +119,7 @@ fn export(context: &Context, args: &ExportArgs) -> anyhow::Result<()> {
     })?;
     let json = json!({"path": path.display().to_string(), "events": done.events, "checkpoints": done.checkpoints});
     output::show(context, &json, || {
-        println!("Wrote {} events and {} checkpoints to {}.", done.events, done.checkpoints, path.display());
+        outln!("Wrote {} events and {} checkpoints to {}.", done.events, done.checkpoints, path.display());
     })
 }
 
@@ -214,11 +214,11 @@ fn print(report: &Report) {
     };
     let from = report.writers.len().saturating_sub(SHOWN);
     if from > 0 {
-        println!("The last {SHOWN} of {} chains (all with --json):\n", report.writers.len());
+        outln!("The last {SHOWN} of {} chains (all with --json):\n", report.writers.len());
     }
     let rows: Vec<_> = report.writers.iter().skip(from).map(row).collect();
     output::table(&["writer", "events", "from", "to", "checkpoint", "after it"], &rows);
-    println!(
+    outln!(
         "\n{} events in {} chains, {} checkpoints{}.",
         report.events,
         report.writers.len(),
@@ -226,31 +226,31 @@ fn print(report: &Report) {
         if report.is_part { ", a part of the trail" } else { "" }
     );
     if report.unchained > 0 {
-        println!("{} events are from before there was a chain, and prove nothing.", report.unchained);
+        outln!("{} events are from before there was a chain, and prove nothing.", report.unchained);
     }
     if report.unstated() > 0 {
-        println!("{} events are younger than the last checkpoint of their writer.", report.unstated());
+        outln!("{} events are younger than the last checkpoint of their writer.", report.unstated());
     }
     if let Some(last) = &report.last_checkpoint {
-        println!("Last checkpoint, of {}: {}", time(last.at_millis), Receipt::of(last));
+        outln!("Last checkpoint, of {}: {}", time(last.at_millis), Receipt::of(last));
     }
     if !report.signed {
-        println!("Only hashes were checked: without the encryption key nobody can tell who made them.");
+        outln!("Only hashes were checked: without the encryption key nobody can tell who made them.");
     }
     if report.problems.count == 0 {
-        println!("Nothing was changed.");
+        outln!("Nothing was changed.");
         return;
     }
-    println!();
+    outln!();
     for found in &report.problems.told {
         let place = match (found.id, found.checkpoint) {
             (Some(id), _) => format!("event {id} of {}: ", time(found.at_millis)),
             _ => String::new(),
         };
-        println!("{}: {place}{}", found.what.as_str().to_uppercase(), found.message);
+        outln!("{}: {place}{}", found.what.as_str().to_uppercase(), found.message);
     }
     let more = report.problems.count - report.problems.told.len() as u64;
     if more > 0 {
-        println!("… and {more} more.");
+        outln!("… and {more} more.");
     }
 }

@@ -65,8 +65,8 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
         "schema": manifest.schema, "created_at": manifest.created_at,
     });
     output::show(context, &json, || {
-        println!("Wrote {} ({}).", args.file.display(), size(sealed.bytes));
-        println!("sha256 {}, schema {}", sealed.sha256, manifest.schema);
+        outln!("Wrote {} ({}).", args.file.display(), size(sealed.bytes));
+        outln!("sha256 {}, schema {}", sealed.sha256, manifest.schema);
     })
 }
 

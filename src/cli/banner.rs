@@ -1,6 +1,7 @@
 use serde_json::json;
 
 use super::context::Context;
+use super::output;
 
 /// What a newcomer needs to know after the start.
 pub struct Banner<'a> {
@@ -14,24 +15,23 @@ impl Banner<'_> {
     pub fn print(&self, context: &Context) {
         if context.json {
             let metrics = self.metrics.map(|address| format!("http://{address}/metrics"));
-            println!(
-                "{}",
-                json!({"issuer": self.issuer, "setup": self.setup, "playground": self.playground, "metrics": metrics})
-            );
+            let json =
+                json!({"issuer": self.issuer, "setup": self.setup, "playground": self.playground, "metrics": metrics});
+            output::raw(&format!("{json}\n"));
             return;
         }
-        println!("Latchway is ready.\n");
-        println!("  Issuer      {}", self.issuer);
+        outln!("Latchway is ready.\n");
+        outln!("  Issuer      {}", self.issuer);
         if let Some(link) = self.setup {
-            println!("  Set-up      {link}");
-            println!("              makes the first administrator; the link works once");
+            outln!("  Set-up      {link}");
+            outln!("              makes the first administrator; the link works once");
         }
         if let Some(address) = self.playground {
-            println!("  Playground  {address}");
+            outln!("  Playground  {address}");
         }
         if let Some(address) = self.metrics {
-            println!("  Metrics     http://{address}/metrics");
+            outln!("  Metrics     http://{address}/metrics");
         }
-        println!();
+        outln!();
     }
 }

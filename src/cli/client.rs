@@ -10,10 +10,10 @@ use serde_json::{Value, json};
 use super::args::{ClientArgs, auth_method};
 use super::context::{Context, Tool, usage};
 use super::output;
-use crate::audit::{Event, EventKind};
+use crate::audit::{Event, EventKind, time};
 use crate::domain::{AuthMethod, Client, ClientStatus, GrantType};
 use crate::storage::{Refusal, StorageError, clients};
-use crate::support::{Seconds, random_token, sha256};
+use crate::support::{Seconds, duration, random_token, sha256};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,29 +57,54 @@ pub enum Command {
     /// List all clients
     List,
     /// Show one client
-    Show { client_id: String },
+    Show {
+        /// As `client list` shows it
+        client_id: String,
+    },
     /// Change what is said; a list is replaced as a whole
     Update {
+        /// As `client list` shows it
         client_id: String,
         #[arg(long)]
         name: Option<String>,
         /// Take the client into service again
         #[arg(long)]
         enable: bool,
+        /// Do not ask for confirmation
+        #[arg(long)]
+        yes: bool,
         #[command(flatten)]
         client: Box<ClientArgs>,
     },
     /// Make a new secret and print it, once
     RotateSecret {
+        /// As `client list` shows it
         client_id: String,
-        /// For how many seconds the old secret is still taken; 0 if it has leaked
-        #[arg(long, value_name = "SECONDS", default_value_t = 86400)]
+        /// How long the old secret is still accepted, such as 24h; 0 if it has leaked
+        #[arg(long, value_name = "DURATION", default_value = "24h", value_parser = duration::parse)]
         overlap: Seconds,
+        /// Write the secret into this new file, readable by you alone, instead of printing it
+        #[arg(long, value_name = "FILE")]
+        secret_file: Option<PathBuf>,
     },
     /// Take a client out of service: nothing of it works any more
-    Disable { client_id: String },
+    Disable {
+        /// As `client list` shows it
+        client_id: String,
+    },
+    /// Take a disabled client into service again
+    Enable {
+        /// As `client list` shows it
+        client_id: String,
+    },
     /// Remove a client for good; its id is never used again
-    Delete { client_id: String },
+    Delete {
+        /// As `client list` shows it
+        client_id: String,
+        /// Do not ask for confirmation
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
@@ -94,13 +119,12 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
         Command::List => list(context, &tool),
         Command::Show { client_id } => {
             let client = find(&tool, client_id)?;
-            output::show(context, &as_json(&client), || {
-                let pretty = serde_json::to_string_pretty(&as_json(&client)).unwrap_or_default();
-                println!("{pretty}");
-            })
+            let json = as_json(&client);
+            output::show(context, &json, || output::properties(&described(&json)))
         }
-        Command::Update { client_id, name, enable, client: args } => {
+        Command::Update { client_id, name, enable, yes, client: args } => {
             let mut client = find(&tool, client_id)?;
+            let before = as_json(&client);
             if let Some(name) = name {
                 client.name.clone_from(name);
             }
@@ -112,12 +136,28 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
                 client.logo_type = Some((*media).to_owned());
             }
             args.apply(&mut client)?;
+            if client.scope.is_empty() && before["scope"] != "" {
+                output::confirm(*yes, &format!("{client_id} loses all its scopes and can ask for nothing."))?;
+            }
             change(&tool, &client, "updated", logo)?;
-            output::show(context, &as_json(&client), || println!("Updated {client_id}."))
+            let after = as_json(&client);
+            output::show(context, &after, || {
+                outln!("Updated {client_id}.");
+                for (name, (old, new)) in changes(&before, &after) {
+                    outln!("  {name}: {old} → {new}");
+                }
+            })
         }
-        Command::RotateSecret { client_id, overlap } => rotate_secret(context, &tool, client_id, *overlap),
+        Command::RotateSecret { client_id, overlap, secret_file } => {
+            rotate_secret(context, &tool, client_id, *overlap, secret_file.as_deref())
+        }
         Command::Disable { client_id } => set_status(context, &tool, client_id, ClientStatus::Disabled),
-        Command::Delete { client_id } => set_status(context, &tool, client_id, ClientStatus::Deleted),
+        Command::Enable { client_id } => set_status(context, &tool, client_id, ClientStatus::Active),
+        Command::Delete { client_id, yes } => {
+            find(&tool, client_id)?;
+            output::confirm(*yes, &format!("The client {client_id} and all that was issued to it end for good."))?;
+            set_status(context, &tool, client_id, ClientStatus::Deleted)
+        }
     }
 }
 
@@ -176,11 +216,12 @@ fn hand_over(
     if let Some(secret) = &shown {
         json["client_secret"] = Value::from(secret.expose_secret());
     }
-    output::show(context, &json, || {
-        println!("client_id      {}", client.client_id);
+    let remedy = format!("make another with `latchway client rotate-secret {} --overlap 0`", client.client_id);
+    output::show_secret(context, &json, &remedy, || {
+        outln!("client_id      {}", client.client_id);
         if let Some(secret) = &shown {
-            println!("client_secret  {}", secret.expose_secret());
-            println!("\nThe secret is shown this once. Keep it where only the app can read it.");
+            outln!("client_secret  {}", secret.expose_secret());
+            outln!("\nThe secret is shown this once. Keep it where only the app can read it.");
         }
     })
 }
@@ -188,8 +229,9 @@ fn hand_over(
 fn write_secret(path: &Path, secret: &SecretString) -> anyhow::Result<()> {
     let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
     let mut file =
-        file.with_context(|| format!("cannot make {}; the client exists, so rotate its secret", path.display()))?;
-    Ok(file.write_all(secret.expose_secret().as_bytes())?)
+        file.with_context(|| format!("cannot make {}; the secret is stored, so rotate it once more", path.display()))?;
+    file.write_all(secret.expose_secret().as_bytes())
+        .with_context(|| format!("cannot write {}; the secret is stored, so rotate it once more", path.display()))
 }
 
 fn hash(secret: &SecretString) -> Vec<u8> {
@@ -230,6 +272,37 @@ fn as_json(client: &Client) -> Value {
         "created_at": client.created_at,
         "updated_at": client.updated_at,
     })
+}
+
+/// What [`as_json`] says, for people: names and values, the id and the name first.
+fn described(json: &Value) -> Vec<(&str, String)> {
+    let first = ["client_id", "name"];
+    let members = json.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), in_words(name, value)));
+    let (mut shown, rest): (Vec<_>, Vec<_>) = members.partition(|(name, _)| first.contains(name));
+    shown.extend(rest);
+    shown
+}
+
+/// The members that differ, with both their values.
+fn changes<'a>(before: &'a Value, after: &'a Value) -> Vec<(&'a str, (String, String))> {
+    let shown = |name: &str, value: &Value| match in_words(name, value) {
+        text if text.is_empty() => "none".to_owned(),
+        text => text,
+    };
+    let members = after.as_object().into_iter().flatten();
+    let differ = members.filter(|(name, value)| before[name.as_str()] != **value && *name != "updated_at");
+    differ.map(|(name, value)| (name.as_str(), (shown(name, &before[name.as_str()]), shown(name, value)))).collect()
+}
+
+fn in_words(name: &str, value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Bool(flag) => if *flag { "yes" } else { "no" }.to_owned(),
+        Value::Array(items) => items.iter().map(|item| in_words(name, item)).collect::<Vec<_>>().join(", "),
+        Value::Number(at) if name.ends_with("_at") => at.as_i64().map(|at| time(at * 1000)).unwrap_or_default(),
+        other => other.to_string(),
+    }
 }
 
 fn list(context: &Context, tool: &Tool) -> anyhow::Result<()> {
@@ -285,23 +358,44 @@ fn change(
     }
 }
 
-fn rotate_secret(context: &Context, tool: &Tool, client_id: &str, overlap: Seconds) -> anyhow::Result<()> {
+fn rotate_secret(
+    context: &Context,
+    tool: &Tool,
+    client_id: &str,
+    overlap: Seconds,
+    file: Option<&Path>,
+) -> anyhow::Result<()> {
     let mut client = find(tool, client_id)?;
     let Some(old) = client.secret_hash.take() else {
         return Err(usage(format!("{client_id} has no secret: it authenticates by {}", client.auth_method)));
     };
     let secret = random_token(&tool.rng);
-    let until = tool.clock.now() + overlap.max(0);
+    let until = tool.clock.now() + overlap;
     client.secret_hash = Some(hash(&secret));
     client.previous_secret = (overlap > 0).then_some((old, until));
     change(tool, &client, "secret rotated", None)?;
-    let json = json!({
-        "client_id": client_id, "client_secret": secret.expose_secret(),
+    if let Some(path) = file {
+        write_secret(path, &secret)?;
+    }
+    let mut json = json!({
+        "client_id": client_id,
         "previous_secret_until": client.previous_secret.as_ref().map(|(_, until)| until),
     });
-    output::show(context, &json, || {
-        println!("client_secret  {}", secret.expose_secret());
-        println!("\nThe secret is shown this once. The old one is taken for {} seconds more.", overlap.max(0));
+    let old = if overlap > 0 {
+        format!("The old one is accepted for {} more.", duration::format(overlap))
+    } else {
+        "The old one is no longer accepted.".to_owned()
+    };
+    if let Some(path) = file {
+        return output::show(context, &json, || {
+            outln!("The new secret of {client_id} is in {}. {old}", path.display())
+        });
+    }
+    json["client_secret"] = Value::from(secret.expose_secret());
+    let remedy = format!("make another with `latchway client rotate-secret {client_id}`");
+    output::show_secret(context, &json, &remedy, || {
+        outln!("client_secret  {}", secret.expose_secret());
+        outln!("\nThe secret is shown this once. {old}");
     })
 }
 
@@ -314,6 +408,6 @@ fn set_status(context: &Context, tool: &Tool, client_id: &str, status: ClientSta
     }
     change(tool, &client, status.as_str(), None)?;
     output::show(context, &json!({"client_id": client_id, "status": status.as_str()}), || {
-        println!("{client_id} is {status}.")
+        outln!("{client_id} is {status}.")
     })
 }

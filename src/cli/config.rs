@@ -30,15 +30,15 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
     match command {
         Command::Check { dev } => {
             read(*dev)?;
-            output::show(context, &serde_json::json!({"valid": true}), || println!("The configuration is valid."))
+            output::show(context, &serde_json::json!({"valid": true}), || outln!("The configuration is valid."))
         }
         Command::Print { dev } => {
             let format = if context.json { Format::Json } else { Format::Toml };
-            println!("{}", print(&read(*dev)?, format).trim_end());
+            output::raw(&format!("{}\n", print(&read(*dev)?, format).trim_end()));
             Ok(())
         }
         Command::Template => {
-            print!("{}", template());
+            output::raw(template());
             Ok(())
         }
     }

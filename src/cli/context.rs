@@ -1,5 +1,6 @@
 //! What every subcommand needs: settings, the database, a small runtime.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -90,6 +91,29 @@ pub fn operator() -> String {
         }
         _ => text::for_log(&name, 64),
     }
+}
+
+/// Reads where to listen: an address with a port, or a port alone for this machine. Fits clap's `value_parser`.
+///
+/// # Errors
+/// A sentence that shows the form.
+pub fn listen_address(text: &str) -> Result<SocketAddr, String> {
+    if let Ok(port) = text.strip_prefix(':').or(text.strip_prefix("localhost:")).unwrap_or(text).parse::<u16>() {
+        return Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, port)));
+    }
+    text.parse()
+        .map_err(|_| "must be an address and a port, such as 127.0.0.1:8080, or a port, such as 8080".to_owned())
+}
+
+/// Why a socket could not be had, and what to do about it.
+pub fn cannot_listen(address: SocketAddr, error: &std::io::Error, remedy: &str) -> anyhow::Error {
+    let advice = match error.kind() {
+        std::io::ErrorKind::AddrInUse => format!("; another program listens there: {remedy}"),
+        std::io::ErrorKind::PermissionDenied => "; ports below 1024 need the right to use them".to_owned(),
+        std::io::ErrorKind::AddrNotAvailable => "; no network interface of this machine has that address".to_owned(),
+        _ => String::new(),
+    };
+    anyhow::anyhow!("cannot listen on {address}: {error}{advice}")
 }
 
 /// A subcommand's means.

@@ -1,4 +1,4 @@
-use std::io::{ErrorKind, Write};
+use std::io::Write;
 use std::time::Duration;
 
 use super::audit_list::{self, kind, line};
@@ -33,13 +33,7 @@ const PAUSE: Duration = Duration::from_millis(250);
 
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     let tool = context.open_tool()?;
-    match tool.runtime.block_on(show(context, &tool, args)) {
-        // Whoever reads has seen enough.
-        Err(error) if error.downcast_ref::<std::io::Error>().is_some_and(|e| e.kind() == ErrorKind::BrokenPipe) => {
-            Ok(())
-        }
-        shown => shown,
-    }
+    tool.runtime.block_on(show(context, &tool, args))
 }
 
 async fn show(context: &Context, tool: &Tool, args: &Args) -> anyhow::Result<()> {

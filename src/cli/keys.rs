@@ -6,7 +6,7 @@ use super::{dev, output};
 use crate::domain::Algorithm;
 use crate::keys::{self, KeyRing, KeyStage, Resealed, Timing};
 use crate::storage::keys::list;
-use crate::support::Seconds;
+use crate::support::{Seconds, duration};
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -29,6 +29,9 @@ pub enum Command {
         /// Refuse also what it has signed already: for when it has leaked
         #[arg(long)]
         compromised: bool,
+        /// Do not ask for confirmation
+        #[arg(long)]
+        yes: bool,
     },
     /// Encrypt the stored keys anew under `[keys] encryption_key`; what `previous_encryption_key` opens is opened by it
     Reseal,
@@ -39,7 +42,10 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
     match command {
         Command::List => show_list(context, &tool),
         Command::Rotate { alg, now } => rotate(context, &tool, alg.as_deref(), *now),
-        Command::Retire { kid, compromised } => retire(context, &tool, kid, *compromised),
+        Command::Retire { kid, compromised, yes } => {
+            output::confirm(*yes, &format!("The key {kid} will sign nothing more, which cannot be undone."))?;
+            retire(context, &tool, kid, *compromised)
+        }
         Command::Reseal => reseal(context, &tool),
     }
 }
@@ -93,9 +99,9 @@ fn rotate(context: &Context, tool: &Tool, alg: Option<&str>, at_once: bool) -> a
     let kid = tool.runtime.block_on(rotation)?;
     let activates_at = tool.clock.now() + prepublish;
     output::show(context, &json!({"kid": kid, "alg": algorithm.as_str(), "activates_at": activates_at}), || {
-        println!(
+        outln!(
             "Published {algorithm} key {kid}; it signs {}.",
-            if at_once { "now".to_owned() } else { format!("in {prepublish} seconds") }
+            if at_once { "now".to_owned() } else { format!("in {}", duration::format(prepublish)) }
         );
     })
 }
@@ -105,7 +111,7 @@ fn reseal(context: &Context, tool: &Tool) -> anyhow::Result<()> {
     let resealed = tool.runtime.block_on(keys::reseal(&tool.db, &sealer, &tool.rng, tool.clock.now()))?;
     let Resealed { signing_keys, audit_key } = resealed;
     output::show(context, &json!({"resealed": signing_keys, "audit_key_resealed": audit_key}), || {
-        println!("Sealed {signing_keys} signing key(s) anew; all stored keys open with [keys] encryption_key alone.");
+        outln!("Sealed {signing_keys} signing key(s) anew; all stored keys open with [keys] encryption_key alone.");
     })
 }
 
@@ -119,6 +125,6 @@ fn retire(context: &Context, tool: &Tool, kid: &str, compromised: bool) -> anyho
         keys::ensure(&tool.db, &sealer, &tool.rng, Algorithm::ALL, now).await
     })?;
     output::show(context, &json!({"kid": kid, "verifies_for_seconds": grace}), || {
-        println!("Retired {kid}. If it was the last of its algorithm, a new key signs in its place.");
+        outln!("Retired {kid}. If it was the last of its algorithm, a new key signs in its place.");
     })
 }

@@ -11,8 +11,8 @@ pub fn run(context: &Context, _: &Args) -> anyhow::Result<()> {
     let applied = db.migrate()?;
     let json = serde_json::json!({"applied": applied, "database": db.kind()});
     output::show(context, &json, || match applied {
-        0 => println!("The schema is up to date."),
-        1 => println!("Applied 1 migration."),
-        _ => println!("Applied {applied} migrations."),
+        0 => outln!("The schema is up to date."),
+        1 => outln!("Applied 1 migration."),
+        _ => outln!("Applied {applied} migrations."),
     })
 }

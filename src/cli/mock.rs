@@ -5,7 +5,7 @@ use actix_web::web;
 use anyhow::Context as _;
 use tracing_subscriber::EnvFilter;
 
-use super::context::{Context, environment, usage};
+use super::context::{Context, cannot_listen, environment, listen_address, usage};
 use super::{mock_token, output};
 use crate::http::{self, routes, server};
 use crate::mock::{House, Settings, description};
@@ -24,8 +24,8 @@ In CI: GET /oauth2/authorize?...&login_hint=alice logs Alice in and comes straig
 pub struct Args {
     #[command(subcommand)]
     command: Option<Command>,
-    /// Address and port to listen on; loopback only
-    #[arg(long, value_name = "ADDR")]
+    /// Address and port to listen on, or a port alone; loopback only
+    #[arg(long, value_name = "ADDR", value_parser = listen_address)]
     pub listen: Option<SocketAddr>,
     /// An OpenAPI document (3.0 or 3.1, YAML or JSON) whose API is mocked. May be repeated
     #[arg(long, value_name = "FILE")]
@@ -55,7 +55,8 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
         .with_writer(std::io::stderr)
         .with_ansi(false)
         .init();
-    let listener = server::bind(settings.listen).with_context(|| format!("cannot listen on {}", settings.listen))?;
+    let listener = server::bind(settings.listen)
+        .map_err(|error| cannot_listen(settings.listen, &error, "choose another address with --listen"))?;
     let base = format!("http://{}", listener.local_addr()?);
     actix_web::rt::System::new().block_on(async {
         let house =
@@ -106,14 +107,14 @@ fn settings(context: &Context, args: &Args) -> anyhow::Result<(Settings, PathBuf
 
 fn announce(context: &Context, house: &House, world: &crate::mock::World) -> anyhow::Result<()> {
     output::show(context, &description(house, world), || {
-        println!("Latchway mocks.\n");
-        println!("  Issuer      {}", house.base);
+        outln!("Latchway mocks.\n");
+        outln!("  Issuer      {}", house.base);
         let people = world.issuers().first().map(|issuer| {
             let names = issuer.app.personas.iter().map(|person| format!("{} ({})", person.username, person.about));
             names.collect::<Vec<_>>().join(", ")
         });
-        println!("  People      {}", people.unwrap_or_default());
-        println!("  Everything  {}/mock", house.base);
-        println!("\nNobody here is who they say: for this machine only.");
+        outln!("  People      {}", people.unwrap_or_default());
+        outln!("  Everything  {}/mock", house.base);
+        outln!("\nNobody here is who they say: for this machine only.");
     })
 }

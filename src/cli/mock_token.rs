@@ -74,9 +74,9 @@ pub fn run(context: &Context, args: &Args, mut settings: Settings) -> anyhow::Re
         None => runtime.block_on(sign(&settings, args.issuer.as_deref(), wanted))?,
     };
     if context.json {
-        println!("{made}");
+        outln!("{made}");
     } else {
-        println!("{}", made["access_token"].as_str().context("the mock answered without a token")?);
+        outln!("{}", made["access_token"].as_str().context("the mock answered without a token")?);
     }
     Ok(())
 }

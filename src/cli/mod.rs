@@ -1,5 +1,8 @@
 //! The command line: one file a subcommand.
 
+#[macro_use]
+mod output;
+
 mod api_key;
 mod archive;
 mod args;
@@ -12,13 +15,11 @@ mod client;
 mod config;
 mod context;
 mod dev;
-mod duration;
 mod events;
 mod keys;
 mod migrate;
 mod mock;
 mod mock_token;
-mod output;
 mod progress;
 mod restore;
 mod restore_point;
@@ -29,7 +30,7 @@ mod user;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use context::Context;
 
@@ -98,15 +99,28 @@ enum Command {
     Restore(restore::Args),
     /// End everything that was issued before: for a database that other tools restored
     RestorePoint(restore_point::Args),
+    /// Print completions for a shell
+    #[command(after_help = COMPLETIONS)]
+    Completions {
+        /// Which shell
+        shell: clap_complete::Shell,
+    },
     /// Tell which version this is
     Version,
 }
 
+const COMPLETIONS: &str = "\
+Examples:
+  latchway completions bash > ~/.local/share/bash-completion/completions/latchway
+  latchway completions zsh > ~/.zfunc/_latchway
+  latchway completions fish > ~/.config/fish/completions/latchway.fish";
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    match run(&cli) {
+    match run(&cli).and_then(|()| output::finish()) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             output::failure(&cli.context, &error);
             ExitCode::from(if error.downcast_ref::<context::Usage>().is_some() { 2 } else { 1 })
@@ -133,6 +147,12 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Backup(args) => backup::run(context, args),
         Command::Restore(args) => restore::run(context, args),
         Command::RestorePoint(args) => restore_point::run(context, args),
+        Command::Completions { shell } => {
+            let mut script = Vec::new();
+            clap_complete::generate(*shell, &mut Cli::command(), "latchway", &mut script);
+            output::raw(&String::from_utf8_lossy(&script));
+            Ok(())
+        }
         Command::Version => version(context),
     }
 }
@@ -140,6 +160,6 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
 fn version(context: &Context) -> anyhow::Result<()> {
     let version = env!("CARGO_PKG_VERSION");
     output::show(context, &serde_json::json!({"name": "latchway", "version": version}), || {
-        println!("latchway {version}");
+        outln!("latchway {version}");
     })
 }

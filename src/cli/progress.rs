@@ -26,15 +26,15 @@ impl Progress {
         }
         self.since = Some(Instant::now());
         self.shown = true;
-        eprint!("\r\x1b[2K{}", what());
-        let _ = std::io::stderr().flush();
+        let mut err = std::io::stderr().lock();
+        let _ = write!(err, "\r\x1b[2K{}", what()).and_then(|()| err.flush());
     }
 }
 
 impl Drop for Progress {
     fn drop(&mut self) {
         if self.shown {
-            eprint!("\r\x1b[2K");
+            let _ = write!(std::io::stderr().lock(), "\r\x1b[2K");
         }
     }
 }

@@ -87,12 +87,12 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
         "live_api_keys": restored.active.api_keys,
     });
     output::show(context, &json, || {
-        println!("Restored {path} from {}.", args.file.display());
+        outln!("Restored {path} from {}.", args.file.display());
         if let Some(aside) = &aside {
-            println!("The database that was there is now {}.", aside.display());
+            outln!("The database that was there is now {}.", aside.display());
         }
         if restored.migrations > 0 {
-            println!("The backup had an older schema; {} migration(s) were applied.", restored.migrations);
+            outln!("The backup had an older schema; {} migration(s) were applied.", restored.migrations);
         }
         restore_point::print_ended(&restored.ended);
         print_since(&restored, manifest.created_at);
@@ -197,9 +197,9 @@ fn since_json(since: &Since) -> Value {
 fn print_since(restored: &Restored, created_at: Seconds) {
     match &restored.since {
         Since::Known(carried) => print_carried(carried),
-        Since::Unknown => println!("\nThere was no database here that could tell what happened since the backup."),
+        Since::Unknown => outln!("\nThere was no database here that could tell what happened since the backup."),
         Since::Unreadable(why) => {
-            println!("\nThe database that was here cannot tell what happened since the backup: {why}.")
+            outln!("\nThe database that was here cannot tell what happened since the backup: {why}.")
         }
     }
     if !matches!(restored.since, Since::Known(_)) {
@@ -208,7 +208,7 @@ fn print_since(restored: &Restored, created_at: Seconds) {
 }
 
 fn print_carried(carried: &Carried) {
-    println!("\nTaken over from the database that was there, as it happened since the backup:");
+    outln!("\nTaken over from the database that was there, as it happened since the backup:");
     let rows = [
         ("clients disabled or deleted", carried.clients_disabled),
         ("clients with other credentials", carried.credentials),
@@ -224,9 +224,10 @@ fn print_carried(carried: &Carried) {
     let rows: Vec<Vec<String>> = rows.iter().map(|(what, n)| vec![(*what).to_owned(), n.to_string()]).collect();
     output::table(&["what", "count"], &rows);
     if carried.clients_lost + carried.users_lost > 0 {
-        println!(
+        outln!(
             "Made since the backup, and gone with it: {} client(s) and {} account(s).",
-            carried.clients_lost, carried.users_lost
+            carried.clients_lost,
+            carried.users_lost
         );
     }
 }

@@ -54,7 +54,7 @@ pub fn ended_json(ended: &Ended) -> Value {
 }
 
 pub fn print_ended(ended: &Ended) {
-    println!("\nEnded, as nobody can know which of them were used or revoked since:");
+    outln!("\nEnded, as nobody can know which of them were used or revoked since:");
     let rows = [
         ("token families", ended.grants),
         ("refresh tokens", ended.refresh_tokens),
@@ -68,16 +68,18 @@ pub fn print_ended(ended: &Ended) {
     ];
     let rows: Vec<Vec<String>> = rows.iter().map(|(what, n)| vec![(*what).to_owned(), n.to_string()]).collect();
     output::table(&["what", "count"], &rows);
-    println!("Client assertions (private_key_jwt) that were made before this moment are refused.");
+    outln!("Client assertions (private_key_jwt) that were made before this moment are refused.");
 }
 
 /// What only a person can know.
 pub fn print_advice(active: &Active, since: &str) {
-    println!(
+    outln!(
         "\n{} client(s) and {} account(s) are active, and {} API key(s) are not revoked. Disable or revoke\n\
          again those that were disabled or revoked {since},\n\
          and change again passwords, client secrets and keys that were changed for a reason:\n\
          `latchway client list`, `latchway user list`, `latchway api-key list`, `latchway keys list`.",
-        active.clients, active.users, active.api_keys
+        active.clients,
+        active.users,
+        active.api_keys
     );
 }

@@ -68,5 +68,5 @@ fn lift(context: &Context, tool: &Tool, subject: &str) -> anyhow::Result<()> {
     if tool.runtime.block_on(write)? == 0 {
         anyhow::bail!("nothing restrains {subject}; `latchway restraint list` shows who is restrained");
     }
-    output::show(context, &json!({"subject": subject}), || println!("{subject} is restrained no more."))
+    output::show(context, &json!({"subject": subject}), || outln!("{subject} is restrained no more."))
 }

@@ -50,7 +50,7 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
                 Ok(changed(&scope.name, "set").record(tx, &clock)?)
             });
             tool.runtime.block_on(write)?;
-            output::show(context, &json!({"name": name}), || println!("{name} is described."))
+            output::show(context, &json!({"name": name}), || outln!("{name} is described."))
         }
         Command::Delete { name } => {
             let (wanted, clock) = (name.clone(), tool.clock.clone());
@@ -64,7 +64,7 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
             if !tool.runtime.block_on(write)? {
                 anyhow::bail!("there is no scope {name}");
             }
-            output::show(context, &json!({"name": name}), || println!("{name} has no words any more."))
+            output::show(context, &json!({"name": name}), || outln!("{name} has no words any more."))
         }
     }
 }

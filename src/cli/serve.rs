@@ -6,7 +6,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tracing_subscriber::EnvFilter;
 
 use super::banner::Banner;
-use super::context::{Context, check_schema, environment, open_db, usage};
+use super::context::{Context, cannot_listen, check_schema, environment, listen_address, open_db, usage};
 use super::dev::{self, IfMissing};
 use crate::app::{App, Mode, Parts};
 use crate::config::{Config, Dev, LogFormat, Overrides, load};
@@ -29,15 +29,18 @@ pub struct Args {
     /// On this machine, for development: makes what is missing, refuses public addresses
     #[arg(long)]
     pub dev: bool,
-    /// Address and port to listen on
-    #[arg(long, value_name = "ADDR")]
+    /// Address and port to listen on; a port alone is one of this machine
+    #[arg(long, value_name = "ADDR", value_parser = listen_address)]
     pub listen: Option<SocketAddr>,
 }
 
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     let dev = if args.dev { Dev::Yes } else { Dev::No };
     let overrides = Overrides { listen: args.listen, ..context.overrides(dev) };
-    let mut config = load(&overrides, environment()).map_err(|e| usage(e.to_string()))?;
+    let mut config = load(&overrides, environment()).map_err(|error| {
+        let hint = "\nTo try the server on this machine without any configuration: latchway serve --dev";
+        usage(format!("{error}{}", if args.dev { "" } else { hint }))
+    })?;
     if args.dev {
         // No balancer looks at a laptop: whoever presses Ctrl-C wants it to end.
         config.server.shutdown_delay_seconds = 0;
@@ -46,8 +49,8 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     count_panics();
     let mode = if args.dev { Mode::Dev } else { Mode::Production };
     // Both sockets are taken first: that an address is in use shows before anything else happens.
-    let listener =
-        server::bind(config.server.listen).with_context(|| format!("cannot listen on {}", config.server.listen))?;
+    let listener = server::bind(config.server.listen)
+        .map_err(|error| cannot_listen(config.server.listen, &error, "choose another address with --listen"))?;
     let metrics = match config.server.metrics_address() {
         Some(address) => Some((bind_metrics(address, mode)?, recorder()?)),
         None => None,
@@ -127,7 +130,10 @@ fn bind_metrics(address: SocketAddr, mode: Mode) -> anyhow::Result<TcpListener> 
         Err(_) if mode == Mode::Dev => {
             server::bind(SocketAddr::new(address.ip(), 0)).context("cannot listen for metrics")
         }
-        bound => bound.with_context(|| format!("cannot listen on {address} for metrics")),
+        bound => bound.map_err(|error| {
+            let remedy = "[server] metrics_listen chooses another address for the metrics, and \"\" serves none";
+            cannot_listen(address, &error, remedy)
+        }),
     }
 }
 

@@ -142,7 +142,7 @@ fn create(context: &Context, tool: &Tool, user: User) -> anyhow::Result<()> {
         Err(StorageError::Conflict(_)) => bail!("there is already a person with this user name or e-mail address"),
         other => other?,
     }
-    output::show(context, &as_json(&user), || println!("Created {} with the id {}.", user.username, user.id))
+    output::show(context, &as_json(&user), || outln!("Created {} with the id {}.", user.username, user.id))
 }
 
 fn list(context: &Context, tool: &Tool) -> anyhow::Result<()> {
@@ -186,7 +186,7 @@ fn set_status(context: &Context, tool: &Tool, wanted: &str, status: UserStatus) 
         Ok(event.record(tx, &clock)?)
     }))?;
     let user = User { status, ..user };
-    output::show(context, &as_json(&user), || println!("{} is {status}.", user.username))
+    output::show(context, &as_json(&user), || outln!("{} is {status}.", user.username))
 }
 
 fn set_password(context: &Context, tool: &Tool, wanted: &str, password: SecretString) -> anyhow::Result<()> {
@@ -199,5 +199,5 @@ fn set_password(context: &Context, tool: &Tool, wanted: &str, password: SecretSt
         let event = Event::success(EventKind::UserChanged).subject(id).detail(json!({"password": "changed"}));
         Ok(event.record(tx, &clock)?)
     }))?;
-    output::show(context, &as_json(&user), || println!("{} has a new password; all sessions are ended.", user.username))
+    output::show(context, &as_json(&user), || outln!("{} has a new password; all sessions are ended.", user.username))
 }

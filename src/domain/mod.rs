@@ -60,7 +60,7 @@ macro_rules! words {
             fn from_str(text: &str) -> Result<Self, String> {
                 match text {
                     $($word => Ok(Self::$variant),)+
-                    other => Err(format!("{other:?} is none of {}", [$($word),+].join(", "))),
+                    other => Err($crate::domain::unknown_word(other, &[$($word),+])),
                 }
             }
         }
@@ -73,3 +73,14 @@ macro_rules! words {
     };
 }
 pub(crate) use words;
+
+/// Why a text is none of the words that are known, with the nearest of them where one is near.
+pub(crate) fn unknown_word(text: &str, known: &[&str]) -> String {
+    let near = known
+        .iter()
+        .map(|word| (strsim::normalized_damerau_levenshtein(text, word), word))
+        .filter(|(likeness, _)| *likeness > 0.6)
+        .max_by(|(a, _), (b, _)| a.total_cmp(b));
+    let hint = near.map(|(_, word)| format!("; did you mean {word}?")).unwrap_or_default();
+    format!("{text:?} is none of {}{hint}", known.join(", "))
+}

@@ -3,6 +3,7 @@
 #[cfg(any(feature = "server", feature = "resource-server"))]
 mod api_key;
 mod clock;
+pub mod duration;
 mod hex;
 mod id;
 #[cfg(feature = "server")]

@@ -9,6 +9,7 @@ mod audit;
 mod basics;
 mod cleanup;
 mod clients;
+mod command_line;
 mod forward_auth;
 mod harness;
 mod layers;

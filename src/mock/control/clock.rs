@@ -5,11 +5,10 @@ use chrono::DateTime;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::duration;
 use super::reading::{Refusal, either, json as read, shown};
 use crate::mock::house::World;
 use crate::mock::journal::moment;
-use crate::support::Clock;
+use crate::support::{Clock, duration};
 
 /// The last moment that four digits of a year can write, in Unix milliseconds.
 const END: i64 = 253_402_300_799_999;
@@ -89,7 +88,7 @@ fn millis(member: &str, value: &Value) -> Result<i64, String> {
 
 fn span(value: &Value) -> Result<i64, String> {
     match value {
-        Value::String(text) => duration::seconds(text).map_err(|why| format!("advance: {why}")),
+        Value::String(text) => duration::parse_signed(text).map_err(|why| format!("advance: {why}")),
         Value::Number(seconds) => seconds.as_i64().ok_or_else(|| "advance: whole seconds, please".to_owned()),
         _ => Err("advance: seconds, or a span such as \"1h\"".to_owned()),
     }

@@ -17,7 +17,6 @@ pub const PATHS: &[(&str, &str, &str)] = &[
 ];
 
 pub mod clock;
-mod duration;
 pub mod journal;
 pub mod profile;
 mod reading;

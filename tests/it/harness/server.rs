@@ -320,6 +320,12 @@ impl Server {
 
     fn run_cli(&self, mut command: Command, args: &[&str], stdin: &str) -> Result<Value, CliFailure> {
         command.args(args).arg("--json");
+        if let [noun, verb, ..] = args
+            && ["client delete", "user delete", "keys retire"].contains(&format!("{noun} {verb}").as_str())
+            && !args.contains(&"--yes")
+        {
+            command.arg("--yes");
+        }
         let mut child = command
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -354,7 +360,8 @@ impl Server {
         child
     }
 
-    fn command(&self) -> Command {
+    /// A command on the same data, with its environment and nothing else.
+    pub fn command(&self) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_latchway"));
         command.env_clear().envs(&self.env).current_dir(&self.dir);
         command
