@@ -1,13 +1,14 @@
 //! Flags that describe a client, for `client create` and `client update`.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use anyhow::Context as _;
 use clap::Args;
 
 use super::context::usage;
 use crate::domain::{
-    Algorithm, ApplicationType, AuthMethod, Client, GrantType, Party, PkcePolicy, RedirectUri, Scopes, unknown_word,
+    Algorithm, ApplicationType, AuthMethod, Client, GrantType, MethodCheck, Party, RedirectUri, Scopes, unknown_word,
 };
 
 /// What can be said of a client when it is made and later.
@@ -22,9 +23,12 @@ pub struct ClientArgs {
     /// All scopes that it may ask for, separated by spaces
     #[arg(long)]
     pub scope: Option<String>,
-    /// An API that it may ask tokens for, and whose tokens it may introspect. May be repeated
+    /// An API that it may ask tokens for (RFC 8707). May be repeated
     #[arg(long = "audience", value_name = "URI", num_args = 1..)]
     pub audiences: Vec<String>,
+    /// An API that this client is, by the URI that its tokens name as audience. May be repeated
+    #[arg(long = "resource", value_name = "URI", num_args = 1..)]
+    pub resources: Vec<String>,
     /// Your own app: it takes the password itself, at /api/v1/login, and nobody is asked for consent.
     /// --first-party=false takes that back
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -36,9 +40,27 @@ pub struct ClientArgs {
     /// Public keys (a JWKS) for private_key_jwt
     #[arg(long, value_name = "FILE")]
     pub jwks_file: Option<PathBuf>,
-    /// required, or nonce-instead for a confidential OpenID client that cannot do PKCE
-    #[arg(long)]
+    /// Whether requests need PKCE. nonce-instead and optional are for confidential OpenID clients that cannot do PKCE;
+    /// with nonce-instead they must send a nonce
+    #[arg(long, value_name = "required|nonce-instead|optional")]
     pub pkce: Option<String>,
+    /// When people are asked: always, once (remember, the default), or never, for your own apps
+    #[arg(long, value_name = "never|remember|always")]
+    pub consent: Option<String>,
+    /// Take the secret only by --auth-method, not also by the other of client_secret_basic and client_secret_post.
+    /// --auth-method-strict=false takes that back
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub auth_method_strict: Option<bool>,
+    /// The audience of its private_key_jwt assertions; token-endpoint takes the issuer and the URL of the token endpoint
+    #[arg(long, value_name = "issuer|token-endpoint")]
+    pub assertion_audience: Option<String>,
+    /// all puts the claims of the granted scopes (profile, email) into ID tokens, for clients that never ask userinfo
+    #[arg(long, value_name = "standard|all")]
+    pub id_token_claims: Option<String>,
+    /// strict ends a token family when a used refresh token comes again after anything of its answer was used, even
+    /// within refresh_retry_seconds
+    #[arg(long, value_name = "standard|strict")]
+    pub refresh: Option<String>,
     /// How its ID tokens are signed: RS256, ES256, EdDSA or PS256
     #[arg(long)]
     pub id_token_alg: Option<String>,
@@ -89,9 +111,10 @@ impl ClientArgs {
             let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
             client.jwks = Some(text);
         }
-        if let Some(pkce) = &self.pkce {
-            client.pkce = pkce.parse::<PkcePolicy>().map_err(|e| word("pkce", e))?;
+        if !self.resources.is_empty() {
+            client.resources.clone_from(&self.resources);
         }
+        self.apply_policies(client)?;
         if let Some(algorithm) = &self.id_token_alg {
             client.id_token_alg = Some(algorithm.parse::<Algorithm>().map_err(|e| word("id-token-alg", e))?);
         }
@@ -105,6 +128,18 @@ impl ClientArgs {
             }
         }
         client.validate().map_err(|e| usage(e.to_string()))
+    }
+
+    fn apply_policies(&self, client: &mut Client) -> anyhow::Result<()> {
+        put("pkce", self.pkce.as_deref(), &mut client.pkce)?;
+        put("consent", self.consent.as_deref(), &mut client.consent)?;
+        put("assertion-audience", self.assertion_audience.as_deref(), &mut client.assertion_audience)?;
+        put("id-token-claims", self.id_token_claims.as_deref(), &mut client.id_token_claims)?;
+        put("refresh", self.refresh.as_deref(), &mut client.refresh)?;
+        if let Some(strict) = self.auth_method_strict {
+            client.method_check = if strict { MethodCheck::Strict } else { MethodCheck::Lenient };
+        }
+        Ok(())
     }
 
     fn apply_party(&self, client: &mut Client) -> anyhow::Result<()> {
@@ -125,6 +160,14 @@ impl ClientArgs {
     pub fn logo(&self) -> anyhow::Result<Option<(&'static str, Vec<u8>)>> {
         self.logo_file.as_deref().map(read_logo).transpose()
     }
+}
+
+/// Sets what a flag says, if it was given.
+fn put<T: FromStr<Err = String>>(flag: &str, said: Option<&str>, kept: &mut T) -> anyhow::Result<()> {
+    if let Some(text) = said {
+        *kept = text.parse().map_err(|e| usage(format!("--{flag}: {e}")))?;
+    }
+    Ok(())
 }
 
 /// A grant by its name in the RFCs, or by a shorter one where that is a whole URN.

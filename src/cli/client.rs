@@ -11,7 +11,7 @@ use super::args::{ClientArgs, auth_method};
 use super::context::{Context, Tool, usage};
 use super::output;
 use crate::audit::{Event, EventKind, time};
-use crate::domain::{AuthMethod, Client, ClientStatus, GrantType};
+use crate::domain::{AuthMethod, Client, ClientStatus, GrantType, MethodCheck};
 use crate::storage::{Refusal, StorageError, clients};
 use crate::support::{Seconds, duration, random_token, sha256};
 
@@ -261,9 +261,15 @@ fn as_json(client: &Client) -> Value {
         "grant_types": client.grant_types.iter().map(|grant| grant.as_str()).collect::<Vec<_>>(),
         "scope": client.scope.to_string(),
         "audiences": client.audiences,
+        "resources": client.resources,
         "application_type": client.application_type.as_str(),
         "first_party": client.is_first_party(),
         "pkce": client.pkce.as_str(),
+        "consent": client.consent.as_str(),
+        "auth_method_strict": client.method_check == MethodCheck::Strict,
+        "assertion_audience": client.assertion_audience.as_str(),
+        "id_token_claims": client.id_token_claims.as_str(),
+        "refresh": client.refresh.as_str(),
         "id_token_alg": client.id_token_alg.map(|algorithm| algorithm.as_str()),
         "client_uri": client.client_uri,
         "policy_uri": client.policy_uri,

@@ -1,7 +1,8 @@
 use serde_json::Value;
 use url::Url;
 
-use super::{RedirectUri, Scopes, words};
+use super::client_policy::{AssertionAudience, ConsentPolicy, IdTokenClaims, MethodCheck, PkcePolicy, RefreshPolicy};
+use super::{OPENID, RedirectUri, Scopes, words};
 use crate::support::Seconds;
 
 words! {
@@ -40,15 +41,6 @@ words! {
 }
 
 words! {
-    /// Whether a client may leave PKCE out.
-    PkcePolicy {
-        Required = "required",
-        /// RFC 9700 §2.1.1: a confidential OpenID client may rely on `nonce` instead, which is then demanded.
-        NonceInstead = "nonce-instead",
-    }
-}
-
-words! {
     /// A signature algorithm (RFC 7518 §3.1, RFC 8037).
     Algorithm { Es256 = "ES256", EdDsa = "EdDSA", Rs256 = "RS256", Ps256 = "PS256" }
 }
@@ -67,13 +59,20 @@ pub struct Client {
     pub grant_types: Vec<GrantType>,
     /// What it may ask for at most.
     pub scope: Scopes,
-    /// The APIs it may ask tokens for (RFC 8707), and whose tokens it may introspect.
+    /// The APIs that it may ask tokens for (RFC 8707).
     pub audiences: Vec<String>,
+    /// The APIs that it is.
+    pub resources: Vec<String>,
     /// Public keys for `private_key_jwt` (RFC 7517).
     pub jwks: Option<String>,
     pub application_type: ApplicationType,
     pub party: Party,
     pub pkce: PkcePolicy,
+    pub consent: ConsentPolicy,
+    pub method_check: MethodCheck,
+    pub assertion_audience: AssertionAudience,
+    pub id_token_claims: IdTokenClaims,
+    pub refresh: RefreshPolicy,
     pub id_token_alg: Option<Algorithm>,
     pub client_uri: Option<String>,
     pub policy_uri: Option<String>,
@@ -100,10 +99,16 @@ impl Client {
             grant_types: Vec::new(),
             scope: Scopes::default(),
             audiences: Vec::new(),
+            resources: Vec::new(),
             jwks: None,
             application_type: ApplicationType::Web,
             party: Party::Third,
             pkce: PkcePolicy::Required,
+            consent: ConsentPolicy::Remember,
+            method_check: MethodCheck::Lenient,
+            assertion_audience: AssertionAudience::Issuer,
+            id_token_claims: IdTokenClaims::Standard,
+            refresh: RefreshPolicy::Standard,
             id_token_alg: None,
             client_uri: None,
             policy_uri: None,
@@ -118,6 +123,11 @@ impl Client {
 
     pub fn is_public(&self) -> bool {
         self.auth_method == AuthMethod::None
+    }
+
+    /// Whether it authenticates by a secret, by whichever of the two methods.
+    pub fn has_secret(&self) -> bool {
+        matches!(self.auth_method, AuthMethod::ClientSecretBasic | AuthMethod::ClientSecretPost)
     }
 
     pub fn is_first_party(&self) -> bool {
@@ -177,9 +187,7 @@ impl Client {
             // RFC 6749 §4.4
             return fail("a public client has no credentials, so it cannot use the grant client_credentials");
         }
-        if self.is_public() && self.pkce == PkcePolicy::NonceInstead {
-            return fail("a public client must use PKCE");
-        }
+        self.validate_policies()?;
         if self.auth_method == AuthMethod::PrivateKeyJwt && self.jwks.is_none() {
             return fail("private_key_jwt needs the client's public keys: --jwks-file");
         }
@@ -189,11 +197,33 @@ impl Client {
         if let Some(jwks) = &self.jwks {
             validate_jwks(jwks)?;
         }
-        for audience in &self.audiences {
+        for audience in self.audiences.iter().chain(&self.resources) {
             validate_resource(audience)?;
         }
         for uri in [&self.client_uri, &self.policy_uri, &self.tos_uri].into_iter().flatten() {
             validate_uri(uri)?;
+        }
+        Ok(())
+    }
+}
+
+impl Client {
+    fn validate_policies(&self) -> Result<(), ClientValidation> {
+        let fail = |why: &str| Err(ClientValidation(why.to_owned()));
+        if self.is_public() && self.pkce != PkcePolicy::Required {
+            return fail("a public client must use PKCE");
+        }
+        if self.pkce == PkcePolicy::Optional && !self.scope.contains(OPENID) {
+            return fail("PKCE is optional for OpenID clients only: add openid to --scope, or keep --pkce required");
+        }
+        if self.method_check == MethodCheck::Strict && !self.has_secret() {
+            return fail(
+                "--auth-method-strict is about client_secret_basic and client_secret_post; this client has no secret",
+            );
+        }
+        let has_assertions = self.auth_method == AuthMethod::PrivateKeyJwt;
+        if self.assertion_audience == AssertionAudience::TokenEndpoint && !has_assertions {
+            return fail("--assertion-audience token-endpoint is of use to private_key_jwt alone");
         }
         Ok(())
     }

@@ -3,6 +3,7 @@
 mod api_key;
 pub mod chain;
 mod client;
+mod client_policy;
 mod device;
 mod gate;
 mod grant;
@@ -14,9 +15,10 @@ mod username;
 
 pub use api_key::{ApiKey, ApiKeyStage, InvalidApiKey, KeyOwner, LastUse};
 pub use client::{
-    Algorithm, ApplicationType, AuthMethod, Client, ClientStatus, ClientValidation, GrantType, Party, PkcePolicy,
+    Algorithm, ApplicationType, AuthMethod, Client, ClientStatus, ClientValidation, GrantType, Party,
     validate_resource, validate_uri,
 };
+pub use client_policy::{AssertionAudience, ConsentPolicy, IdTokenClaims, MethodCheck, PkcePolicy, RefreshPolicy};
 pub use device::{DeviceCode, DeviceStage};
 pub use gate::{Gate, GateStage, origin_of};
 pub use grant::{

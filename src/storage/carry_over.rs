@@ -4,14 +4,15 @@
 //! Only what restricts is taken over, and only from rows that were changed later than those of the backup; what was
 //! given since is what the restore is meant to undo, or is given again easily.
 
+mod clients;
+
 use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Binary, Text};
+use diesel::sql_types::{BigInt, Binary};
 use diesel::{QueryableByName, SqliteConnection, sql_query};
 
 use super::cleanup::first_id_at;
 use super::restore::Carried;
-use crate::domain::ClientStatus;
 
 /// Events are stamped a little before they are written: from so long before the last one on, each is looked for.
 const AUDIT_OVERLAP: i64 = 3600;
@@ -37,7 +38,7 @@ pub(super) fn all(c: &mut SqliteConnection) -> QueryResult<Carried> {
         users_lost: number(c, "SELECT count(*) AS n FROM old.users WHERE id NOT IN (SELECT id FROM main.users)")?,
         ..Carried::default()
     };
-    clients(c, &mut carried)?;
+    clients::restrict(c, &mut carried)?;
     users(c, &mut carried)?;
     carried.users_erased = erased_users(c)?;
     keys(c, &mut carried)?;
@@ -50,110 +51,6 @@ pub(super) fn all(c: &mut SqliteConnection) -> QueryResult<Carried> {
     }
     c.batch_execute("RELEASE audit")?;
     Ok(carried)
-}
-
-#[derive(QueryableByName)]
-struct Pair {
-    #[diesel(sql_type = Text)]
-    client_id: String,
-    #[diesel(sql_type = Text)]
-    status: String,
-    #[diesel(sql_type = Text)]
-    later_status: String,
-    #[diesel(sql_type = BigInt)]
-    other_credentials: i64,
-    #[diesel(sql_type = Text)]
-    scope: String,
-    #[diesel(sql_type = Text)]
-    later_scope: String,
-    #[diesel(sql_type = Text)]
-    grant_types: String,
-    #[diesel(sql_type = Text)]
-    later_grant_types: String,
-    #[diesel(sql_type = Text)]
-    audiences: String,
-    #[diesel(sql_type = Text)]
-    later_audiences: String,
-    #[diesel(sql_type = Text)]
-    redirect_uris: String,
-    #[diesel(sql_type = Text)]
-    later_redirect_uris: String,
-    #[diesel(sql_type = Text)]
-    pkce: String,
-    #[diesel(sql_type = Text)]
-    later_pkce: String,
-    #[diesel(sql_type = Text)]
-    party: String,
-    #[diesel(sql_type = Text)]
-    later_party: String,
-}
-
-const CREDENTIALS: &str = "auth_method, secret_hash, previous_secret_hash, previous_secret_until, jwks";
-
-fn clients(c: &mut SqliteConnection, carried: &mut Carried) -> QueryResult<()> {
-    let later = |columns: &str| columns.split(", ").map(|name| format!("o.{name}")).collect::<Vec<_>>().join(", ");
-    let later_credentials = later(CREDENTIALS);
-    let now = later_credentials.replace("o.", "m.");
-    let pairs: Vec<Pair> = sql_query(format!(
-        "SELECT m.client_id, m.status, o.status AS later_status, \
-         ({now}) IS NOT ({later_credentials}) AS other_credentials, \
-         m.scope, o.scope AS later_scope, m.grant_types, o.grant_types AS later_grant_types, \
-         m.audiences, o.audiences AS later_audiences, m.redirect_uris, o.redirect_uris AS later_redirect_uris, \
-         m.pkce, o.pkce AS later_pkce, m.party, o.party AS later_party \
-         FROM main.clients m JOIN old.clients o ON o.client_id = m.client_id \
-         WHERE o.updated_at >= m.updated_at AND (o.version <> m.version OR o.updated_at <> m.updated_at)"
-    ))
-    .load(c)?;
-    for pair in pairs {
-        let status = worse(&pair.status, &pair.later_status);
-        let scope = both(&pair.scope, &pair.later_scope);
-        let grant_types = both(&pair.grant_types, &pair.later_grant_types);
-        let audiences = both(&pair.audiences, &pair.later_audiences);
-        let redirect_uris = both(&pair.redirect_uris, &pair.later_redirect_uris);
-        let pkce = if pair.later_pkce == "required" { &pair.later_pkce } else { &pair.pkce };
-        let party = if pair.later_party == "third" { &pair.later_party } else { &pair.party };
-        carried.clients_disabled += usize::from(status != pair.status);
-        carried.credentials += usize::from(pair.other_credentials != 0 && status != "deleted");
-        let reduced = scope != pair.scope
-            || grant_types != pair.grant_types
-            || audiences != pair.audiences
-            || redirect_uris != pair.redirect_uris
-            || *pkce != pair.pkce
-            || *party != pair.party;
-        carried.reductions += usize::from(reduced);
-        sql_query(format!(
-            "UPDATE main.clients SET ({CREDENTIALS}) = ({later_credentials}), status = ?, scope = ?, grant_types = ?, \
-             audiences = ?, redirect_uris = ?, pkce = ?, party = ?, version = max(main.clients.version, o.version) + 1, \
-             updated_at = o.updated_at \
-             FROM old.clients o WHERE o.client_id = main.clients.client_id AND main.clients.client_id = ?"
-        ))
-        .bind::<Text, _>(status)
-        .bind::<Text, _>(scope)
-        .bind::<Text, _>(grant_types)
-        .bind::<Text, _>(audiences)
-        .bind::<Text, _>(redirect_uris)
-        .bind::<Text, _>(pkce)
-        .bind::<Text, _>(party)
-        .bind::<Text, _>(&pair.client_id)
-        .execute(c)?;
-    }
-    Ok(())
-}
-
-/// Which of two states of a client lets it do less. One that this version does not know lets it do nothing.
-fn worse(status: &str, later: &str) -> &'static str {
-    let read = |text: &str| text.parse().unwrap_or(ClientStatus::Disabled);
-    match (read(status), read(later)) {
-        (ClientStatus::Deleted, _) | (_, ClientStatus::Deleted) => ClientStatus::Deleted.as_str(),
-        (ClientStatus::Disabled, _) | (_, ClientStatus::Disabled) => ClientStatus::Disabled.as_str(),
-        (ClientStatus::Active, ClientStatus::Active) => ClientStatus::Active.as_str(),
-    }
-}
-
-/// The words of a list that are in another as well, in their order.
-fn both(list: &str, other: &str) -> String {
-    let kept = list.split(' ').filter(|word| other.split(' ').any(|name| name == *word));
-    kept.collect::<Vec<_>>().join(" ")
 }
 
 fn users(c: &mut SqliteConnection, carried: &mut Carried) -> QueryResult<()> {
@@ -252,25 +149,4 @@ fn audit_events(c: &mut SqliteConnection) -> QueryResult<usize> {
     ))
     .bind::<Binary, _>(first_id_at(last / 1000 - AUDIT_OVERLAP))
     .execute(c)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_what_both_lists_have_stays() {
-        assert_eq!(both("openid profile email", "email openid"), "openid email");
-        assert_eq!(both("a", "b"), "");
-        assert_eq!(both("", ""), "");
-    }
-
-    #[test]
-    fn a_status_only_gets_worse() {
-        assert_eq!(worse("active", "disabled"), "disabled");
-        assert_eq!(worse("disabled", "active"), "disabled");
-        assert_eq!(worse("active", "deleted"), "deleted");
-        assert_eq!(worse("active", "of a later version"), "disabled");
-        assert_eq!(worse("active", "active"), "active");
-    }
 }

@@ -40,6 +40,12 @@ diesel::table! {
         created_at -> BigInt,
         updated_at -> BigInt,
         party -> Text,
+        resources -> Text,
+        consent -> Text,
+        method_check -> Text,
+        assertion_audience -> Text,
+        id_token_claims -> Text,
+        refresh -> Text,
     }
 }
 
