@@ -11,7 +11,7 @@ use super::args::{ClientArgs, auth_method};
 use super::context::{Context, Tool, usage};
 use super::output;
 use crate::audit::{Event, EventKind, time};
-use crate::domain::{AuthMethod, Client, ClientStatus, GrantType, MethodCheck};
+use crate::domain::{AssertionAudience, AuthMethod, Client, ClientStatus, GrantType, MethodCheck};
 use crate::storage::{Refusal, StorageError, clients};
 use crate::support::{Seconds, duration, random_token, sha256};
 
@@ -73,6 +73,12 @@ pub enum Command {
         /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
+        /// client_secret_basic, client_secret_post, private_key_jwt or none. A secret is kept, or made and printed once
+        #[arg(long, value_name = "METHOD")]
+        auth_method: Option<String>,
+        /// Write a new secret into this new file, readable by you alone, instead of printing it
+        #[arg(long, value_name = "FILE")]
+        secret_file: Option<PathBuf>,
         #[command(flatten)]
         client: Box<ClientArgs>,
     },
@@ -122,9 +128,13 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
             let json = as_json(&client);
             output::show(context, &json, || output::properties(&described(&json)))
         }
-        Command::Update { client_id, name, enable, yes, client: args } => {
+        Command::Update { client_id, name, enable, yes, auth_method: method, secret_file, client: args } => {
             let mut client = find(&tool, client_id)?;
             let before = as_json(&client);
+            let secret = match method {
+                Some(method) => change_method(&tool, &mut client, auth_method(false, Some(method))?),
+                None => None,
+            };
             if let Some(name) = name {
                 client.name.clone_from(name);
             }
@@ -140,6 +150,9 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
                 output::confirm(*yes, &format!("{client_id} loses all its scopes and can ask for nothing."))?;
             }
             change(&tool, &client, "updated", logo)?;
+            if let Some(secret) = secret {
+                return hand_over(context, &client, Some(secret), secret_file.as_deref());
+            }
             let after = as_json(&client);
             output::show(context, &after, || {
                 outln!("Updated {client_id}.");
@@ -199,6 +212,28 @@ fn create(
         other => other?,
     }
     Ok((client, secret))
+}
+
+/// Makes a client authenticate by another method. What belongs to the method before is dropped; the new secret is returned
+/// where there was none.
+fn change_method(tool: &Tool, client: &mut Client, method: AuthMethod) -> Option<SecretString> {
+    client.auth_method = method;
+    if method != AuthMethod::PrivateKeyJwt {
+        client.jwks = None;
+        client.assertion_audience = AssertionAudience::Issuer;
+    }
+    if !client.has_secret() {
+        client.secret_hash = None;
+        client.previous_secret = None;
+        client.method_check = MethodCheck::Lenient;
+        return None;
+    }
+    if client.secret_hash.is_some() {
+        return None;
+    }
+    let secret = random_token(&tool.rng);
+    client.secret_hash = Some(hash(&secret));
+    Some(secret)
 }
 
 /// Shows the new client, and its secret this once: on the terminal, or in a file of its own.

@@ -12,7 +12,7 @@ use actix_web::http::header::HeaderMap;
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
 use crate::defense::{Counted, Proof};
-use crate::domain::{AuthMethod, Client};
+use crate::domain::{AuthMethod, Client, MethodCheck};
 use crate::fault::Fault;
 use crate::issuing::client::{fresh, recent};
 use crate::protocol::{OAuthError, Params};
@@ -21,6 +21,7 @@ use crate::storage::Tx;
 use crate::support::constant_time_eq;
 use crate::support::sha256;
 
+use assertion::{Expected, Flaw};
 use credentials::{Credentials, Presented};
 
 /// Whether a client's copy from a moment ago will do. Whoever says so confirms its version where it counts.
@@ -30,16 +31,52 @@ pub enum Freshness {
     Now,
 }
 
-/// Why the proof failed; all reasons look the same from outside.
+/// Why the proof failed. From outside all look the same but [`Failure::OtherMethod`], which only the right secret meets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Failure {
     Unknown,
-    Wrong,
-    /// It came by another way than the client is registered for.
-    Method,
+    WrongSecret,
+    Assertion(Flaw),
+    /// It came by a method that cannot be this client's.
+    NotItsMethod,
+    /// The right secret, by the other method than the one that the client is held to.
+    OtherMethod(AuthMethod),
 }
 
-/// Finds out which client this is, by exactly one method: the one that it is registered for.
+impl Failure {
+    /// For the audit trail.
+    fn reason(self) -> &'static str {
+        match self {
+            Self::Unknown => "unknown_client",
+            Self::WrongSecret => "wrong_credentials",
+            Self::Assertion(flaw) => flaw.as_str(),
+            Self::NotItsMethod | Self::OtherMethod(_) => "other_method",
+        }
+    }
+
+    fn kind(self) -> EventKind {
+        match self {
+            Self::NotItsMethod | Self::OtherMethod(_) => EventKind::ClientAuthMethodMismatch,
+            Self::Unknown | Self::WrongSecret | Self::Assertion(_) => EventKind::ClientAuthFailed,
+        }
+    }
+
+    fn error(self, credentials: &Credentials) -> OAuthError {
+        let mut error = OAuthError::invalid_client(format!("{} by {}", self.reason(), credentials.method()));
+        error.challenge = credentials.challenge;
+        if let Self::OtherMethod(registered) = self {
+            error.description = format!(
+                "the secret came by {}, and this client must send it by {registered}; change the app, or use \
+                 latchway client update --auth-method-strict=false",
+                credentials.method()
+            )
+            .into();
+        }
+        error
+    }
+}
+
+/// Finds out which client this is, by exactly one method: one that it may use.
 pub async fn authenticate(
     app: &App,
     info: RequestInfo,
@@ -48,7 +85,6 @@ pub async fn authenticate(
     freshness: Freshness,
 ) -> Result<Arc<Client>, Fault> {
     let credentials = Credentials::read(headers, params)?;
-    let challenge = credentials.challenge();
     let may_try = app.limiter.may_prove(Proof::Client(&credentials.client_id), info.address, app.now());
     may_try.map_err(request::too_many)?;
     let mut outcome = match freshness {
@@ -60,7 +96,10 @@ pub async fn authenticate(
         outcome = prove(app, fresh(app, &credentials.client_id).await?, &credentials);
     }
     let proven = match outcome {
-        Ok(client) => use_up(app, &client, &credentials).await?.then_some(client).ok_or(Failure::Wrong),
+        Ok(client) => {
+            let first = use_up(app, &client, &credentials).await?;
+            first.then_some(client).ok_or(Failure::Assertion(Flaw::Replayed))
+        }
         Err(failure) => Err(failure),
     };
     match proven {
@@ -73,9 +112,7 @@ pub async fn authenticate(
         }
         Err(failure) => {
             count(app, info, &credentials, failure).await?;
-            let mut error = OAuthError::invalid_client(format!("{failure:?} by {}", credentials.method()));
-            error.challenge = challenge;
-            Err(error.into())
+            Err(failure.error(&credentials).into())
         }
     }
 }
@@ -88,16 +125,28 @@ fn prove(app: &App, client: Option<Arc<Client>>, credentials: &Credentials) -> R
         }
         return Err(Failure::Unknown);
     };
-    let right = match (&credentials.presented, client.auth_method) {
-        (Presented::Basic(secret), AuthMethod::ClientSecretBasic)
-        | (Presented::Post(secret), AuthMethod::ClientSecretPost) => secret_is_right(&client, secret, app.now()),
-        (Presented::Assertion(token), AuthMethod::PrivateKeyJwt) => {
-            assertion::is_right(&client, token, app.issuer(), app.now(), app.config.tokens.clock_skew_seconds)
+    match (&credentials.presented, client.auth_method) {
+        (Presented::Basic(secret) | Presented::Post(secret), registered) if client.has_secret() => {
+            if !secret_is_right(&client, secret, app.now()) {
+                return Err(Failure::WrongSecret);
+            }
+            if client.method_check == MethodCheck::Strict && credentials.method() != registered.as_str() {
+                return Err(Failure::OtherMethod(registered));
+            }
         }
-        (Presented::Nothing, AuthMethod::None) => true,
-        _ => return Err(Failure::Method),
-    };
-    if right { Ok(client) } else { Err(Failure::Wrong) }
+        (Presented::Assertion(token), AuthMethod::PrivateKeyJwt) => {
+            let expected = Expected {
+                issuer: app.issuer(),
+                token_endpoint: &app.url("/oauth2/token"),
+                now: app.now(),
+                skew: app.config.tokens.clock_skew_seconds,
+            };
+            assertion::check(&client, token, &expected).map_err(Failure::Assertion)?;
+        }
+        (Presented::Nothing, AuthMethod::None) => {}
+        _ => return Err(Failure::NotItsMethod),
+    }
+    Ok(client)
 }
 
 fn secret_is_right(client: &Client, secret: &str, now: crate::support::Seconds) -> bool {
@@ -122,28 +171,24 @@ async fn use_up(app: &App, client: &Client, credentials: &Credentials) -> Result
     }
 }
 
-/// Counts a failure and records it, unless it was one too many.
+/// Counts a failure and records it, unless it was one too many. The right secret is no guess at one.
 async fn count(app: &App, info: RequestInfo, credentials: &Credentials, failure: Failure) -> Result<(), Fault> {
-    let kind = match failure {
-        Failure::Method => EventKind::ClientAuthMethodMismatch,
-        Failure::Unknown | Failure::Wrong => EventKind::ClientAuthFailed,
-    };
-    let reason = match failure {
-        Failure::Method => "other_method",
-        Failure::Unknown => "unknown_client",
-        Failure::Wrong => "wrong_credentials",
-    };
+    let tried = credentials.tag().filter(|_| !matches!(failure, Failure::OtherMethod(_)));
+    let event = Event::failure(failure.kind())
+        .reason(failure.reason())
+        .client(&credentials.client_id)
+        .request(info.address, info.id)
+        .detail(serde_json::json!({"method": credentials.method(), "tried": tried}));
     let proof = match failure {
+        Failure::OtherMethod(_) => {
+            event.record_alone(&app.db, &app.clock).await;
+            return Ok(());
+        }
         Failure::Unknown => Proof::UnknownClient,
-        Failure::Wrong | Failure::Method => Proof::Client(&credentials.client_id),
+        Failure::WrongSecret | Failure::Assertion(_) | Failure::NotItsMethod => Proof::Client(&credentials.client_id),
     };
     let now = app.now();
     app.limiter.may_prove(proof, info.address, now).map_err(request::too_many)?;
-    let event = Event::failure(kind)
-        .reason(reason)
-        .client(&credentials.client_id)
-        .request(info.address, info.id)
-        .detail(serde_json::json!({"method": credentials.method(), "tried": credentials.tag()}));
     let writer = app.clone();
     let record = move |tx: &mut Tx<'_>| event.clone().record(tx, &writer.clock);
     match app.limiter.failed(&app.db, proof, info.address, now, record).await? {

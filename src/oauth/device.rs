@@ -105,10 +105,8 @@ fn challenge(params: &Params) -> Result<Option<String>, OAuthError> {
         (Some(challenge), Some("S256")) if wanted::is_challenge(challenge) => Ok(Some(challenge.to_owned())),
         (Some(_), Some("S256")) => fail("code_challenge must be 43 characters of base64url"),
         (Some(_), _) => fail("code_challenge_method must be S256"),
-        (None, _) if params.has("code_challenge") || params.has("code_challenge_method") => {
-            fail("code_challenge_method stands without code_challenge")
-        }
-        (None, _) => Ok(None),
+        (None, Some(_)) => fail("code_challenge_method stands without code_challenge"),
+        (None, None) => Ok(None),
     }
 }
 

@@ -1,11 +1,13 @@
 //! Wire types of the RFCs. No IO.
 
 mod error;
+mod numeric_date;
 mod params;
 mod rate_limit;
 mod token;
 
 pub use error::{ErrorCode, OAuthError, Wanted};
+pub use numeric_date::NumericDate;
 pub use params::{MalformedForm, Params};
 pub use rate_limit::{RateLimit, RateLimitPolicy};
 pub use token::{IdTokenExtra, Introspection, JwtClaims, TokenResponse, UserInfo};

@@ -55,9 +55,9 @@ impl Params {
             .map(|(_, value)| value.as_str())
     }
 
-    /// Whether a parameter was named at all.
+    /// Whether a parameter has a value. One that was sent without any counts as omitted (RFC 6749 §3.1, §3.2).
     pub fn has(&self, name: &str) -> bool {
-        self.pairs.iter().any(|(known, _)| known == name)
+        self.get(name).is_some()
     }
 
     pub fn is_repeated(&self, name: &str) -> bool {
@@ -79,8 +79,9 @@ impl Params {
         self.pairs.iter().find(|(_, value)| value.is_empty()).map(|(name, _)| name.as_str())
     }
 
+    /// Whether no parameter has a value.
     pub fn is_empty(&self) -> bool {
-        self.pairs.is_empty()
+        self.pairs.iter().all(|(_, value)| value.is_empty())
     }
 }
 
@@ -118,7 +119,7 @@ mod tests {
         let params = Params::parse(b"a=1&b=&c&a=2&resource=x&resource=y").expect("valid");
         assert_eq!(params.get("a"), Some("1"));
         assert_eq!(params.get("b"), None);
-        assert!(params.has("c"));
+        assert!(!params.has("c") && params.has("a"));
         assert_eq!(params.first_repeated(&["b", "a", "resource"]), Some("a"));
         assert_eq!(params.all("resource").collect::<Vec<_>>(), ["x", "y"]);
     }

@@ -12,6 +12,7 @@ mod clients;
 mod command_line;
 mod forward_auth;
 mod harness;
+mod interop;
 mod layers;
 mod migrations;
 mod mock;

@@ -130,9 +130,6 @@ fn pkce_is_sound(it: &Candidate<'_>) -> Result<(), Refused> {
         (Some(_), Some("S256")) => fail("code_challenge must be 43 characters of base64url", EventKind::AuthzRefused),
         (Some(_), _) => fail("code_challenge_method must be S256", EventKind::AuthzRefused),
         (None, Some(_)) => fail("code_challenge_method stands without code_challenge", EventKind::PkceMissing),
-        (None, None) if it.params.has("code_challenge") || it.params.has("code_challenge_method") => {
-            fail("code_challenge and code_challenge_method are empty", EventKind::PkceMissing)
-        }
         (None, None) if it.client.pkce == PkcePolicy::Required => {
             fail("code_challenge is missing: this server requires PKCE with S256", EventKind::PkceMissing)
         }

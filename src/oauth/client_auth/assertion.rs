@@ -4,10 +4,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk};
+use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::domain::Client;
+use crate::domain::{AssertionAudience, Client};
 use crate::fault::Fault;
+use crate::protocol::NumericDate;
 use crate::storage::{Db, Refusal, assertions, restore_point};
 use crate::support::{Seconds, sha256};
 
@@ -15,6 +17,40 @@ use crate::support::{Seconds, sha256};
 const MAX_LIFE: Seconds = 600;
 const MAX_BYTES: usize = 8 * 1024;
 const MAX_JTI: usize = 256;
+
+/// What is wrong with an assertion: for the audit trail and the log, never for the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flaw {
+    Malformed,
+    /// `iss` or `sub` is not the client.
+    Issuer,
+    Audience,
+    Expired,
+    TooLong,
+    NotYet,
+    Header,
+    /// No registered key fits `kid` and `alg`.
+    NoKey,
+    Signature,
+    Replayed,
+}
+
+impl Flaw {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Malformed => "assertion_malformed",
+            Self::Issuer => "assertion_issuer",
+            Self::Audience => "assertion_audience",
+            Self::Expired => "assertion_expired",
+            Self::TooLong => "assertion_too_long",
+            Self::NotYet => "assertion_not_yet_valid",
+            Self::Header => "assertion_header",
+            Self::NoKey => "assertion_no_key",
+            Self::Signature => "assertion_signature",
+            Self::Replayed => "assertion_replayed",
+        }
+    }
+}
 
 struct Parts<'a> {
     message: &'a str,
@@ -91,8 +127,8 @@ pub fn single_use(token: &str) -> Option<Use> {
     let claims = split(token)?.claims;
     Some(Use {
         jti: claims.get("jti")?.as_str()?.to_owned(),
-        expires_at: claims.get("exp")?.as_i64()?,
-        issued_at: claims.get("iat").and_then(Value::as_i64),
+        expires_at: time(&claims, "exp").ok()??,
+        issued_at: time(&claims, "iat").ok()?,
     })
 }
 
@@ -109,32 +145,68 @@ pub async fn remember(db: &Db, client_id: &str, assertion: Use, skew: Seconds) -
     .await
 }
 
-/// Whether this is a client's own assertion, for us and for now.
-pub fn is_right(client: &Client, token: &str, issuer: &str, now: Seconds, skew: Seconds) -> bool {
-    let Some(parts) = split(token) else { return false };
-    claims_are_right(&parts.claims, &client.client_id, issuer, now, skew)
-        && header_is_plain(&parts.header)
-        && signature_is_right(client, &parts)
+/// What an assertion is held against.
+pub struct Expected<'a> {
+    pub issuer: &'a str,
+    pub token_endpoint: &'a str,
+    pub now: Seconds,
+    pub skew: Seconds,
 }
 
-fn claims_are_right(claims: &Map<String, Value>, client_id: &str, issuer: &str, now: Seconds, skew: Seconds) -> bool {
+/// Whether this is a client's own assertion, for this server and for now.
+pub fn check(client: &Client, token: &str, expected: &Expected<'_>) -> Result<(), Flaw> {
+    let parts = split(token).ok_or(Flaw::Malformed)?;
+    check_claims(&parts.claims, client, expected)?;
+    if !header_is_plain(&parts.header) {
+        return Err(Flaw::Header);
+    }
+    check_signature(client, &parts)
+}
+
+/// A time that is there must be a number (RFC 7519 §2): what is malformed is not absent.
+fn time(claims: &Map<String, Value>, name: &str) -> Result<Option<Seconds>, Flaw> {
+    let Some(value) = claims.get(name) else { return Ok(None) };
+    let date = NumericDate::deserialize(value).map_err(|_| Flaw::Malformed)?;
+    let seconds = if name == "exp" { date.floor() } else { date.ceil() };
+    if (0..1 << 40).contains(&seconds) { Ok(Some(seconds)) } else { Err(Flaw::Malformed) }
+}
+
+/// One audience alone, as a string or as a list of one, so that the assertion is good for no other party as well.
+fn audience(claims: &Map<String, Value>) -> Option<&str> {
+    match claims.get("aud")? {
+        Value::String(one) => Some(one),
+        Value::Array(list) => match list.as_slice() {
+            [Value::String(only)] => Some(only),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn check_claims(claims: &Map<String, Value>, client: &Client, expected: &Expected<'_>) -> Result<(), Flaw> {
+    let Expected { issuer, token_endpoint, now, skew } = *expected;
     let is = |name: &str, wanted: &str| claims.get(name).and_then(Value::as_str) == Some(wanted);
-    // A time that is present must be a whole number: what is malformed is not absent.
-    let time = |name: &str| match claims.get(name) {
-        None => Ok(None),
-        Some(value) => value.as_i64().filter(|at| (0..1 << 40).contains(at)).map(Some).ok_or(()),
-    };
-    let (Ok(Some(exp)), Ok(nbf), Ok(iat)) = (time("exp"), time("nbf"), time("iat")) else { return false };
+    if !is("iss", &client.client_id) || !is("sub", &client.client_id) {
+        return Err(Flaw::Issuer);
+    }
+    let audience = audience(claims).ok_or(Flaw::Audience)?;
+    let is_endpoint = client.assertion_audience == AssertionAudience::TokenEndpoint && audience == token_endpoint;
+    if audience != issuer && !is_endpoint {
+        return Err(Flaw::Audience);
+    }
+    let exp = time(claims, "exp")?.ok_or(Flaw::Malformed)?;
+    let begins = [time(claims, "nbf")?, time(claims, "iat")?].into_iter().flatten().max();
+    if exp + skew <= now {
+        return Err(Flaw::Expired);
+    }
+    if exp > now + MAX_LIFE + skew {
+        return Err(Flaw::TooLong);
+    }
+    if begins.is_some_and(|at| at > now + skew) {
+        return Err(Flaw::NotYet);
+    }
     let jti = claims.get("jti").and_then(Value::as_str).unwrap_or_default();
-    is("iss", client_id)
-        && is("sub", client_id)
-        // One audience, the issuer, as a string (draft-ietf-oauth-rfc7523bis): no other party can be meant as well.
-        && is("aud", issuer)
-        && exp + skew > now
-        && exp <= now + MAX_LIFE + skew
-        && nbf.is_none_or(|nbf| nbf <= now + skew)
-        && iat.is_none_or(|iat| iat <= now + skew)
-        && (1..=MAX_JTI).contains(&jti.len())
+    if (1..=MAX_JTI).contains(&jti.len()) { Ok(()) } else { Err(Flaw::Malformed) }
 }
 
 /// RFC 8725 §3: nothing that would have us look elsewhere for a key, and no other kind of token.
@@ -149,20 +221,25 @@ fn header_is_plain(header: &Map<String, Value>) -> bool {
 }
 
 /// With a `kid`, that key; without, every key of the algorithm. The algorithm is the key's, never the header's alone.
-fn signature_is_right(client: &Client, parts: &Parts<'_>) -> bool {
+fn check_signature(client: &Client, parts: &Parts<'_>) -> Result<(), Flaw> {
     let set: Value = client.jwks.as_deref().and_then(|jwks| serde_json::from_str(jwks).ok()).unwrap_or_default();
-    let Some(alg) = parts.header.get("alg").and_then(Value::as_str) else { return false };
+    let alg = parts.header.get("alg").and_then(Value::as_str).ok_or(Flaw::Header)?;
     let kid = match parts.header.get("kid") {
         None => None,
         Some(Value::String(kid)) => Some(kid.as_str()),
-        Some(_) => return false,
+        Some(_) => return Err(Flaw::Header),
     };
     let keys = set.get("keys").and_then(Value::as_array).cloned().unwrap_or_default();
-    keys.into_iter()
+    let mut fitting = keys
+        .into_iter()
         .filter_map(|key| serde_json::from_value::<Jwk>(key).ok())
         .filter(|key| kid.is_none() || key.common.key_id.as_deref() == kid)
         .filter(|key| key_may_use(key, alg))
-        .any(|key| verify(&key, alg, parts))
+        .peekable();
+    if fitting.peek().is_none() {
+        return Err(Flaw::NoKey);
+    }
+    if fitting.any(|key| verify(&key, alg, parts)) { Ok(()) } else { Err(Flaw::Signature) }
 }
 
 fn key_may_use(key: &Jwk, alg: &str) -> bool {

@@ -9,6 +9,8 @@ use crate::support::sha256;
 pub struct Credentials {
     pub client_id: String,
     pub presented: Presented,
+    /// RFC 6749 §5.2: a client that used the `Authorization` header is answered with its scheme.
+    pub challenge: Option<&'static str>,
 }
 
 /// The one proof in a request.
@@ -22,57 +24,50 @@ pub enum Presented {
 /// RFC 7523 §2.2
 const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
 const MAX_CLIENT_ID: usize = 200;
+const PARAMETERS: &[&str] = &["client_id", "client_secret", "client_assertion", "client_assertion_type"];
 
 impl Credentials {
     /// Reads them; two proofs at once are refused, whatever they are worth (RFC 6749 §2.3).
     pub fn read(headers: &HeaderMap, params: &Params) -> Result<Self, OAuthError> {
+        if let Some(name) = params.first_repeated(PARAMETERS) {
+            return Err(OAuthError::invalid_request(format!("{name} is given more than once")));
+        }
         let named = params.get("client_id");
         let basic = basic(headers)?;
+        let challenge = basic.is_some().then_some("Basic");
         let secret = params.get("client_secret");
         let assertion = params.get("client_assertion");
-        let challenge = basic.is_some().then_some("Basic");
-        if params.has("client_secret") && secret.is_none() {
-            let error = OAuthError::invalid_client("an empty client_secret");
-            return Err(OAuthError { challenge, ..error });
-        }
         if assertion.is_some() && (basic.is_some() || secret.is_some()) {
-            // Whoever adds a secret to an assertion hopes that one of the two is not looked at.
+            // An assertion would make the secret beside it look checked although only one of the two is.
             let error = OAuthError::invalid_client("an assertion and a secret at once");
             return Err(OAuthError { challenge, ..error });
         }
         if basic.is_some() && secret.is_some() {
-            return Err(OAuthError::invalid_request("more than one way of client authentication was used"));
+            return Err(OAuthError::invalid_request(
+                "the client authenticated by the Authorization header and by client_secret; use one of them",
+            ));
         }
-        let credentials = match (basic, secret, assertion) {
-            (Some((client_id, secret)), _, _) => Self { client_id, presented: Presented::Basic(secret) },
-            (None, Some(secret), _) => {
-                Self { client_id: required(named)?, presented: Presented::Post(secret.to_owned()) }
+        let (client_id, presented) = match (basic, secret, assertion) {
+            // RFC 6749 §2.3.1: a client omits its secret if that is the empty string.
+            (Some((client_id, secret)), _, _) if secret.is_empty() => (client_id, Presented::Nothing),
+            (Some((client_id, secret)), _, _) => (client_id, Presented::Basic(secret)),
+            (None, Some(secret), _) => (required(named)?, Presented::Post(secret.to_owned())),
+            (None, None, Some(assertion)) => {
+                (subject(params, named, assertion)?, Presented::Assertion(assertion.to_owned()))
             }
-            (None, None, Some(assertion)) => Self::from_assertion(params, named, assertion)?,
             (None, None, None) if params.has("client_assertion_type") => {
                 return Err(OAuthError::invalid_request("client_assertion_type stands without client_assertion"));
             }
-            (None, None, None) => Self { client_id: required(named)?, presented: Presented::Nothing },
+            (None, None, None) => (required(named)?, Presented::Nothing),
         };
-        if named.is_some_and(|named| named != credentials.client_id) {
+        if named.is_some_and(|named| named != client_id) {
             return Err(OAuthError::invalid_request("client_id is another one than the client authentication names"));
         }
-        if credentials.client_id.len() > MAX_CLIENT_ID {
-            return Err(OAuthError::invalid_client("a client_id of impossible length"));
+        if client_id.len() > MAX_CLIENT_ID {
+            let error = OAuthError::invalid_client("a client_id of impossible length");
+            return Err(OAuthError { challenge, ..error });
         }
-        Ok(credentials)
-    }
-
-    fn from_assertion(params: &Params, named: Option<&str>, assertion: &str) -> Result<Self, OAuthError> {
-        if params.get("client_assertion_type") != Some(ASSERTION_TYPE) {
-            return Err(OAuthError::invalid_request(format!("client_assertion_type must be {ASSERTION_TYPE}")));
-        }
-        let subject = super::assertion::claimed_subject(assertion)
-            .ok_or_else(|| OAuthError::invalid_client("the assertion names no subject"))?;
-        if named.is_some_and(|named| named != subject) {
-            return Err(OAuthError::invalid_client("client_id is not the assertion's sub"));
-        }
-        Ok(Self { client_id: subject, presented: Presented::Assertion(assertion.to_owned()) })
+        Ok(Self { client_id, presented, challenge })
     }
 
     /// Two hexadecimal digits of the secret's hash: whether somebody tries many secrets or one again and again shows in
@@ -92,15 +87,23 @@ impl Credentials {
             Presented::Nothing => "none",
         }
     }
-
-    /// RFC 6749 §5.2: a client that tried the header is told the scheme.
-    pub fn challenge(&self) -> Option<&'static str> {
-        matches!(self.presented, Presented::Basic(_)).then_some("Basic")
-    }
 }
 
 fn required(client_id: Option<&str>) -> Result<String, OAuthError> {
     client_id.map(str::to_owned).ok_or_else(|| OAuthError::invalid_client("no client_id and no client authentication"))
+}
+
+/// Whom an assertion claims to speak for.
+fn subject(params: &Params, named: Option<&str>, assertion: &str) -> Result<String, OAuthError> {
+    if params.get("client_assertion_type") != Some(ASSERTION_TYPE) {
+        return Err(OAuthError::invalid_request(format!("client_assertion_type must be {ASSERTION_TYPE}")));
+    }
+    let subject = super::assertion::claimed_subject(assertion)
+        .ok_or_else(|| OAuthError::invalid_client("the assertion names no subject"))?;
+    if named.is_some_and(|named| named != subject) {
+        return Err(OAuthError::invalid_client("client_id is not the assertion's sub"));
+    }
+    Ok(subject)
 }
 
 /// RFC 6749 §2.3.1: each part is form-urlencoded before the two are joined. A part that is not valid in that encoding is
@@ -135,8 +138,8 @@ fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, OAuthError> {
     let (Some(id), Some(secret)) = (part(id), part(secret)) else {
         return Err(refuse("Basic credentials that are not form-urlencoded"));
     };
-    if id.is_empty() || secret.is_empty() {
-        return Err(refuse("Basic credentials with an empty part"));
+    if id.is_empty() {
+        return Err(refuse("Basic credentials without a client_id"));
     }
     Ok(Some((id, secret)))
 }
@@ -159,7 +162,8 @@ mod tests {
     fn parts_are_form_urlencoded() {
         let (id, secret) = read(b"a%3Ab:c%2Bd+e%26%25").expect("valid").expect("present");
         assert_eq!((id.as_str(), secret.as_str()), ("a:b", "c+d e&%"));
-        for bad in [&b"a:%zz"[..], b"a:%", b"a", b"a:", b":b", b"a:\xff", b"a:b\0", b"a:b&c"] {
+        assert_eq!(read(b"a:").expect("valid"), Some(("a".to_owned(), String::new())));
+        for bad in [&b"a:%zz"[..], b"a:%", b"a", b":", b":b", b"a:\xff", b"a:b\0", b"a:b&c"] {
             assert!(read(bad).is_err(), "{bad:?}");
         }
     }

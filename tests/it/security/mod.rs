@@ -48,6 +48,7 @@ mod s7_limits;
 mod s7_wire;
 
 use crate::harness::*;
+pub use family::{Family, assert_active, assert_inactive, live_leaves};
 pub use held::Held;
 
 /// Sends each request in a browser of its own; every one must be answered by `PAGE`, and audited as `kind`.

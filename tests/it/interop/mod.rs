@@ -1,0 +1,10 @@
+//! What real clients do that is within the standards: each is served as it comes, as far as no security is lost.
+//! Named after the findings of the reviews (`b031_…`, `f03_…`).
+
+mod client_auth;
+mod parameters;
+mod policies;
+mod refresh;
+
+use crate::harness::*;
+use crate::security::{Family, assert_active, assert_inactive};
