@@ -120,8 +120,8 @@ pub async fn bearer(app: &App, token: &BearerToken) -> Result<TokenState, Fault>
     }
 }
 
-/// The client has this token, so the answer that brought it was not lost: the refresh token before it cannot be retried
-/// any more, by whoever may hold it.
+/// Under the strict policy: the client has this token, so the answer that brought it was not lost, and the refresh token
+/// before it cannot be retried any more.
 pub async fn note_use(app: &App, state: &TokenState) -> Result<(), Fault> {
     let Some(parent) = state.retry_open else { return Ok(()) };
     app.db

@@ -125,7 +125,7 @@ pub struct Tokens {
     pub refresh_absolute_seconds: i64,
     /// A refresh token unused for so long ends.
     pub refresh_idle_seconds: i64,
-    /// In this window a client that lost the answer gets the same successor again.
+    /// In this window a used refresh token gets the live token of its family.
     pub refresh_retry_seconds: i64,
     /// Clock difference that is forgiven when checking times that others wrote.
     pub clock_skew_seconds: i64,

@@ -87,11 +87,11 @@ pub struct Code {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RefreshStage {
     Live,
-    /// Used; for a short while its holder can have the same successor again.
+    /// Used; for a short while its bearer gets the family's live successor.
     Rotated {
         at: Seconds,
-        /// The successor, sealed with this token's own secret; gone as soon as an access token of it was used. That the
-        /// successor itself was used is in its own row.
+        /// The next token, sealed with a key derived from this one. Under the strict policy it is gone as soon as an access
+        /// token of that answer was used.
         successor: Option<Vec<u8>>,
     },
 }

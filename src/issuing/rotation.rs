@@ -1,12 +1,15 @@
 //! RFC 6749 §6 with rotation (RFC 9700 §4.14.2): every use of a refresh token is its only one.
 //!
-//! An answer can be lost on its way. For a short while the client that used a token gets the same successor again, which
-//! was sealed with the used token's own secret; as soon as anything of that answer was used, it was not lost, and who
-//! still comes with the old token has stolen it.
+//! An answer can be lost on its way, and a client with parallel requests sends one token several times. For
+//! `refresh_retry_seconds` a used token therefore gets the family's live successor: each successor is sealed with a key
+//! derived from the token before it, so that the way from a used token to the live one is open to its bearer alone. The
+//! family never has two live refresh tokens. After that time a used token is a stolen one, and ends the family.
+//!
+//! A client with the strict policy gets the first successor alone, and only while nothing of that answer was used.
 
 use super::steps::{self, Ctx, Draft, REFRESH_PREFIX, expose_refresh, revoke_family};
 use crate::audit::EventKind;
-use crate::domain::{self, AccessToken, RefreshStage, RefreshToken, Scopes, User};
+use crate::domain::{self, AccessToken, RefreshPolicy, RefreshStage, RefreshToken, Scopes, User};
 use crate::fault::Fault;
 use crate::keys::Sealer;
 use crate::protocol::{ErrorCode, OAuthError};
@@ -94,11 +97,6 @@ struct Used {
 }
 
 impl Used {
-    fn sealer(&self) -> Result<Sealer, Fault> {
-        Sealer::new(&self.handle.derived_key("refresh retry"))
-            .ok_or_else(|| OAuthError::server_error("a sealing key could not be made").into())
-    }
-
     fn into_draft(self, event: EventKind, successor: String) -> Draft {
         Draft { token: self.access, event, person: Some((self.user, self.grant)), refresh_token: Some(successor) }
     }
@@ -107,9 +105,8 @@ impl Used {
 fn rotate(ctx: &Ctx, tx: &mut Tx<'_>, used: Used) -> Result<Draft, Refusal<Fault>> {
     let (successor, row) = ctx.refresh_token(&used.grant, Some(used.token.id));
     let successor = expose_refresh(&successor);
-    let sealed = used
-        .sealer()?
-        .seal(&ctx.app.rng, "successor", successor.as_bytes())
+    let sealed = sealer(&used.handle)?
+        .seal(&ctx.app.rng, SUCCESSOR, successor.as_bytes())
         .ok_or_else(|| Fault::from(OAuthError::server_error("a successor could not be sealed")))?;
     if !refresh_tokens::rotate(tx, used.token.id, &sealed, ctx.now).map_err(Fault::from)? {
         // Somebody else was faster, on another connection: what they left is a retry's to find.
@@ -125,25 +122,72 @@ fn rotate(ctx: &Ctx, tx: &mut Tx<'_>, used: Used) -> Result<Draft, Refusal<Fault
     Ok(used.into_draft(EventKind::TokenRefreshed, successor))
 }
 
-/// The same successor again, or the end of the family.
+/// The family's live successor, or the end of the family.
 fn retry(ctx: &Ctx, tx: &mut Tx<'_>, used: Used) -> Result<Draft, Refusal<Fault>> {
-    let Some(successor) = unused_successor(ctx, tx, &used)? else {
+    let RefreshStage::Rotated { at, successor: Some(sealed) } = &used.token.stage else {
         return revoke_family(ctx, tx, &used.grant, EventKind::RefreshReuse);
     };
-    access_tokens::insert(tx, &used.access).map_err(Fault::from)?;
-    Ok(used.into_draft(EventKind::RefreshRetried, successor))
+    if ctx.now - at >= ctx.app.config.tokens.refresh_retry_seconds {
+        return revoke_family(ctx, tx, &used.grant, EventKind::RefreshReuse);
+    }
+    let steps = match ctx.client.refresh {
+        RefreshPolicy::Strict => 1,
+        RefreshPolicy::Standard => MAX_STEPS,
+    };
+    match follow(tx, &used.handle, sealed, steps)? {
+        Successor::Live(successor) => {
+            access_tokens::insert(tx, &used.access).map_err(Fault::from)?;
+            Ok(used.into_draft(EventKind::RefreshRetried, successor))
+        }
+        Successor::None => revoke_family(ctx, tx, &used.grant, EventKind::RefreshReuse),
+        // Nothing shows a theft: one client that refreshes at a great pace.
+        Successor::TooFar if ctx.client.refresh == RefreshPolicy::Standard => {
+            Err(Fault::from(invalid().with_detail("used, and too many were used after it")).into())
+        }
+        Successor::TooFar => revoke_family(ctx, tx, &used.grant, EventKind::RefreshReuse),
+    }
 }
 
-/// The successor that an earlier use left, while it may still be that its answer was lost: soon enough, and nothing of
-/// that answer was used.
-fn unused_successor(ctx: &Ctx, tx: &mut Tx<'_>, used: &Used) -> Result<Option<String>, Fault> {
-    let RefreshStage::Rotated { at, successor: Some(sealed) } = &used.token.stage else { return Ok(None) };
-    if ctx.now - at >= ctx.app.config.tokens.refresh_retry_seconds {
-        return Ok(None);
+/// So many rotations are followed from a used token to the live one; each is a read by its key.
+const MAX_STEPS: usize = 100;
+
+enum Successor {
+    Live(String),
+    /// The way ends: a retry was closed, or the rows are gone.
+    None,
+    TooFar,
+}
+
+/// Goes from a used token to the live one of its family. Every token on the way was used after the first, so that the
+/// first one's window decides.
+fn follow(tx: &mut Tx<'_>, used: &Handle, sealed: &[u8], steps: usize) -> Result<Successor, Fault> {
+    let Some((mut text, mut handle)) = unseal(used, sealed)? else { return Ok(Successor::None) };
+    for step in 1..=steps {
+        let Some((token, _)) = refresh_tokens::find(tx.reader(), handle.id())? else { return Ok(Successor::None) };
+        match &token.stage {
+            RefreshStage::Live => return Ok(Successor::Live(text)),
+            RefreshStage::Rotated { successor: Some(sealed), .. } if step < steps => match unseal(&handle, sealed)? {
+                Some(next) => (text, handle) = next,
+                None => return Ok(Successor::None),
+            },
+            RefreshStage::Rotated { successor: Some(_), .. } => return Ok(Successor::TooFar),
+            RefreshStage::Rotated { successor: None, .. } => return Ok(Successor::None),
+        }
     }
-    let plain = used.sealer()?.open("successor", sealed);
-    let Some(text) = plain.and_then(|plain| String::from_utf8(plain.to_vec()).ok()) else { return Ok(None) };
-    let Some(id) = parse(&text).map(|handle| handle.id()) else { return Ok(None) };
-    let found = refresh_tokens::find(tx.reader(), id)?;
-    Ok(found.is_some_and(|(token, _)| token.stage == RefreshStage::Live).then_some(text))
+    Ok(Successor::TooFar)
+}
+
+/// What a token's use left for its bearer.
+fn unseal(used: &Handle, sealed: &[u8]) -> Result<Option<(String, Handle)>, Fault> {
+    let plain = sealer(used)?.open(SUCCESSOR, sealed);
+    let text = plain.and_then(|plain| String::from_utf8(plain.to_vec()).ok());
+    Ok(text.and_then(|text| parse(&text).map(|handle| (text, handle))))
+}
+
+/// What successors are sealed for.
+const SUCCESSOR: &str = "successor";
+
+fn sealer(used: &Handle) -> Result<Sealer, Fault> {
+    Sealer::new(&used.derived_key("refresh retry"))
+        .ok_or_else(|| OAuthError::server_error("a sealing key could not be made").into())
 }

@@ -4,7 +4,9 @@ use super::conn::on;
 use super::row::Place;
 use super::schema::{access_tokens, clients, grants, refresh_tokens, users};
 use super::{Conn, StorageError, Tx};
-use crate::domain::{AccessToken, ClientStatus, GrantOrigin, GrantType, InvalidRow, Party, Role, Scopes, UserStatus};
+use crate::domain::{
+    AccessToken, ClientStatus, GrantOrigin, GrantType, InvalidRow, Party, RefreshPolicy, Role, Scopes, UserStatus,
+};
 use crate::support::{Id, Seconds};
 
 /// Everything that decides whether an issued access token still counts.
@@ -17,7 +19,7 @@ pub struct TokenState {
     pub role: Option<Role>,
     pub user_id: Option<Id>,
     pub auth_time: Option<Seconds>,
-    /// The refresh token that it came from could still be retried.
+    /// The refresh token that it came from could still be retried, and its client is held to the strict policy.
     pub retry_open: Option<Id>,
     /// The APIs that its client may still ask tokens for.
     pub client_audiences: Vec<String>,
@@ -66,7 +68,14 @@ pub fn state(conn: &mut Conn, jti: Id, now: Seconds) -> Result<Option<TokenState
         .filter(access_tokens::jti.eq(jti.as_bytes().as_slice()))
         .select((
             access_tokens::all_columns,
-            (clients::status, clients::grant_types, clients::scope, clients::audiences, clients::party),
+            (
+                clients::status,
+                clients::grant_types,
+                clients::scope,
+                clients::audiences,
+                clients::party,
+                clients::refresh,
+            ),
             (
                 grants::revoked_at,
                 grants::user_id,
@@ -105,11 +114,14 @@ pub fn state(conn: &mut Conn, jti: Id, now: Seconds) -> Result<Option<TokenState
     if let Some(grant) = grant {
         judge_grant(conn, &mut state, grant)?;
     }
+    if client.5 == RefreshPolicy::Strict.as_str() {
+        state.retry_open = open_retry(conn, &state.token)?;
+    }
     Ok(Some(state))
 }
 
-/// Its status, its grants, its scope, its APIs, whose app it is.
-type ClientPart = (String, String, String, String, String);
+/// Its status, its grants, its scope, its APIs, whose app it is, how its used refresh tokens are judged.
+type ClientPart = (String, String, String, String, String, String);
 
 /// When it was revoked, whose it is, when that person logged in, what they allowed, whether it has refresh tokens, how it
 /// began.
@@ -119,7 +131,7 @@ type GrantPart = (Option<i64>, Vec<u8>, i64, String, bool, String);
 /// moment must not slip through.
 fn judge_client(
     token: &AccessToken,
-    (status, grant_types, scope, _, party): &ClientPart,
+    (status, grant_types, scope, _, party, _): &ClientPart,
     grant: Option<&GrantPart>,
 ) -> Result<Option<&'static str>, StorageError> {
     let place = Place { table: "clients", key: &token.client_id };
@@ -176,15 +188,18 @@ fn judge_grant(
         }
         _ => state.dead = state.dead.or(Some("its user is not active")),
     }
-    if let Some(parent) = state.token.refreshed_from {
-        let open = on!(conn, c => refresh_tokens::table
-            .find(parent.as_bytes().as_slice())
-            .filter(refresh_tokens::successor.is_not_null())
-            .count()
-            .get_result::<i64>(c))?;
-        state.retry_open = (open == 1).then_some(parent);
-    }
     Ok(())
+}
+
+/// The refresh token whose use made this token, if that use can still be retried.
+fn open_retry(conn: &mut Conn, token: &AccessToken) -> Result<Option<Id>, StorageError> {
+    let Some(parent) = token.refreshed_from else { return Ok(None) };
+    let open = on!(conn, c => refresh_tokens::table
+        .find(parent.as_bytes().as_slice())
+        .filter(refresh_tokens::successor.is_not_null())
+        .count()
+        .get_result::<i64>(c))?;
+    Ok((open == 1).then_some(parent))
 }
 
 macro_rules! values {

@@ -1,7 +1,8 @@
 //! 2.3 Refresh tokens are used once. An answer that was lost can be asked for again; what was used cannot.
 //!
-//! The choice for B-051 and B-060: for `[tokens] refresh_retry_seconds` the used token leads to the same successor,
-//! until anything of that answer is used. With 0 the first use is the only one.
+//! The choice for B-051 and B-060: for `[tokens] refresh_retry_seconds` the used token leads to the live token of its
+//! family (`interop/refresh.rs`); with `--refresh strict` to the same successor, until anything of that answer is used.
+//! With 0 the first use is the only one.
 
 use std::time::Duration;
 
@@ -169,9 +170,9 @@ async fn b_060_too_late(db: Db) {
     assert_all_dead(&client, &[&two]).await;
 }
 
-/// Whatever of the answer was used, and wherever, it was not lost: who comes now has stolen the old token.
+/// Under the strict policy: whatever of the answer was used, and wherever, it was not lost, so the old token is stolen.
 async fn b_061_a_thief_within_the_window(server: Shared) {
-    let client = Client::confidential(server);
+    let client = Spec::confidential().flags(&["--refresh", "strict"]).create(server);
     for used in ["userinfo", "introspection of the access token", "refresh"] {
         let one = family(server, &client).await;
         let two = Family::read(&client.refresh(&one.refresh).await);

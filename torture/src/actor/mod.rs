@@ -18,7 +18,7 @@ use crate::world::{App, Person, World};
 /// For so long somebody asks again before they say that the server is gone.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The server's `tokens.refresh_retry_seconds`, less what a slow answer may take.
-const RETRY_WINDOW: Duration = Duration::from_secs(8);
+const RETRY_WINDOW: Duration = Duration::from_secs(25);
 /// More families than this, and the oldest are left to the checker.
 const HELD: usize = 24;
 

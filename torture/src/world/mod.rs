@@ -242,6 +242,8 @@ impl World {
             &["--grant", "authorization_code", "--grant", "refresh_token", "--grant", "client_credentials"],
             &["--grant", "device_code"],
             &["--audience", RESOURCE, "--id-token-alg", "ES256"],
+            // Single use is what is tested: whatever is taken twice after anything of it was used is a fault.
+            &["--refresh", "strict"],
         ];
         let answer = self.cli(&args.concat(), "").await?;
         let text = |name: &str| answer[name].as_str().map(str::to_owned).context("a client");
