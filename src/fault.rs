@@ -10,12 +10,23 @@ pub enum Fault {
     OAuth(OAuthError),
     /// A page for a person.
     Page(Problem, Option<String>),
+    /// A page for a person, with the way back to the app that they came from.
+    WayBack { problem: Problem, detail: Option<String>, back: Box<WayBack> },
     /// JSON for a proxy, whose browser can mend it: where to log in, and a cookie that this begins with.
     SignIn { error: Box<OAuthError>, login: Box<str>, cookie: Option<Box<str>> },
     /// The client was changed by somebody while it was being served: begin again with what it is now.
     ClientChanged,
     /// The database, in whatever form the path answers in.
     Storage(StorageError),
+}
+
+/// Where a person goes on from a page that ends here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WayBack {
+    /// What the app is called.
+    pub name: String,
+    /// A page of the app.
+    pub url: String,
 }
 
 /// What a person is told, with what to do next. The texts are in `http/error.rs`.
@@ -28,6 +39,8 @@ pub enum Problem {
     Expired,
     /// It was finished before.
     Answered,
+    /// A login that was finished before.
+    Finished,
     CookiesMissing,
     /// A form that was not sent by our own page.
     Forged,
@@ -46,6 +59,23 @@ pub enum Problem {
 impl Fault {
     pub fn page(problem: Problem, detail: impl Into<String>) -> Self {
         Self::Page(problem, Some(detail.into()))
+    }
+
+    /// The same page with a link to the app, where that is known.
+    #[must_use]
+    pub fn with_way_back(self, back: Option<WayBack>) -> Self {
+        match (self, back) {
+            (Self::Page(problem, detail), Some(back)) => Self::WayBack { problem, detail, back: Box::new(back) },
+            (fault, _) => fault,
+        }
+    }
+
+    /// Which page this is; `None` if it is none.
+    pub fn problem(&self) -> Option<&Problem> {
+        match self {
+            Self::Page(problem, _) | Self::WayBack { problem, .. } => Some(problem),
+            _ => None,
+        }
     }
 }
 

@@ -49,7 +49,7 @@ pub fn ended_json(ended: &Ended) -> Value {
     json!({
         "grants": ended.grants, "refresh_tokens": ended.refresh_tokens, "access_tokens": ended.access_tokens,
         "codes": ended.codes, "device_codes": ended.device_codes, "sessions": ended.sessions,
-        "authorizations": ended.authorizations, "links": ended.links, "consents": ended.consents,
+        "links": ended.links, "consents": ended.consents,
     })
 }
 
@@ -62,7 +62,6 @@ pub fn print_ended(ended: &Ended) {
         ("authorization codes", ended.codes),
         ("device codes", ended.device_codes),
         ("login sessions", ended.sessions),
-        ("requests that waited for a person", ended.authorizations),
         ("one-time links", ended.links),
         ("remembered consents", ended.consents),
     ];

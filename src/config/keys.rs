@@ -88,7 +88,6 @@ pub(super) static KEYS: &[Key] = &[
     key("sessions", "idle_seconds", number(1, DECADE)),
     key("sessions", "absolute_seconds", number(1, DECADE)),
     key("sessions", "transaction_seconds", number(1, DAY)),
-    key("sessions", "max_transactions", number(1, 1_000 * MILLION)),
     // RFC 8628 §6.1: what guards a user code is that it counts for a short time.
     key("device", "code_seconds", number(60, 1_800)),
     key("device", "interval_seconds", number(1, 60)),
@@ -181,6 +180,22 @@ const fn key(section: &'static str, name: &'static str, rule: Rule) -> Key {
 
 const fn number(min: i64, max: i64) -> Rule {
     Rule::Number { min, max }
+}
+
+/// Keys of earlier versions that set nothing any more. A configuration that has one still starts.
+static RETIRED: &[Key] = &[
+    // A login that waits takes no row since its request lies sealed in the browser.
+    key("sessions", "max_transactions", Text),
+];
+
+/// Whether this key was one once.
+pub(super) fn is_retired(section: &str, name: &str) -> bool {
+    RETIRED.iter().any(|key| key.section == section && key.name == name)
+}
+
+/// Whether this environment variable set a key once.
+pub(super) fn is_retired_variable(variable: &str) -> bool {
+    RETIRED.iter().any(|key| key.variable() == variable)
 }
 
 /// The key of that name, if there is one.

@@ -139,8 +139,6 @@ pub struct Sessions {
     pub absolute_seconds: i64,
     /// How long a login and consent may take.
     pub transaction_seconds: i64,
-    /// Logins under way that may be stored at once; more are answered 503.
-    pub max_transactions: i64,
 }
 
 /// The grant for devices without a browser (RFC 8628).

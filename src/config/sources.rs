@@ -46,6 +46,7 @@ pub(super) fn put_toml(settings: &mut Settings, text: &str, origin: &Origin) -> 
 fn put_one(settings: &mut Settings, section: &str, name: &str, value: Value, origin: &Origin) -> Result<(), Problem> {
     match keys::find(section, name) {
         Some(key) => settings.put(key, value, origin.clone()),
+        None if keys::is_retired(section, name) => Ok(()),
         None => Err(Problem::Unknown {
             origin: origin.clone(),
             written: format!("key [{section}] {name}"),
@@ -115,7 +116,7 @@ fn put_variable(settings: &mut Settings, key: &'static Key, variables: &Variable
 /// called latchway. So one underscore is refused only where two would have made a key.
 fn misspelt(name: &str) -> Option<Problem> {
     let (stem, suffix) = name.strip_suffix("_FILE").map_or((name, ""), |stem| (stem, "_FILE"));
-    if KEYS.iter().any(|key| key.variable() == stem) {
+    if KEYS.iter().any(|key| key.variable() == stem) || keys::is_retired_variable(stem) {
         return None;
     }
     let nearest = match name.strip_prefix(PREFIX) {

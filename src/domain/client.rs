@@ -138,6 +138,21 @@ impl Client {
         self.grant_types.contains(&grant)
     }
 
+    /// Whether an answer may go to this address now (RFC 9700 §4.1.3). Asked at every use, because the operator may have
+    /// removed it since.
+    pub fn has_redirect(&self, uri: &str) -> bool {
+        self.redirect_uris.iter().any(|registered| registered.matches(uri))
+    }
+
+    /// Whether a request with this challenge and nonce meets the PKCE policy of now.
+    pub fn accepts_challenge(&self, code_challenge: Option<&str>, nonce: Option<&str>) -> bool {
+        match self.pkce {
+            PkcePolicy::Required => code_challenge.is_some(),
+            PkcePolicy::NonceInstead => code_challenge.is_some() || nonce.is_some(),
+            PkcePolicy::Optional => true,
+        }
+    }
+
     /// RFC 8252 §8.6: whether anyone on the person's machine could answer to this client's name.
     pub fn can_be_impersonated(&self) -> bool {
         self.is_public() || self.redirect_uris.iter().any(RedirectUri::is_native)

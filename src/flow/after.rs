@@ -1,5 +1,6 @@
 use url::form_urlencoded::Serializer;
 
+use super::Answer;
 use crate::app::App;
 use crate::domain::{UserCode, origin_of};
 use crate::protocol::Params;
@@ -104,12 +105,21 @@ impl After {
         }
     }
 
+    /// The way there after a form was sent. What leads to another origin in the end goes on by a page: browsers hold every
+    /// redirect that follows a form against the `form-action` of the form's page, those of other servers included.
+    pub fn answer(&self) -> Answer {
+        match self.leads_to() {
+            None => Answer::local(self.path()),
+            Some(address) => Answer::onward(self.path(), host_of(address)),
+        }
+    }
+
     fn with_fields(&self, path: &str) -> String {
         let query: String = Serializer::new(String::new()).extend_pairs(self.own_fields()).finish();
         format!("{path}?{query}")
     }
 
-    /// Where it leads off this server in the end, if it does: a browser holds a form's redirects against the page's policy.
+    /// Where it leads off this server in the end, if it does.
     pub fn leads_to(&self) -> Option<&str> {
         match self {
             Self::ApiKeys | Self::Device { .. } => None,
@@ -130,6 +140,12 @@ impl After {
     pub fn accepts(&self, auth_time: Seconds, now: Seconds) -> bool {
         self.max_age().is_none_or(|limit| now.saturating_sub(auth_time) <= limit)
     }
+}
+
+/// Where a gate leads, in the words of the address bar.
+pub fn host_of(address: &str) -> Option<&str> {
+    let origin = origin_of(address)?;
+    Some(origin.split_once("://").map_or(origin, |(_, host)| host))
 }
 
 #[cfg(test)]

@@ -1,21 +1,50 @@
-use super::{Answer, AuthorizationRequest, refuse, succeed};
+use super::answered::{OneForm, SealedAnswer};
+use super::transaction::Transaction;
+use super::{Answer, AuthorizationRequest, late, refuse, succeed};
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
 use crate::domain::{Client, Code, CodeStage, Grant, GrantOrigin, GrantStage, GrantType, Renewal, Scopes};
 use crate::fault::{Fault, Problem};
 use crate::identity::CurrentSession;
 use crate::protocol::{ErrorCode, OAuthError};
-use crate::storage::{Refusal, Tx, authorizations, codes, consents, grants};
+use crate::storage::{Refusal, Tx, codes, consents, grants};
 use crate::support::{Handle, Id, Seconds};
 
 /// What was allowed, by whom, and how it came about.
 #[derive(Debug, Clone)]
-pub struct Approval {
+pub struct Approval<'a> {
     pub scope: Scopes,
-    /// The stored request that this answers; none where nobody had to be asked.
-    pub transaction: Option<Id>,
+    /// What this ends; none where the request did not have to wait.
+    pub ending: Option<Ending<'a>>,
     /// Whether the person was asked just now, so that it is to be remembered.
     pub consented: Consented,
+}
+
+/// The end of a request that waited: it has one answer, and what leads to it again within a minute gets the same.
+#[derive(Debug, Clone)]
+pub struct Ending<'a> {
+    pub transaction: &'a Transaction,
+    /// The cookie of the browser that it waits in.
+    pub browser: &'a str,
+    /// What was sent that ended it, with what was decided in it.
+    pub form: &'static str,
+    /// What the browser is given with the answer.
+    pub cookies: Vec<String>,
+}
+
+impl Ending<'_> {
+    fn form(&self, subject: Id) -> OneForm<'_> {
+        let transaction = self.transaction;
+        OneForm { id: transaction.id(), name: self.form, cookie: self.browser, subject, until: transaction.expires_at }
+    }
+
+    /// Where the same form led that came first; otherwise the page that leads back to the app.
+    pub async fn recall(&self, app: &App, subject: Id) -> Result<Answer, Fault> {
+        match self.form(subject).recall(app).await? {
+            Some(answer) => Ok(answer),
+            None => Err(late::dead_end(app, &self.transaction.answered()).await),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,16 +53,55 @@ pub enum Consented {
     Before,
 }
 
-impl Approval {
+impl<'a> Approval<'a> {
     /// Allowed before; nobody was asked.
-    pub fn remembered(scope: Scopes, transaction: Option<Id>) -> Self {
-        Self { scope, transaction, consented: Consented::Before }
+    pub fn remembered(scope: Scopes, ending: Option<Ending<'a>>) -> Self {
+        Self { scope, ending, consented: Consented::Before }
     }
 
     /// Allowed on the consent page.
-    pub fn given(scope: Scopes, transaction: Id) -> Self {
-        Self { scope, transaction: Some(transaction), consented: Consented::Now }
+    pub fn given(scope: Scopes, ending: Ending<'a>) -> Self {
+        Self { scope, ending: Some(ending), consented: Consented::Now }
     }
+}
+
+/// Whether a client may still be answered at the address of its request: the operator may have removed one that somebody else
+/// has taken over (RFC 9700 §4.1).
+pub async fn check_redirect(
+    app: &App,
+    info: RequestInfo,
+    client: &Client,
+    request: &AuthorizationRequest,
+) -> Result<(), Fault> {
+    if client.has_redirect(&request.target.redirect_uri) {
+        return Ok(());
+    }
+    Event::failure(EventKind::RedirectUriMismatch)
+        .reason("not_registered")
+        .client(&client.client_id)
+        .request(info.address, info.id)
+        .record_alone(&app.db, &app.clock)
+        .await;
+    Err(Fault::page(Problem::RedirectUri, "redirect_uri is not registered any more"))
+}
+
+/// Refuses a request that waited without PKCE while the operator began to demand it.
+async fn check_challenge(
+    app: &App,
+    info: RequestInfo,
+    client: &Client,
+    request: &AuthorizationRequest,
+) -> Result<(), OAuthError> {
+    if client.accepts_challenge(request.code_challenge.as_deref(), request.nonce.as_deref()) {
+        return Ok(());
+    }
+    Event::failure(EventKind::PkceMissing)
+        .reason("policy_changed")
+        .client(&client.client_id)
+        .request(info.address, info.id)
+        .record_alone(&app.db, &app.clock)
+        .await;
+    Err(OAuthError::invalid_request("code_challenge is missing: this client has to use PKCE with S256 now"))
 }
 
 /// Ends a request with a code: one, however often and from however many tabs it is answered.
@@ -43,8 +111,14 @@ pub async fn approve(
     client: &Client,
     request: &AuthorizationRequest,
     session: &CurrentSession,
-    approval: Approval,
+    approval: Approval<'_>,
 ) -> Result<Answer, Fault> {
+    let Approval { scope, ending, consented } = approval;
+    let cookies = ending.as_ref().map(|ending| ending.cookies.clone()).unwrap_or_default();
+    check_redirect(app, info, client, request).await?;
+    if let Err(error) = check_challenge(app, info, client, request).await {
+        return Ok(refuse(&request.target, &error, app.issuer()).with_cookies(cookies));
+    }
     let now = app.now();
     let handle = Handle::new(&app.clock, &app.rng);
     let grant = Grant {
@@ -52,7 +126,7 @@ pub async fn approve(
         client_id: client.client_id.clone(),
         user_id: session.user.id,
         session_id: Some(session.session.id),
-        scope: approval.scope.clone(),
+        scope,
         resources: request.resources.clone(),
         nonce: request.nonce.clone(),
         auth_time: session.session.auth_time,
@@ -80,50 +154,69 @@ pub async fn approve(
         .request(info.address, info.id)
         .detail(serde_json::json!({"scope": grant.scope.to_string()}));
     let (writer, version, remembered) = (app.clone(), client.version, request.consent_resources());
-    app.db
+    let answer = succeed(&request.target, &handle.expose(), app.issuer()).with_cookies(cookies);
+    let form = ending.as_ref().map(|ending| ending.form(session.user.id));
+    let sealed = form.map(|form| form.seal(app, Some(code.id), &answer)).transpose()?;
+    let outcome = app
+        .db
         .write("authorization.approve", move |tx| -> Result<_, Refusal<Fault>> {
             if tx.client_version(&grant.client_id).map_err(Fault::from)? != Some(version) {
                 return Err(Fault::ClientChanged.into());
             }
-            finish(tx, approval.transaction, now)?;
-            if approval.consented == Consented::Now {
+            finish(tx, sealed.as_ref(), now)?;
+            if consented == Consented::Now {
                 remember(&writer, tx, info, &grant, &remembered)?;
             }
             grants::insert(tx, &grant).map_err(Fault::from)?;
             codes::insert(tx, &code).map_err(Fault::from)?;
             Ok(event.clone().record(tx, &writer.clock).map_err(Fault::from)?)
         })
-        .await?;
-    Ok(succeed(&request.target, &handle.expose(), app.issuer()))
+        .await;
+    match (outcome, ending) {
+        (Ok(()), _) => Ok(answer),
+        (Err(Fault::Page(Problem::Answered, _)), Some(ending)) => ending.recall(app, session.user.id).await,
+        (Err(fault), _) => Err(fault),
+    }
 }
 
 /// Ends a request with the person's no.
 pub async fn deny(
     app: &App,
     info: RequestInfo,
-    request: &AuthorizationRequest,
+    client: &Client,
     session: &CurrentSession,
-    transaction: Id,
+    ending: Ending<'_>,
 ) -> Result<Answer, Fault> {
-    let now = app.now();
+    let (now, request) = (app.now(), ending.transaction.request());
+    check_redirect(app, info, client, request).await?;
+    let error = OAuthError::new(ErrorCode::AccessDenied, "the person did not allow it");
+    let answer = refuse(&request.target, &error, app.issuer()).with_cookies(ending.cookies.clone());
     let event = Event::success(EventKind::ConsentDenied)
         .client(&request.client_id)
         .subject(session.user.id)
         .request(info.address, info.id);
-    let writer = app.clone();
-    app.db
+    let sealed = ending.form(session.user.id).seal(app, None, &answer)?;
+    let (writer, client_id, version) = (app.clone(), client.client_id.clone(), client.version);
+    let outcome = app
+        .db
         .write("authorization.deny", move |tx| -> Result<_, Refusal<Fault>> {
-            finish(tx, Some(transaction), now)?;
+            if tx.client_version(&client_id).map_err(Fault::from)? != Some(version) {
+                return Err(Fault::ClientChanged.into());
+            }
+            finish(tx, Some(&sealed), now)?;
             Ok(event.clone().record(tx, &writer.clock).map_err(Fault::from)?)
         })
-        .await?;
-    let error = OAuthError::new(ErrorCode::AccessDenied, "the person did not allow it");
-    Ok(refuse(&request.target, &error, app.issuer()))
+        .await;
+    match outcome {
+        Ok(()) => Ok(answer),
+        Err(Fault::Page(Problem::Answered, _)) => ending.recall(app, session.user.id).await,
+        Err(fault) => Err(fault),
+    }
 }
 
-fn finish(tx: &mut Tx<'_>, transaction: Option<Id>, now: Seconds) -> Result<(), Fault> {
-    match transaction {
-        Some(id) if !authorizations::complete(tx, id, now)? => {
+fn finish(tx: &mut Tx<'_>, sealed: Option<&SealedAnswer>, now: Seconds) -> Result<(), Fault> {
+    match sealed {
+        Some(sealed) if !sealed.take(tx, now)? => {
             Err(Fault::page(Problem::Answered, "the transaction was answered already"))
         }
         _ => Ok(()),

@@ -2,17 +2,22 @@
 //! and by the pages on which a person answers it.
 
 mod after;
+mod answered;
 mod complete;
 mod decide;
 mod device;
+mod late;
 mod request;
 mod respond;
+mod ticket;
 mod transaction;
 
-pub use after::{After, STEP_UP_SECONDS, is_known_app};
-pub use complete::{Approval, approve, deny};
+pub use after::{After, STEP_UP_SECONDS, host_of, is_known_app};
+pub use answered::{OneForm, SealedAnswer};
+pub use complete::{Approval, Ending, approve, check_redirect, deny};
 pub use decide::{Step, decide, login_needed};
 pub use device::{DeviceEntry, allow_device, enter_user_code, find_device, refuse_device, user_code_marks};
+pub use late::{begin_again, dead_end, load_waiting, way_back};
 pub use request::{AuthorizationRequest, Prompt, ResponseMode, Target};
 pub use respond::{Answer, refuse, succeed};
-pub use transaction::{Transaction, begin, browser_cookie, load, purpose};
+pub use transaction::{Transaction, TransactionStage, begin, browser_cookie, load, purpose};

@@ -1,11 +1,16 @@
+use serde::{Deserialize, Serialize};
+
 use super::{ResponseMode, Target};
 use crate::protocol::OAuthError;
 
-/// An answer to an authorization request, on its way through the browser.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// An answer to a request of a browser. It can be stored, so that a form that comes twice is answered alike.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
-    /// To a page of ours or, with the parameters in its query, to the client.
-    Redirect { location: String, cookies: Vec<String> },
+    /// To a page of ours.
+    Local { path: String, cookies: Vec<String> },
+    /// To another origin, at once or by a path of ours; with an authorization response its parameters are in the query. The
+    /// path that answers decides whether that is a redirect or a page that goes on by itself (`http/respond.rs`).
+    Onward { location: String, name: Option<String>, cookies: Vec<String> },
     /// A page that posts itself to the client.
     FormPost { client_name: String, action: String, fields: Vec<(String, String)>, cookies: Vec<String> },
 }
@@ -13,13 +18,25 @@ pub enum Answer {
 impl Answer {
     /// To a path of ours.
     pub fn local(path: impl Into<String>) -> Self {
-        Self::Redirect { location: path.into(), cookies: Vec::new() }
+        Self::Local { path: path.into(), cookies: Vec::new() }
+    }
+
+    /// To another origin, which people know by this name.
+    pub fn onward(location: impl Into<String>, name: Option<&str>) -> Self {
+        Self::Onward { location: location.into(), name: name.map(str::to_owned), cookies: Vec::new() }
     }
 
     #[must_use]
-    pub fn with_cookie(mut self, cookie: String) -> Self {
+    pub fn with_cookie(self, cookie: String) -> Self {
+        self.with_cookies(vec![cookie])
+    }
+
+    #[must_use]
+    pub fn with_cookies(mut self, more: Vec<String>) -> Self {
         match &mut self {
-            Self::Redirect { cookies, .. } | Self::FormPost { cookies, .. } => cookies.push(cookie),
+            Self::Local { cookies, .. } | Self::Onward { cookies, .. } | Self::FormPost { cookies, .. } => {
+                cookies.extend(more);
+            }
         }
         self
     }
@@ -59,7 +76,7 @@ fn send(target: &Target, mut fields: Vec<(String, String)>, issuer: &str) -> Ans
                 Some((_, "")) => "",
                 Some(_) => "&",
             };
-            Answer::Redirect { location: format!("{}{separator}{query}", target.redirect_uri), cookies: Vec::new() }
+            Answer::onward(format!("{}{separator}{query}", target.redirect_uri), Some(&target.client_name))
         }
     }
 }
@@ -76,9 +93,18 @@ mod tests {
             state: Some("x y&\u{fc}".to_owned()),
             mode: ResponseMode::Query,
         };
-        let Answer::Redirect { location, .. } = succeed(&target, "c", "https://id.example") else {
-            panic!("a redirect")
-        };
+        let Answer::Onward { location, .. } = succeed(&target, "c", "https://id.example") else { panic!("onward") };
         assert_eq!(location, "https://app.example/cb?a=b&code=c&state=x+y%26%C3%BC&iss=https%3A%2F%2Fid.example");
+    }
+
+    #[test]
+    fn a_stored_answer_is_the_same() {
+        for answer in [
+            Answer::local("/consent?transaction=x").with_cookie("a=b".to_owned()),
+            Answer::onward("com.example.app:/cb?code=c", Some("App")),
+        ] {
+            let stored = serde_json::to_string(&answer).expect("JSON");
+            assert_eq!(serde_json::from_str::<Answer>(&stored).expect("an answer"), answer);
+        }
     }
 }

@@ -1,15 +1,75 @@
 use super::AuthorizationRequest;
+use super::ticket::{Ticket, Unsealable};
 use crate::app::App;
 use crate::fault::{Fault, Problem};
-use crate::storage::authorizations::{self, Authorization};
-use crate::storage::{Refusal, StorageError};
-use crate::support::{Handle, Id, constant_time_eq, sha256};
+use crate::protocol::OAuthError;
+use crate::storage::form_answers;
+use crate::support::{Handle, Id, Seconds};
 
 /// A request that waits for its person.
 #[derive(Debug, Clone)]
 pub struct Transaction {
-    pub row: Authorization,
-    pub request: AuthorizationRequest,
+    ticket: Ticket,
+    /// The sealed request, as the browser holds it.
+    text: String,
+    pub stage: TransactionStage,
+    pub expires_at: Seconds,
+}
+
+/// Where a transaction is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TransactionStage {
+    Waiting,
+    Answered,
+    Expired,
+}
+
+impl Transaction {
+    fn new(app: &App, ticket: Ticket, browser: &str) -> Result<Self, Unsealable> {
+        let text = ticket.seal(app, browser)?;
+        let expires_at = ticket.begun_at + app.config.sessions.transaction_seconds;
+        Ok(Self { ticket, text, stage: TransactionStage::Waiting, expires_at })
+    }
+
+    /// What its one answer is known by.
+    pub fn id(&self) -> Id {
+        self.ticket.id
+    }
+
+    pub fn request(&self) -> &AuthorizationRequest {
+        &self.ticket.request
+    }
+
+    /// How long ago it began, in seconds.
+    pub fn age(&self, now: Seconds) -> Seconds {
+        now - self.ticket.begun_at
+    }
+
+    /// The session in which the person logged in for this very request.
+    pub fn session_id(&self) -> Option<Id> {
+        self.ticket.session_id
+    }
+
+    /// As it stands in the field `transaction` of a form.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// As it is once it was answered.
+    pub fn answered(&self) -> Self {
+        Self { stage: TransactionStage::Answered, ..self.clone() }
+    }
+
+    /// The address of a page for it.
+    pub fn at(&self, page: &str) -> String {
+        format!("{page}?transaction={}", self.text)
+    }
+
+    /// The same request after a login for it in this session.
+    pub fn logged_in(&self, app: &App, browser: &str, session: Id) -> Result<Self, Fault> {
+        let ticket = Ticket { session_id: Some(session), ..self.ticket.clone() };
+        Self::new(app, ticket, browser).map_err(|why| Fault::page(Problem::Internal, format!("a ticket: {why:?}")))
+    }
 }
 
 /// The value of the cookie that names a browser, fresh where it has none of ours.
@@ -20,54 +80,32 @@ pub fn browser_cookie(app: &App, present: Option<&str>) -> (String, bool) {
     }
 }
 
-/// Stores a request, bound to the browser that sent it.
-pub async fn begin(app: &App, request: &AuthorizationRequest, browser: &str) -> Result<Transaction, Fault> {
-    let now = app.now();
-    let json = serde_json::to_string(request).map_err(|e| Fault::page(Problem::Internal, e.to_string()))?;
-    let row = Authorization {
-        id: Id::new(&app.clock, &app.rng),
-        browser_hash: sha256(browser.as_bytes()).to_vec(),
-        client_id: request.client_id.clone(),
-        request: json,
-        created_at: now,
-        expires_at: now + app.config.sessions.transaction_seconds,
-        session_id: None,
-        completed_at: None,
-    };
-    let (stored, limit) = (row.clone(), app.config.sessions.max_transactions);
-    app.db
-        .write("authorization.begin", move |tx| -> Result<_, Refusal<StorageError>> {
-            // Anybody can make such rows without logging in, so there is an end to them.
-            if authorizations::count(tx.reader())? >= limit {
-                return Err(StorageError::Busy.into());
-            }
-            Ok(authorizations::insert(tx, &stored)?)
-        })
-        .await?;
-    Ok(Transaction { row, request: request.clone() })
+/// Lets a request wait in the browser that sent it.
+pub fn begin(app: &App, request: &AuthorizationRequest, browser: &str) -> Result<Transaction, OAuthError> {
+    let id = Id::new(&app.clock, &app.rng);
+    let ticket = Ticket { id, begun_at: app.now(), session_id: None, request: request.clone() };
+    Transaction::new(app, ticket, browser).map_err(|why| match why {
+        Unsealable::TooLong => OAuthError::invalid_request("the request is too long; shorten state or nonce"),
+        Unsealable::Failed => OAuthError::server_error("a request could not be sealed"),
+    })
 }
 
-/// Finds a request that still waits, for the browser that began it and for no other.
-pub async fn load(app: &App, id: &str, browser: Option<&str>) -> Result<Transaction, Fault> {
+/// Reads a request that waits, for the browser that began it and for no other, whatever became of it.
+pub async fn load(app: &App, text: &str, browser: Option<&str>) -> Result<Transaction, Fault> {
     let Some(browser) = browser else {
         return Err(Fault::page(Problem::CookiesMissing, "the browser's cookie is missing"));
     };
-    let id: Id = id.parse().map_err(|_| Fault::page(Problem::Expired, "the transaction is no identifier"))?;
-    let row = app.db.read("authorization.load", move |conn| authorizations::find(conn, id)).await?;
-    let expired = |why: &str| Fault::page(Problem::Expired, why);
-    let row = row.ok_or_else(|| expired("there is no such transaction"))?;
-    if !constant_time_eq(&row.browser_hash, &sha256(browser.as_bytes())) {
-        return Err(expired("the transaction belongs to another browser"));
-    }
-    if row.completed_at.is_some() {
-        return Err(Fault::page(Problem::Answered, "the transaction was answered already"));
-    }
-    if row.expires_at <= app.now() {
-        return Err(expired("the transaction has expired"));
-    }
-    let request =
-        serde_json::from_str(&row.request).map_err(|e| Fault::page(Problem::Internal, format!("transaction: {e}")))?;
-    Ok(Transaction { row, request })
+    let unknown = || Fault::page(Problem::Expired, "the transaction is none of this browser's, or was changed");
+    let ticket = Ticket::open(app, text, browser).ok_or_else(unknown)?;
+    let id = ticket.id;
+    let answer = app.db.read("transaction.load", move |conn| form_answers::find(conn, id)).await?;
+    let (now, expires_at) = (app.now(), ticket.begun_at + app.config.sessions.transaction_seconds);
+    let stage = match answer {
+        Some(_) => TransactionStage::Answered,
+        None if expires_at <= now => TransactionStage::Expired,
+        None => TransactionStage::Waiting,
+    };
+    Ok(Transaction { ticket, text: text.to_owned(), stage, expires_at })
 }
 
 /// What a form's CSRF token is bound to.

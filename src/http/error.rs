@@ -10,9 +10,10 @@ use serde_json::json;
 
 use super::rate_limit;
 use crate::app::App;
-use crate::fault::{Fault, Problem, storage_code};
+use crate::fault::{Fault, Problem, WayBack, storage_code};
 use crate::pages::errors::Fault as Words;
 use crate::pages::render as page_render;
+use crate::pages::view::Name;
 use crate::protocol::{ErrorCode, OAuthError, Wanted};
 
 /// Where a proxy may send a browser that has to log in.
@@ -107,14 +108,20 @@ struct Shown {
     error: OAuthError,
     words: Words,
     developer: bool,
+    /// Where a person goes on from the page.
+    back: Option<WayBack>,
 }
 
 impl From<&Fault> for Shown {
     fn from(fault: &Fault) -> Self {
         match fault {
-            Fault::OAuth(error) => {
-                Self { status: error.code.status(), words: words_for(error), error: error.clone(), developer: true }
-            }
+            Fault::OAuth(error) => Self {
+                status: error.code.status(),
+                words: words_for(error),
+                error: error.clone(),
+                developer: true,
+                back: None,
+            },
             Fault::Storage(error) => {
                 let shown = match storage_code(error) {
                     ErrorCode::ServerError => OAuthError::server_error(error.to_string()),
@@ -133,7 +140,11 @@ impl From<&Fault> for Shown {
                     error.description = detail.clone().into();
                 }
                 let status = if *problem == Problem::Answered { 403 } else { words.status() };
-                Self { status, error, words, developer }
+                Self { status, error, words, developer, back: None }
+            }
+            Fault::WayBack { problem, detail, back } => {
+                let page = Self::from(&Fault::Page(problem.clone(), detail.clone()));
+                Self { back: Some(WayBack::clone(back)), ..page }
             }
         }
     }
@@ -159,6 +170,7 @@ fn from_problem(problem: &Problem) -> (Words, OAuthError, bool) {
         Problem::UnknownClient => (Words::UnknownClient, invalid("client_id names no active client"), true),
         Problem::RedirectUri => (Words::BadRedirect, invalid("redirect_uri is not one of the client's"), true),
         Problem::Answered => (Words::Expired, error(ErrorCode::AccessDenied, "the transaction was answered"), false),
+        Problem::Finished => (Words::Finished, error(ErrorCode::AccessDenied, "the login was finished"), false),
         Problem::Expired => (Words::Expired, invalid("the transaction has ended"), false),
         Problem::CookiesMissing => (Words::CookiesMissing, invalid("a cookie is missing"), false),
         Problem::Forged => (Words::Csrf, error(ErrorCode::AccessDenied, "the form was not ours"), false),
@@ -190,7 +202,10 @@ fn json_body(error: &OAuthError) -> HttpResponse {
 fn page_body(app: &App, answer: &Shown, request_id: &str) -> HttpResponse {
     let layout = page_render::layout(app, None);
     let developer = answer.developer.then(|| (answer.error.code.as_str().to_owned(), answer.error.wire_description()));
-    let page = answer.words.page(layout, request_id, developer);
+    let mut page = answer.words.page(layout, request_id, developer);
+    // The number that people read is the one that was sent, whichever problem has these words.
+    page.status = answer.status;
+    page.back = answer.back.as_ref().map(|back| (Name::from(back.name.as_str()), back.url.clone()));
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let html = page.render().unwrap_or_else(|_| "<!doctype html><title>Error</title><h1>Error</h1>".to_owned());
     page_render::html(status, html, None)

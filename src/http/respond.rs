@@ -4,21 +4,27 @@ use actix_web::http::header::{LOCATION, SET_COOKIE};
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use askama::Template;
 
+use crate::api::v1::forward_auth;
 use crate::app::App;
 use crate::flow::Answer;
-use crate::pages::view::{ClientView, FormPostPage};
+use crate::pages::view::{ClientView, FormPostPage, Name, OnwardPage};
 use crate::pages::{policy, render};
 use crate::support::random_token;
+
+/// Where a browser comes from elsewhere, so that it may be sent elsewhere by a redirect. To all other paths forms of ours
+/// lead, and browsers hold every redirect that follows a form against the `form-action` of the form's page.
+const REDIRECTS_ON: &[&str] = &["/oauth2/authorize", "/api/v1/forward-auth/login", forward_auth::CALLBACK];
 
 impl Responder for Answer {
     type Body = BoxBody;
 
     fn respond_to(self, req: &HttpRequest) -> HttpResponse {
         let (mut response, cookies) = match self {
-            // RFC 9700 §4.12: 303, so that no browser posts a password on.
-            Self::Redirect { location, cookies } => {
-                (HttpResponse::SeeOther().insert_header((LOCATION, location)).finish(), cookies)
+            Self::Local { path, cookies } => (see_other(&path), cookies),
+            Self::Onward { location, cookies, .. } if REDIRECTS_ON.contains(&req.path()) => {
+                (see_other(&location), cookies)
             }
+            Self::Onward { location, name, cookies } => (onward(req, location, name.as_deref()), cookies),
             Self::FormPost { client_name, action, fields, cookies } => {
                 (form_post(req, &client_name, action, fields), cookies)
             }
@@ -32,11 +38,23 @@ impl Responder for Answer {
     }
 }
 
+/// RFC 9700 §4.12: 303, so that no browser posts a password on.
+fn see_other(location: &str) -> HttpResponse {
+    HttpResponse::SeeOther().insert_header((LOCATION, location)).finish()
+}
+
+/// A page of ours that goes on by itself: what follows a form ends here, and what begins here is no form's redirect.
+fn onward(req: &HttpRequest, location: String, name: Option<&str>) -> HttpResponse {
+    let Some(app) = req.app_data::<web::Data<App>>() else { return HttpResponse::InternalServerError().finish() };
+    let page = OnwardPage { layout: render::layout(app, None), name: name.map(Name::from), location };
+    rendered(&page, policy::page())
+}
+
 fn form_post(req: &HttpRequest, client_name: &str, action: String, fields: Vec<(String, String)>) -> HttpResponse {
     use secrecy::ExposeSecret;
     let Some(app) = req.app_data::<web::Data<App>>() else { return HttpResponse::InternalServerError().finish() };
     let nonce = random_token(&app.rng).expose_secret().to_owned();
-    let policy = policy::form_post(&action, &nonce);
+    let policy = policy::form_post(&nonce);
     let page = FormPostPage {
         layout: render::layout(app, None),
         client: ClientView::new(client_name, None),
@@ -44,6 +62,10 @@ fn form_post(req: &HttpRequest, client_name: &str, action: String, fields: Vec<(
         fields,
         nonce,
     };
+    rendered(&page, policy)
+}
+
+fn rendered(page: &impl Template, policy: String) -> HttpResponse {
     match page.render() {
         Ok(body) => render::html(StatusCode::OK, body, Some(policy)),
         Err(error) => {

@@ -14,11 +14,11 @@ use crate::app::{App, Persona, RequestInfo};
 use crate::audit::{Event, EventKind};
 use crate::domain::Scopes;
 use crate::fault::{Fault, Problem};
-use crate::flow::{self, After, Answer, Approval, Step};
+use crate::flow::{self, After, Answer, Approval, Ending, Step};
 use crate::identity::{self, CurrentSession};
 use crate::pages::forms;
 use crate::request;
-use crate::storage::{Refusal, authorizations, clients};
+use crate::storage::{Refusal, clients};
 use crate::support::Id;
 
 const AUTHORIZE: &str = "/oauth2/authorize";
@@ -33,20 +33,15 @@ pub async fn login(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> R
         return Err(Fault::page(Problem::MalformedRequest, "there is no such persona"));
     };
     let (session, cookie) = begin(&app, &req, info, persona).await?;
-    let to = match Some(id).filter(|id| !id.is_empty()) {
-        Some(id) => {
-            let transaction = flow::load(&app, id, Some(&browser)).await?.row.id;
-            app.db
-                .write("mock.login", move |tx| -> Result<_, Refusal<Fault>> {
-                    let bound = authorizations::set_session(tx, transaction, Some(session.session.id));
-                    Ok(bound.map_err(Fault::from)?)
-                })
-                .await?;
-            format!("/login?transaction={transaction}")
+    let answer = match Some(id).filter(|id| !id.is_empty()) {
+        Some(text) => {
+            let transaction = flow::load(&app, text, Some(&browser)).await?;
+            let transaction = flow::begin_again(&app, transaction, &browser).await?;
+            Answer::local(transaction.logged_in(&app, &browser, session.session.id)?.at("/login"))
         }
-        None => After::read(&app, &form).map_or_else(|| "/account".to_owned(), |after| after.path()),
+        None => After::read(&app, &form).map_or_else(|| Answer::local("/account"), |after| after.answer()),
     };
-    Ok(Answer::local(to).with_cookie(cookie))
+    Ok(answer.with_cookie(cookie))
 }
 
 /// The persona that a `login_hint` names: by user name or e-mail address.
@@ -137,21 +132,23 @@ async fn decide(
     cookie: Option<&str>,
 ) -> Result<Option<Answer>, Fault> {
     let browser = set_cookie(answer, app.cookies.browser).or_else(|| request::cookie(req, app, app.cookies.browser));
-    let transaction = flow::load(app, transaction, browser.as_deref()).await?;
+    let transaction = flow::load_waiting(app, transaction, browser.as_deref()).await?;
     let handle = cookie.and_then(session_of).or_else(|| request::cookie(req, app, app.cookies.session));
     let Some(handle) = handle else { return Ok(None) };
     let Some(session) = identity::current(&app.db, &handle, app.now()).await? else { return Ok(None) };
-    let id = transaction.request.client_id.clone();
+    let id = transaction.request().client_id.clone();
     let Some(client) = app.db.read("mock.client", move |conn| clients::find(conn, &id)).await? else { return Ok(None) };
     let info = request::info(req)?;
     let scope: Scopes =
-        match flow::decide(app, &client, &transaction.request, Some(&session), Some(session.session.id)).await? {
+        match flow::decide(app, &client, transaction.request(), Some(&session), Some(session.session.id)).await? {
             Step::Answer(scope) => scope,
-            Step::Consent => transaction.request.scopes(),
+            Step::Consent => transaction.request().scopes(),
             Step::Login | Step::Refuse(_) => return Ok(None),
         };
-    let approval = Approval::given(scope, transaction.row.id);
-    flow::approve(app, info, &client, &transaction.request, &session, approval).await.map(Some)
+    let browser = browser.unwrap_or_default();
+    let ending = Ending { transaction: &transaction, browser: &browser, form: "hint", cookies: Vec::new() };
+    let approval = Approval::given(scope, ending);
+    flow::approve(app, info, &client, transaction.request(), &session, approval).await.map(Some)
 }
 
 fn set_cookie(headers: &HeaderMap, name: &str) -> Option<String> {

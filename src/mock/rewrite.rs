@@ -116,7 +116,8 @@ fn outward(headers: &mut HeaderMap, prefix: &str) {
 
 /// Askama escapes quotes in values, so that these stand in our own markup alone.
 fn links(page: &str, prefix: &str) -> String {
-    let mut page = page.to_owned();
+    // A page that goes on by itself to a path of ours.
+    let mut page = page.replace(" content=\"0;url=/", &format!(" content=\"0;url=/{prefix}/"));
     for attribute in ["href", "src", "action"] {
         page = page.replace(&format!(" {attribute}=\"/"), &format!(" {attribute}=\"/{prefix}/"));
         // What is the mock's own is at the root.
@@ -143,8 +144,8 @@ mod tests {
 
     #[test]
     fn links_are_below_the_path() {
-        let page = r#"<a href="/account">x</a> <form method="post" action="/login"> <a href="/mock">m</a> href="/x""#;
-        let expected = r#"<a href="/acme/account">x</a> <form method="post" action="/acme/login"> <a href="/mock">m</a> href="/acme/x""#;
+        let page = r#"<a href="/account">x</a> <form method="post" action="/login"> <a href="/mock">m</a> href="/x" <meta http-equiv="refresh" content="0;url=/a">"#;
+        let expected = r#"<a href="/acme/account">x</a> <form method="post" action="/acme/login"> <a href="/mock">m</a> href="/acme/x" <meta http-equiv="refresh" content="0;url=/acme/a">"#;
         assert_eq!(links(page, "acme"), expected);
     }
 }

@@ -4,14 +4,14 @@ use actix_web::http::StatusCode;
 use actix_web::{Either, HttpRequest, HttpResponse, web};
 use url::{Host, Url};
 
-use super::login::{client_of, proceed};
+use super::login::{GOING_ON, client_of, proceed, repeated};
 use super::view::{ConsentMemory, ConsentPage, Name, ReturnTo};
-use super::{forms, policy, render};
+use super::{forms, render};
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
 use crate::domain::{Client, OFFLINE_ACCESS};
 use crate::fault::{Fault, Problem};
-use crate::flow::{self, Answer, Approval, Prompt, Step, Transaction};
+use crate::flow::{self, Answer, Approval, Ending, Prompt, Step, Transaction};
 use crate::identity::{CurrentSession, csrf};
 use crate::request;
 use crate::storage::scopes;
@@ -21,15 +21,21 @@ pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<Either<HttpRes
     let info = request::info(&req)?;
     let query = request::page_query(&req)?;
     let browser = request::cookie(&req, &app, app.cookies.browser);
-    let transaction = flow::load(&app, query.get("transaction").unwrap_or_default(), browser.as_deref()).await?;
+    let text = query.get("transaction").unwrap_or_default();
+    let transaction = flow::load(&app, text, browser.as_deref()).await?;
     let Some((session, cookie)) = forms::logged_in(&app, &req).await? else {
-        return Ok(Either::Right(Answer::local(format!("/login?transaction={}", transaction.row.id))));
+        return Ok(Either::Right(Answer::local(transaction.at("/login"))));
     };
-    let client = client_of(&app, &transaction).await?;
-    let step = flow::decide(&app, &client, &transaction.request, Some(&session), transaction.row.session_id).await?;
+    let browser = browser.unwrap_or_default();
+    let client = client_of(&app, info, &transaction).await?;
+    let ending = Ending { transaction: &transaction, browser: &browser, form: GOING_ON, cookies: Vec::new() };
+    if let Some(repeated) = repeated(&app, &ending, session.user.id).await? {
+        return Ok(Either::Right(repeated));
+    }
+    let step = flow::decide(&app, &client, transaction.request(), Some(&session), transaction.session_id()).await?;
     match step {
         Step::Consent => Ok(Either::Left(show(&app, &client, &transaction, &session, &cookie).await?)),
-        _ => proceed(&app, info, &transaction, &session).await.map(Either::Right),
+        _ => proceed(&app, info, &session, ending).await.map(Either::Right),
     }
 }
 
@@ -37,8 +43,8 @@ pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<Either<HttpRes
 pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Answer, Fault> {
     let info = request::info(&req)?;
     let outcome = answer(&app, &req, info, &body).await;
-    if let Err(Fault::Page(Problem::Answered, _)) = outcome {
-        // A form that comes twice is as suspicious as one that is not ours.
+    if outcome.as_ref().err().and_then(Fault::problem) == Some(&Problem::Finished) {
+        // A form that comes once more, later or with another decision, is as suspicious as one that is not ours.
         Event::failure(EventKind::CsrfRejected)
             .reason("replayed")
             .request(info.address, info.id)
@@ -56,22 +62,27 @@ async fn answer(app: &App, req: &HttpRequest, info: RequestInfo, body: &[u8]) ->
     let cookie = request::cookie(req, app, app.cookies.session).unwrap_or_default();
     forms::check(app, req, info, &form, &cookie, &flow::purpose("consent", id)).await?;
     let transaction = flow::load(app, id, Some(&browser)).await?;
-    let to_login = || Answer::local(format!("/login?transaction={}", transaction.row.id));
+    let client = client_of(app, info, &transaction).await?;
+    let to_login = || Answer::local(transaction.at("/login"));
     let Some(session) = request::session(req, app).await? else { return Ok(to_login()) };
-    if flow::login_needed(&transaction.request, &session, transaction.row.session_id, app.now()) {
+    let decision = match form.get("decision").filter(|_| !form.is_repeated("decision")) {
+        Some("approve") => "consent approve",
+        Some("deny") => "consent deny",
+        _ => return Err(Fault::page(Problem::MalformedRequest, "decision must be approve or deny")),
+    };
+    let ending = Ending { transaction: &transaction, browser: &browser, form: decision, cookies: Vec::new() };
+    if let Some(repeated) = repeated(app, &ending, session.user.id).await? {
+        return Ok(repeated);
+    }
+    if flow::login_needed(transaction.request(), &session, transaction.session_id(), app.now()) {
         return Ok(to_login());
     }
-    let client = client_of(app, &transaction).await?;
-    let decision = form.get("decision").filter(|_| !form.is_repeated("decision"));
-    match decision {
-        Some("approve") => {
-            // What was asked for is what the server stored, whatever else the form says.
-            let approval = Approval::given(transaction.request.scopes(), transaction.row.id);
-            flow::approve(app, info, &client, &transaction.request, &session, approval).await
-        }
-        Some("deny") => flow::deny(app, info, &transaction.request, &session, transaction.row.id).await,
-        _ => Err(Fault::page(Problem::MalformedRequest, "decision must be approve or deny")),
+    if decision == "consent deny" {
+        return flow::deny(app, info, &client, &session, ending).await;
     }
+    // What was asked for is what was sealed, whatever else the form says.
+    let approval = Approval::given(transaction.request().scopes(), ending);
+    flow::approve(app, info, &client, transaction.request(), &session, approval).await
 }
 
 async fn show(
@@ -82,8 +93,8 @@ async fn show(
     cookie: &str,
 ) -> Result<HttpResponse, Fault> {
     let texts = app.db.read("consent.scopes", scopes::list).await?;
-    let request = &transaction.request;
-    let id = transaction.row.id.to_string();
+    let request = transaction.request();
+    let id = transaction.text().to_owned();
     let wanted = request.scopes();
     let memory = if client.can_be_impersonated() {
         ConsentMemory::AskedEachTime
@@ -107,7 +118,7 @@ async fn show(
         policy_uri: client.policy_uri.clone(),
         terms_uri: client.tos_uri.clone(),
     };
-    render::page(&page, StatusCode::OK, Some(policy::page(Some(&request.target.redirect_uri))))
+    render::page(&page, StatusCode::OK, None)
 }
 
 fn return_to(redirect_uri: &str) -> ReturnTo {

@@ -13,6 +13,8 @@ pub enum Fault {
     BadRequest,
     /// The waiting request is too old, finished, or belongs to another browser.
     Expired,
+    /// The login was answered before.
+    Finished,
     /// The browser sent no cookie.
     CookiesMissing,
     /// The form's anti-forgery value did not fit, or another site sent it.
@@ -42,7 +44,7 @@ impl Fault {
     pub fn status(&self) -> u16 {
         match self {
             Self::UnknownClient | Self::BadRedirect | Self::BadRequest | Self::Expired | Self::CookiesMissing => 400,
-            Self::Csrf | Self::Forbidden => 403,
+            Self::Csrf | Self::Forbidden | Self::Finished => 403,
             Self::NotFound => 404,
             Self::MethodNotAllowed => 405,
             Self::SetupLinkDead => 410,
@@ -63,6 +65,7 @@ impl Fault {
             title: title.to_owned(),
             message: message.to_owned(),
             next: self.next(),
+            back: None,
             action: self.action().map(|(label, path)| (label.to_owned(), path.to_owned())),
             developer,
             request_id: request_id.to_owned(),
@@ -82,6 +85,10 @@ impl Fault {
             Self::Expired => (
                 "This page is out of date",
                 "You waited too long, or this login was finished in another tab or browser.",
+            ),
+            Self::Finished => (
+                "This login has already been finished",
+                "It was finished from this page before, or in another tab. Nothing more has to be done here.",
             ),
             Self::CookiesMissing => (
                 "Your browser sent no cookie",
@@ -121,6 +128,7 @@ impl Fault {
                 "If it happens again, tell the people who run the app, and give them the details below.",
             ],
             Self::Expired => &["Go back to the app and start again. It takes only a moment."],
+            Self::Finished => &["Go back to the app. If it does not know you yet, log in from there again."],
             Self::CookiesMissing => &[
                 "Allow cookies for this site in your browser’s settings.",
                 "If you use a private window, try a normal one.",
@@ -149,7 +157,7 @@ impl Fault {
     fn action(&self) -> Option<(&'static str, &'static str)> {
         match self {
             Self::SetupLinkDead => Some(("Log in", "/login")),
-            Self::Forbidden => Some(("Go to your account", "/account")),
+            Self::Forbidden | Self::Expired | Self::Finished | Self::Csrf => Some(("Go to your account", "/account")),
             Self::NotFound | Self::MethodNotAllowed => Some(("Go to the start page", "/")),
             _ => None,
         }

@@ -6,16 +6,17 @@ use actix_web::{Either, HttpRequest, HttpResponse, web};
 use secrecy::SecretString;
 
 use super::view::{LoginMode, LoginPage, LoginProblem, Name, PersonaView};
-use super::{forms, policy, render};
+use super::{forms, render};
 use crate::app::{App, Persona, RequestInfo};
 use crate::audit::{Event, EventKind};
+use crate::domain::{Client, ClientStatus, User};
 use crate::fault::{Fault, Problem};
-use crate::flow::{self, After, Answer, Approval, Step, Transaction};
+use crate::flow::{self, After, Answer, Approval, Ending, Step, Transaction, TransactionStage};
 use crate::identity::{self, CurrentSession, Limit, LoginRefusal, Origin, csrf};
 use crate::protocol::OAuthError;
 use crate::request;
-use crate::storage::{Refusal, authorizations, clients};
-use crate::support::network;
+use crate::storage::{Refusal, clients};
+use crate::support::{Id, network};
 
 type Response = Either<HttpResponse, Answer>;
 
@@ -36,27 +37,35 @@ pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<Response, Faul
             (None, _) => LoginMode::Anyone { username: String::new() },
         };
         let (browser, is_fresh) = flow::browser_cookie(&app, present.as_deref());
-        let mut response = show(&app, &browser, Purpose::Own(after), mode, None).await?;
+        let mut response = show(&app, info, &browser, Purpose::Own(after), mode, None).await?;
         if is_fresh {
             append_cookie(&mut response, &app.cookies.set(app.cookies.browser, &browser));
         }
         return Ok(Either::Left(response));
     };
     let transaction = flow::load(&app, id, present.as_deref()).await?;
+    let browser = present.unwrap_or_default();
     if let Some(session) = &session
         && !switching
     {
-        let needed = flow::login_needed(&transaction.request, session, transaction.row.session_id, app.now());
-        if !needed {
-            return proceed(&app, info, &transaction, session).await.map(Either::Right);
+        client_of(&app, info, &transaction).await?;
+        let ending = Ending { transaction: &transaction, browser: &browser, form: GOING_ON, cookies: Vec::new() };
+        if let Some(repeated) = repeated(&app, &ending, session.user.id).await? {
+            return Ok(Either::Right(repeated));
         }
+        let needed = flow::login_needed(transaction.request(), session, transaction.session_id(), app.now());
+        if !needed {
+            return proceed(&app, info, session, ending).await.map(Either::Right);
+        }
+    }
+    if transaction.stage != TransactionStage::Waiting {
+        return Err(flow::dead_end(&app, &transaction).await);
     }
     let mode = match session.filter(|_| !switching) {
         Some(session) => LoginMode::Again { username: session.user.username },
-        None => LoginMode::Anyone { username: transaction.request.login_hint.clone().unwrap_or_default() },
+        None => LoginMode::Anyone { username: transaction.request().login_hint.clone().unwrap_or_default() },
     };
-    let browser = present.unwrap_or_default();
-    Ok(Either::Left(show(&app, &browser, Purpose::App(&transaction), mode, None).await?))
+    Ok(Either::Left(show(&app, info, &browser, Purpose::App(&transaction), mode, None).await?))
 }
 
 /// `POST /login`
@@ -66,7 +75,14 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     let browser = forms::browser_cookie(&app, &req)?;
     let id = form.get("transaction").unwrap_or_default();
     forms::check(&app, &req, info, &form, &browser, &flow::purpose("login", id)).await?;
-    let transaction = if id.is_empty() { None } else { Some(flow::load(&app, id, Some(&browser)).await?) };
+    let transaction = match id {
+        "" => None,
+        text => {
+            let transaction = flow::load(&app, text, Some(&browser)).await?;
+            client_of(&app, info, &transaction).await?;
+            Some(flow::begin_again(&app, transaction, &browser).await?)
+        }
+    };
     if form.is_repeated("username") || form.is_repeated("password") {
         return Err(Fault::page(Problem::MalformedRequest, "a field is given more than once"));
     }
@@ -84,18 +100,38 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
             return Ok(Either::Left(response));
         }
     };
-    let known = request::device_cookie(&app, device, user.id);
-    let (session, cookie) = begin_session(&app, &req, info, user, transaction.as_ref()).await?;
-    let answer = match &transaction {
-        Some(transaction) => {
-            let mut transaction = transaction.clone();
-            transaction.row.session_id = Some(session.session.id);
-            proceed(&app, info, &transaction, &session).await?
+    if let Some(transaction) = &transaction {
+        let ending = Ending { transaction, browser: &browser, form: LOGIN, cookies: Vec::new() };
+        if let Some(repeated) = repeated(&app, &ending, user.id).await? {
+            return Ok(Either::Right(repeated));
         }
-        None => go_on(After::read(&app, &form).as_ref()),
+    }
+    let known = request::device_cookie(&app, device, user.id);
+    let (session, cookie) = begin_session(&app, &req, info, user).await?;
+    let cookies: Vec<String> = known.into_iter().chain([cookie]).collect();
+    let answer = match transaction {
+        Some(transaction) => {
+            let transaction = transaction.logged_in(&app, &browser, session.session.id)?;
+            let ending = Ending { transaction: &transaction, browser: &browser, form: LOGIN, cookies };
+            proceed(&app, info, &session, ending).await?
+        }
+        None => go_on(After::read(&app, &form).as_ref()).with_cookies(cookies),
     };
-    let answer = answer.with_cookie(cookie);
-    Ok(Either::Right(known.into_iter().fold(answer, Answer::with_cookie)))
+    Ok(Either::Right(answer))
+}
+
+/// What ended a transaction: a login as its last step, or a page on which nobody was asked for anything.
+const LOGIN: &str = "login";
+pub const GOING_ON: &str = "going on";
+
+/// Where the same form led that came first, of a transaction that was answered; the page that leads back to the app if this is
+/// another form, or comes too late.
+pub async fn repeated(app: &App, ending: &Ending<'_>, subject: Id) -> Result<Option<Answer>, Fault> {
+    match ending.transaction.stage {
+        TransactionStage::Waiting => Ok(None),
+        TransactionStage::Answered => ending.recall(app, subject).await.map(Some),
+        TransactionStage::Expired => Err(flow::dead_end(app, ending.transaction).await),
+    }
 }
 
 /// What a login is for.
@@ -107,7 +143,7 @@ enum Purpose<'a> {
 }
 
 fn go_on(after: Option<&After>) -> Answer {
-    Answer::local(after.map_or_else(|| "/account".to_owned(), After::path))
+    after.map_or_else(|| Answer::local("/account"), After::answer)
 }
 
 /// `POST /login/switch`: "not you?" on the consent page and where a person confirms who they are. The session goes on
@@ -130,21 +166,22 @@ pub async fn switch(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
             After::read(&app, &form).map_or_else(|| "/login?".to_owned(), |after| format!("{}&", after.login()));
         return Ok(Answer::local(format!("{login}switch=1")));
     }
-    let transaction = flow::load(&app, id, Some(&browser)).await?;
-    Ok(Answer::local(format!("/login?transaction={}&switch=1", transaction.row.id)))
+    let transaction = flow::load_waiting(&app, id, Some(&browser)).await?;
+    Ok(Answer::local(format!("{}&switch=1", transaction.at("/login"))))
 }
 
 /// What a transaction waits for after a login.
 pub async fn proceed(
     app: &App,
     info: RequestInfo,
-    transaction: &Transaction,
     session: &CurrentSession,
+    ending: Ending<'_>,
 ) -> Result<Answer, Fault> {
-    let client = client_of(app, transaction).await?;
-    match flow::decide(app, &client, &transaction.request, Some(session), transaction.row.session_id).await? {
-        Step::Login => Ok(Answer::local(format!("/login?transaction={}", transaction.row.id))),
-        Step::Consent => Ok(Answer::local(format!("/consent?transaction={}", transaction.row.id))),
+    let transaction = ending.transaction;
+    let client = client_of(app, info, transaction).await?;
+    match flow::decide(app, &client, transaction.request(), Some(session), transaction.session_id()).await? {
+        Step::Login => Ok(Answer::local(transaction.at("/login")).with_cookies(ending.cookies)),
+        Step::Consent => Ok(Answer::local(transaction.at("/consent")).with_cookies(ending.cookies)),
         Step::Refuse(error) => {
             Event::failure(EventKind::AuthzRefused)
                 .reason(error.code.as_str())
@@ -153,34 +190,35 @@ pub async fn proceed(
                 .request(info.address, info.id)
                 .record_alone(&app.db, &app.clock)
                 .await;
-            Ok(flow::refuse(&transaction.request.target, &error, app.issuer()))
+            Ok(flow::refuse(&transaction.request().target, &error, app.issuer()).with_cookies(ending.cookies))
         }
         Step::Answer(scope) => {
-            let approval = Approval::remembered(scope, Some(transaction.row.id));
-            flow::approve(app, info, &client, &transaction.request, session, approval).await
+            let approval = Approval::remembered(scope, Some(ending));
+            flow::approve(app, info, &client, transaction.request(), session, approval).await
         }
     }
 }
 
-/// The client of a transaction, as long as it is one.
-pub async fn client_of(app: &App, transaction: &Transaction) -> Result<crate::domain::Client, Fault> {
-    let id = transaction.request.client_id.clone();
+/// The client of a transaction, as long as it is one and has the address that the request wants its answer at.
+pub async fn client_of(app: &App, info: RequestInfo, transaction: &Transaction) -> Result<Client, Fault> {
+    let id = transaction.request().client_id.clone();
     let found = app.db.read("transaction.client", move |conn| clients::find(conn, &id)).await?;
-    found
-        .filter(|client| client.status == crate::domain::ClientStatus::Active)
-        .ok_or_else(|| Fault::page(Problem::UnknownClient, "the client was disabled meanwhile"))
+    let client = found
+        .filter(|client| client.status == ClientStatus::Active)
+        .ok_or_else(|| Fault::page(Problem::UnknownClient, "the client was disabled meanwhile"))?;
+    flow::check_redirect(app, info, &client, transaction.request()).await?;
+    Ok(client)
 }
 
 async fn begin_session(
     app: &App,
     req: &HttpRequest,
     info: RequestInfo,
-    user: crate::domain::User,
-    transaction: Option<&Transaction>,
+    user: User,
 ) -> Result<(CurrentSession, String), Fault> {
     let replaced = request::session(req, app).await?.map(|current| current.session);
     let browser = request::browser(req, info);
-    let (writer, user_id, waiting) = (app.clone(), user.id, transaction.map(|transaction| transaction.row.id));
+    let (writer, user_id) = (app.clone(), user.id);
     let (session, handle) = app
         .db
         .write("login.session", move |tx| -> Result<_, Refusal<Fault>> {
@@ -188,9 +226,6 @@ async fn begin_session(
             let started =
                 identity::start(tx, (&app.clock, &app.rng), &app.config.sessions, user_id, &browser, replaced.as_ref());
             let (session, handle) = started.map_err(Fault::from)?;
-            if let Some(id) = waiting {
-                authorizations::set_session(tx, id, Some(session.id)).map_err(Fault::from)?;
-            }
             let event = Event::success(EventKind::LoginSucceeded).subject(user_id).request(info.address, info.id);
             event.record(tx, &app.clock).map_err(Fault::from)?;
             Ok((session, handle))
@@ -232,7 +267,7 @@ async fn refuse(
         event.record_alone(&app.db, &app.clock).await;
     }
     let mode = LoginMode::Anyone { username: username.chars().take(320).collect() };
-    let mut response = show(app, browser, purpose, mode, Some(problem)).await?;
+    let mut response = show(app, info, browser, purpose, mode, Some(problem)).await?;
     *response.status_mut() = status;
     if let Some(seconds) = wait {
         response.headers_mut().insert(RETRY_AFTER, seconds.into());
@@ -242,6 +277,7 @@ async fn refuse(
 
 async fn show(
     app: &App,
+    info: RequestInfo,
     browser: &str,
     purpose: Purpose<'_>,
     mode: LoginMode,
@@ -250,9 +286,8 @@ async fn show(
     let mut is_for_device = false;
     let (id, client, after, leads_to) = match purpose {
         Purpose::App(transaction) => {
-            let client = render::client(&client_of(app, transaction).await?);
-            let leads_to = transaction.request.target.redirect_uri.clone();
-            (transaction.row.id.to_string(), Some(client), Vec::new(), Some(leads_to))
+            let client = render::client(&client_of(app, info, transaction).await?);
+            (transaction.text().to_owned(), Some(client), Vec::new(), None)
         }
         Purpose::Own(after) => {
             let fields = after.as_ref().map(After::fields).unwrap_or_default();
@@ -263,7 +298,7 @@ async fn show(
     let destination = if is_for_device {
         Some(Name::from("your device"))
     } else {
-        leads_to.as_deref().filter(|_| client.is_none()).and_then(host).map(Name::from)
+        leads_to.as_deref().and_then(flow::host_of).map(Name::from)
     };
     let page = LoginPage {
         layout: render::layout(app, None),
@@ -276,7 +311,7 @@ async fn show(
         problem,
         personas: app.personas.iter().map(persona).collect(),
     };
-    render::page(&page, StatusCode::OK, Some(policy::page(leads_to.as_deref())))
+    render::page(&page, StatusCode::OK, None)
 }
 
 fn persona(persona: &Persona) -> PersonaView {
@@ -285,12 +320,6 @@ fn persona(persona: &Persona) -> PersonaView {
         name: persona.name.as_str().into(),
         about: persona.about.as_str().into(),
     }
-}
-
-/// Where a gate leads, in the words of the address bar.
-fn host(address: &str) -> Option<String> {
-    let origin = crate::domain::origin_of(address)?;
-    Some(origin.split_once("://").map_or(origin, |(_, host)| host).to_owned())
 }
 
 fn append_cookie(response: &mut HttpResponse, cookie: &str) {

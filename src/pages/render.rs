@@ -24,7 +24,7 @@ pub fn layout(app: &App, user: Option<&User>) -> Layout {
 pub fn html(status: StatusCode, body: String, policy: Option<String>) -> HttpResponse {
     HttpResponse::build(status)
         .insert_header((CONTENT_TYPE, "text/html; charset=utf-8"))
-        .insert_header((CONTENT_SECURITY_POLICY, policy.unwrap_or_else(|| policy::page(None))))
+        .insert_header((CONTENT_SECURITY_POLICY, policy.unwrap_or_else(policy::page)))
         .body(body)
 }
 

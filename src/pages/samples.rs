@@ -164,11 +164,24 @@ pub fn samples() -> Vec<(&'static str, String)> {
             nonce: "r4nd0m".into(),
         },
     );
+    for (name, location) in [
+        ("onward", "https://notes.example/callback?code=abc.def&state=a+b&iss=https%3A%2F%2Fid.example"),
+        ("onward-native", "com.example.notes:/callback?code=abc.def"),
+        ("onward-hostile", HOSTILE),
+    ] {
+        let page = OnwardPage { layout: layout(false, None), name: Some(HOSTILE.into()), location: location.into() };
+        add(&mut pages, name, &page);
+    }
     add(&mut pages, "playground", &playground());
     for (name, fault) in faults() {
         let note = ("invalid_request".to_owned(), format!("redirect_uri is not registered for this client {HOSTILE}"));
         let who = matches!(fault, Fault::Forbidden).then_some("ada");
-        add(&mut pages, name, &fault.page(layout(false, who), "0197c2f4a1b27d3e", Some(note)));
+        let page = fault.page(layout(false, who), "0197c2f4a1b27d3e", Some(note));
+        add(&mut pages, name, &page);
+        if matches!(fault, Fault::Finished) {
+            let back = Some((HOSTILE.into(), "https://notes.example/".to_owned()));
+            add(&mut pages, "error-finished-back", &ErrorPage { back, ..page });
+        }
     }
     pages
 }
@@ -177,12 +190,13 @@ fn add(pages: &mut Vec<(&'static str, String)>, name: &'static str, page: &impl 
     pages.push((name, page.render().unwrap_or_else(|e| panic!("{name}: {e}"))));
 }
 
-fn faults() -> [(&'static str, Fault); 15] {
+fn faults() -> [(&'static str, Fault); 16] {
     [
         ("error-client", Fault::UnknownClient),
         ("error-redirect", Fault::BadRedirect),
         ("error-request", Fault::BadRequest),
         ("error-expired", Fault::Expired),
+        ("error-finished", Fault::Finished),
         ("error-cookies", Fault::CookiesMissing),
         ("error-csrf", Fault::Csrf),
         ("error-setup", Fault::SetupLinkDead),

@@ -232,10 +232,19 @@ pub struct ErrorPage {
     pub next: Vec<String>,
     /// A place to go on from: label and path.
     pub action: Option<(String, String)>,
+    /// The app that the person came from: its name and a page of it.
+    pub back: Option<(Name, String)>,
     /// For the app's developer: the error code and a sentence.
     pub developer: Option<(String, String)>,
     /// The id under which the log has the rest.
     pub request_id: String,
+}
+
+impl ErrorPage {
+    fn way_back(&self) -> Option<(&Name, &str)> {
+        let (name, url) = self.back.as_ref()?;
+        Some((name, web_link(Some(url))?))
+    }
 }
 
 /// After `POST /logout`
@@ -244,6 +253,19 @@ pub struct ErrorPage {
 pub struct LoggedOutPage {
     /// Around the page.
     pub layout: Layout,
+}
+
+/// The answer to a form that leads to another origin in the end: it goes on by itself, without a script.
+#[derive(Template, Debug)]
+#[template(path = "onward.html")]
+pub struct OnwardPage {
+    /// Around the page.
+    pub layout: Layout,
+    /// Where it goes, as people call it.
+    pub name: Option<Name>,
+    /// The address, or a path of ours that leads there. An absolute one is a registered redirect URI or the address of an app
+    /// behind forward authentication.
+    pub location: String,
 }
 
 /// `response_mode=form_post`: hands the answer over by a form that a script sends, or a person.

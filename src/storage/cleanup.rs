@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use super::audit_prune::{self, Plan};
 use super::conn::on;
 use super::schema::{
-    access_tokens, api_keys, authorizations, client_assertions, codes, device_codes, gates, grants, one_time_links,
+    access_tokens, api_keys, client_assertions, codes, device_codes, form_answers, gates, grants, one_time_links,
     refresh_tokens, restraints, sessions, throttles,
 };
 use super::{Conn, StorageError, Tx};
@@ -27,6 +27,9 @@ pub struct Horizon {
 /// What has expired is kept for so long. A replayed code is still known for one; whoever comes with something that was
 /// ended is told; and the clock of no node is so far behind that it would accept an assertion again.
 const MEMORY: Seconds = 3600;
+
+/// Clocks of nodes are closer to each other than this, in seconds.
+const CLOCKS: Seconds = 60;
 
 /// The smallest UUIDv7 of a moment.
 pub fn first_id_at(seconds: Seconds) -> Vec<u8> {
@@ -126,7 +129,7 @@ pub const TABLES: &[&str] = &[
     "device_codes",
     "refresh_tokens",
     "grants",
-    "authorizations",
+    "form_answers",
     "sessions",
     "gates",
     "client_assertions",
@@ -196,7 +199,8 @@ pub fn sweep(tx: &mut Tx<'_>, table: &str, cursor: &Cursor, horizon: &Horizon) -
         }
         // What was revoked is kept to its natural end, for the tokens that refer to it.
         "grants" => by_expiry!(tx, batch, cursor, grants.id: Vec<u8>, old),
-        "authorizations" => by_expiry!(tx, batch, cursor, authorizations.id: Vec<u8>, old),
+        // The form itself has expired by then, for the clock of every node.
+        "form_answers" => by_expiry!(tx, batch, cursor, form_answers.id: Vec<u8>, now - CLOCKS),
         "sessions" => by_expiry!(tx, batch, cursor, sessions.id: Vec<u8>, old),
         "gates" => by_expiry!(tx, batch, cursor, gates.id: Vec<u8>, old),
         "client_assertions" => by_expiry!(tx, batch, cursor, client_assertions.jti_hash: Vec<u8>, old),

@@ -7,8 +7,8 @@ use diesel::prelude::*;
 
 use super::conn::on;
 use super::schema::{
-    access_tokens, api_keys, authorizations, clients, codes, consents, device_codes, grants, one_time_links,
-    refresh_tokens, sessions, users,
+    access_tokens, api_keys, clients, codes, consents, device_codes, grants, one_time_links, refresh_tokens, sessions,
+    users,
 };
 use super::{Conn, StorageError, Tx};
 use crate::domain::{ClientStatus, UserStatus};
@@ -28,8 +28,6 @@ pub struct Ended {
     pub codes: usize,
     pub device_codes: usize,
     pub sessions: usize,
-    /// Requests that waited for a person.
-    pub authorizations: usize,
     pub links: usize,
     /// Remembered consents; people are asked again.
     pub consents: usize,
@@ -92,8 +90,6 @@ pub fn set(tx: &mut Tx<'_>, now: Seconds) -> Result<Ended, StorageError> {
                 .execute(c)?,
             sessions: diesel::update(sessions::table.filter(sessions::ended_at.is_null()))
                 .set(sessions::ended_at.eq(now))
-                .execute(c)?,
-            authorizations: diesel::delete(authorizations::table.filter(authorizations::completed_at.is_null()))
                 .execute(c)?,
             links: diesel::update(one_time_links::table.filter(one_time_links::consumed_at.is_null()))
                 .set(one_time_links::consumed_at.eq(now))

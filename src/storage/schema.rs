@@ -100,15 +100,11 @@ diesel::table! {
 }
 
 diesel::table! {
-    authorizations (id) {
+    form_answers (id) {
         id -> Binary,
-        browser_hash -> Binary,
-        client_id -> Text,
-        request -> Text,
-        created_at -> BigInt,
+        answered_at -> BigInt,
         expires_at -> BigInt,
-        session_id -> Nullable<Binary>,
-        completed_at -> Nullable<BigInt>,
+        answer -> Binary,
     }
 }
 

@@ -14,6 +14,7 @@ mod forward_auth;
 mod harness;
 mod interop;
 mod layers;
+mod logins;
 mod migrations;
 mod mock;
 mod operations;

@@ -201,7 +201,6 @@ async fn r_050_nothing_used_or_revoked_since_comes_back(db: Db) {
     assert!(report["ended"]["grants"].as_u64() >= Some(3), "{report}");
     assert!(report["ended"]["sessions"].as_u64() >= Some(1), "{report}");
     assert!(report["ended"]["consents"].as_u64() >= Some(1), "{report}");
-    assert!(report["ended"]["authorizations"].as_u64() >= Some(1), "{report}");
     assert!(report["ended"]["access_tokens"].as_u64() >= Some(2), "{report}");
     assert!(report["ended"]["codes"].as_u64() >= Some(2), "{report}");
     assert_eq!(report["active_users"], 1, "{report}");

@@ -73,12 +73,16 @@ async fn proceed(
         Step::Login => "/login",
         Step::Consent => "/consent",
     };
+    // What waits costs no row, but its seal costs a little.
     let too_many = |e: Exceeded| Fault::Page(Problem::TooMany { retry_after: e.retry_after }, None);
     app.limiter.authorize(info.address).map_err(too_many)?;
     let present = request::cookie(req, app, app.cookies.browser);
     let (browser, is_fresh) = flow::browser_cookie(app, present.as_deref());
-    let transaction = flow::begin(app, request, &browser).await?;
-    let answer = Answer::local(format!("{path}?transaction={}", transaction.row.id));
+    let transaction = match flow::begin(app, request, &browser) {
+        Ok(transaction) => transaction,
+        Err(error) => return Ok(refuse(app, info, client, &request.target, error, EventKind::AuthzRefused).await),
+    };
+    let answer = Answer::local(transaction.at(path));
     Ok(if is_fresh { answer.with_cookie(app.cookies.set(app.cookies.browser, &browser)) } else { answer })
 }
 

@@ -37,6 +37,7 @@ fn redeem(ctx: &Ctx, tx: &mut Tx<'_>) -> Result<Draft, Refusal<Fault>> {
     if code.expires_at <= ctx.now {
         return Err(Fault::from(invalid().with_detail("the code has expired")).into());
     }
+    check_registration(ctx, &code, &grant)?;
     issuing::check_alive(ctx, &grant, &user).map_err(Fault::from)?;
     // Whoever logged out meanwhile does not log in by an old code.
     if !issuing::session_stands(tx, grant.session_id)? {
@@ -76,6 +77,18 @@ fn check_redirect_uri(ctx: &Ctx, code: &Code) -> Result<(), Fault> {
     } else {
         Err(invalid().with_detail("redirect_uri is not that of the authorization request").into())
     }
+}
+
+/// What the client is registered for now, whatever it was when the code was issued: an address that the operator removed may
+/// be somebody else's by now, and PKCE may have become a must.
+fn check_registration(ctx: &Ctx, code: &Code, grant: &domain::Grant) -> Result<(), Fault> {
+    if !ctx.client.has_redirect(&code.redirect_uri) {
+        return Err(invalid().with_detail("redirect_uri is not registered any more").into());
+    }
+    if !ctx.client.accepts_challenge(code.code_challenge.as_deref(), grant.nonce.as_deref()) {
+        return Err(invalid().with_detail("the client has to use PKCE now").into());
+    }
+    Ok(())
 }
 
 fn check_verifier(

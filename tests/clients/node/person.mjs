@@ -25,11 +25,23 @@ export async function walk(start, { issuer, username, password }) {
       continue
     }
     const page = await answer.text()
+    const onward = goesOnTo(page)
+    if (onward) {
+      ;[url, form] = [new URL(onward, url), undefined]
+      if (url.origin !== issuer) return url
+      continue
+    }
     ;[url, form] = fillIn(page, url, { username, password })
     if (!form && url.pathname === '/device/decision') return page
     if (!form) throw new Error(`${answer.status} ${url}: neither a login nor a consent form\n${page}`)
   }
   throw new Error('no way through login and consent in twenty steps')
+}
+
+/** Where a page goes on to by itself. */
+function goesOnTo(page) {
+  const refresh = /<meta http-equiv="refresh"[^>]*>/.exec(page)?.[0]
+  return refresh && attribute(refresh, 'content').replace(/^0;url=/, '')
 }
 
 function fillIn(page, url, { username, password }) {

@@ -7,15 +7,18 @@ import requests
 
 
 class Forms(HTMLParser):
-    """The forms of a page: where each posts to, and its fields."""
+    """The forms of a page: where each posts to, and its fields; and where the page goes on to by itself."""
 
     def __init__(self):
         super().__init__()
         self.found = []
+        self.onward = None
 
     def handle_starttag(self, tag, attrs):
         attrs = dict(attrs)
-        if tag == "form":
+        if tag == "meta" and attrs.get("http-equiv") == "refresh":
+            self.onward = attrs["content"].removeprefix("0;url=")
+        elif tag == "form":
             self.found.append((attrs.get("action", ""), {}))
         elif tag == "input" and self.found and attrs.get("name"):
             self.found[-1][1][attrs["name"]] = attrs.get("value") or ""
@@ -26,15 +29,15 @@ def walk(start, issuer, username, password):
     with requests.Session() as browser:
         answer = browser.get(start, allow_redirects=False)
         for _ in range(20):
-            location = answer.headers.get("location")
+            forms = Forms()
+            forms.feed(answer.text)
+            location = answer.headers.get("location") or forms.onward
             if location:
                 location = urljoin(answer.url, location)
                 if "{0.scheme}://{0.netloc}".format(urlsplit(location)) != issuer:
                     return location
                 answer = browser.get(location, allow_redirects=False)
                 continue
-            forms = Forms()
-            forms.feed(answer.text)
             actions = {urlsplit(urljoin(answer.url, action)).path: fields for action, fields in forms.found}
             if "/login" in actions:
                 path, fields = "/login", {**actions["/login"], "username": username, "password": password}

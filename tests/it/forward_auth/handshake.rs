@@ -114,7 +114,7 @@ async fn to_the_login_page_and_back(db: Db) {
         let page = visitor.ours.open(&login).await;
         assert!(page.words().contains(&format!("to continue to {}", &house.origin["http://".len()..])), "{page:?}");
         let policy = page.header_or_empty("content-security-policy");
-        assert!(policy.contains(&format!("form-action 'self' {}", house.origin)), "{policy}");
+        assert!(policy.ends_with("form-action 'self'"), "{policy}");
         let wrong =
             visitor.ours.submit(&page.form("/login").with("username", &user.username).with("password", "no")).await;
         assert_eq!(wrong.status, 422, "{wrong:?}");

@@ -81,16 +81,29 @@ impl Answer {
         self.header_or_empty("content-type").starts_with("text/html")
     }
 
-    /// `Location`, made absolute; none if the answer does not redirect.
+    /// Where a browser goes on to by itself: `Location`, or the address of a page that goes on. Absolute; none if it stays.
     #[track_caller]
     pub fn location(&self) -> Option<String> {
-        let location = self.header("location")?;
+        let location = self.header("location").map(str::to_owned).or_else(|| self.goes_on_to())?;
+        let location = location.as_str();
         Some(match self.url.join(location) {
             // A location that is absolute stays as it was written: matching is by bytes.
             Ok(_) if Url::parse(location).is_ok() => location.to_owned(),
             Ok(url) => url.to_string(),
             Err(error) => panic!("Location {location}: {error}"),
         })
+    }
+
+    /// The address in a page of ours that goes on by itself (`<meta http-equiv="refresh">`), as it is written there.
+    #[track_caller]
+    pub fn goes_on_to(&self) -> Option<String> {
+        if self.status != 200 || !self.is_html() {
+            return None;
+        }
+        let page = scraper::Html::parse_document(&self.body);
+        let selector = scraper::Selector::parse("meta[http-equiv=refresh]").expect("a selector");
+        let content = page.select(&selector).next()?.attr("content").expect("what a refresh does");
+        Some(content.strip_prefix("0;url=").unwrap_or_else(|| panic!("at once, and to where: {self:?}")).to_owned())
     }
 
     /// The redirect back to an app. Panics unless this answer leads off the server.

@@ -1,5 +1,5 @@
-//! A person's browser without JavaScript: cookies, pages, forms. It follows redirects on the server itself and stops
-//! at the first that leads off it.
+//! A person's browser without JavaScript: cookies, pages, forms. It follows redirects and pages that go on by themselves on
+//! the server itself, and stops at the first that leads off it.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -100,7 +100,7 @@ impl Browser {
         self.follow(answer).await
     }
 
-    /// Follows redirects on the server; returns the page, or the redirect that leads off it.
+    /// Follows redirects and pages that go on by themselves on the server; returns the page, or the redirect that leads off it.
     pub async fn follow(&self, mut answer: Answer) -> Answer {
         for _ in 0..10 {
             match answer.location() {

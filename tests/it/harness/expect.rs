@@ -19,11 +19,33 @@ pub fn assert_page(answer: &Answer) {
 /// HTML that stays where it is, with every protection of.
 #[track_caller]
 pub fn assert_own_page(answer: &Answer) {
+    assert!(!answer.body.to_lowercase().contains("http-equiv=\"refresh\""), "a page does not refresh: {answer:?}");
+    assert_protected(answer);
+}
+
+/// The answer to a form that leads to another origin: a page of the server that goes on by itself, and has a link for whoever
+/// stays. Returns where it goes.
+#[track_caller]
+pub fn assert_goes_on_by_page(answer: &Answer) -> String {
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_protected(answer);
+    let location = answer.goes_on_to().unwrap_or_else(|| panic!("a page that goes on: {answer:?}"));
+    let page = scraper::Html::parse_document(&answer.body);
+    let link = scraper::Selector::parse("a#onward").expect("a selector");
+    let link = page.select(&link).next().and_then(|link| link.attr("href"));
+    assert_eq!(link, Some(location.as_str()), "the link leads there too: {answer:?}");
+    let policy = answer.header_or_empty("content-security-policy");
+    assert!(policy.ends_with("form-action 'self'"), "{policy}");
+    location
+}
+
+/// A page of the server with every protection of.
+#[track_caller]
+fn assert_protected(answer: &Answer) {
     assert!(answer.is_html(), "an HTML page: {answer:?}");
     for name in ["location", "refresh", "access-control-allow-origin"] {
         assert!(!answer.headers.contains_key(name), "a page has no {name}: {answer:?}");
     }
-    assert!(!answer.body.to_lowercase().contains("http-equiv=\"refresh\""), "a page does not refresh: {answer:?}");
     assert_no_store(answer);
     let policy = answer.header_or_empty("content-security-policy");
     for part in ["frame-ancestors 'none'", "object-src 'none'", "base-uri 'none'"] {
@@ -47,8 +69,12 @@ pub fn assert_red(answer: &Answer, request: &Request, error: &str) {
 /// [`assert_red`] where no single state was sent.
 #[track_caller]
 pub fn assert_error_redirect(answer: &Answer, request: &Request, error: &str) -> Redirect {
-    // 307 and 308 would repeat a POST, with the password in it, at the app.
-    assert!(matches!(answer.status, 302 | 303), "RED({error}): {answer:?}");
+    // 307 and 308 would repeat a POST, with the password in it, at the app. After a form a page of ours goes on.
+    if answer.goes_on_to().is_some() {
+        assert_goes_on_by_page(answer);
+    } else {
+        assert!(matches!(answer.status, 302 | 303), "RED({error}): {answer:?}");
+    }
     let redirect = answer.redirect();
     let registered = request.get("redirect_uri").expect("a request with a redirect URI");
     let separator = if registered.contains('?') { '&' } else { '?' };

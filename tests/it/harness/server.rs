@@ -52,7 +52,6 @@ const CONFIG: &[(&str, &str)] = &[
     ("log.level", "latchway=debug,info"),
     ("server.shutdown_delay_seconds", "0"),
     ("server.workers", "2"),
-    ("sessions.max_transactions", "1000000"),
 ];
 
 /// A running Latchway with its own directory and database. Dropping it stops it.

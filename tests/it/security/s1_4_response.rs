@@ -64,8 +64,9 @@ async fn a_079_form_post(server: Shared) {
     assert_own_page(&page);
     assert!(!page.body.contains("<script>alert") && !page.body.contains("<b>"), "escaped: {page:?}");
     let policy = page.header_or_empty("content-security-policy");
-    let action = policy.split(';').map(str::trim).find(|part| part.starts_with("form-action"));
-    assert_eq!(action, Some("form-action https://app.example"), "{page:?}");
+    // Browsers would hold every redirect of the client against it too; its one form leads to the registered URI.
+    assert!(!policy.contains("form-action"), "{page:?}");
+    assert!(policy.contains("default-src 'none'"), "{page:?}");
     assert!(policy.contains("script-src 'nonce-") || policy.contains("script-src 'self' 'nonce-"), "{policy}");
 
     let form = page.forms().into_iter().find(|form| form.action.host_str() == Some("app.example"));

@@ -134,14 +134,9 @@ async fn a_103_one_consent_one_code(server: Shared) {
         race.spawn(Answer::of(browser.posting(&form, "null", "same-origin")));
     }
     let answers = race.join_all().await;
-    let (won, lost): (Vec<_>, Vec<_>) = answers.into_iter().partition(|answer| answer.status == 303);
-    assert_eq!(won.len(), 1, "{won:?}");
-    won[0].redirect().code();
-    assert_eq!(lost.len(), 99);
-    for answer in lost {
-        assert_eq!(answer.status, 403, "{answer:?}");
-        assert!(answer.location().is_none(), "{answer:?}");
-    }
+    // All lead where the first one led.
+    let codes: std::collections::BTreeSet<String> = answers.iter().map(|answer| answer.redirect().code()).collect();
+    assert_eq!(codes.len(), 1, "{codes:?}");
     assert_eq!(codes_of(server, &client), 1);
 }
 

@@ -254,24 +254,18 @@ async fn g_011_caches(server: Shared) {
 }
 
 async fn g_016_bounded_state(db: Db) {
-    let config = [("sessions.max_transactions", "20"), ("limits.authorize_per_address_per_minute", "1000000")];
-    let server = Server::start(db, &config);
+    let server = Server::start(db, &[("limits.authorize_per_address_per_minute", "1000000")]);
     let client = Client::confidential(&server);
+    // A login that nobody has begun waits in the browser.
     let answers = at_once((0..60).map(|_| http().get(client.request().url()))).await;
-    let taken = answers.iter().filter(|answer| [200, 303].contains(&answer.status)).count();
-    // Nobody waits for the count: on PostgreSQL each connection of the pool may be one too late.
-    assert!((1..=20 + 4).contains(&taken), "{taken} were taken");
-    for answer in answers.iter().filter(|answer| ![200, 303].contains(&answer.status)) {
-        assert_eq!(answer.status, 503, "{answer:?}");
-        assert!(answer.header_or_empty("retry-after").parse::<u64>().is_ok(), "{answer:?}");
-        assert_own_page(answer);
+    for answer in &answers {
+        assert_eq!(answer.status, 303, "{answer:?}");
     }
-    assert_eq!(server.database.rows("authorizations", "1 = 1").len(), taken);
     // Looking at pages stores nothing.
     for _ in 0..30 {
         Browser::new(&server).get("/login").await;
     }
-    for table in ["sessions", "throttles", "one_time_links", "codes", "grants"] {
+    for table in ["sessions", "throttles", "one_time_links", "codes", "grants", "form_answers"] {
         assert!(server.database.rows(table, "1 = 1").is_empty(), "{table}");
     }
     // And all else goes on.

@@ -73,7 +73,6 @@ const CONFIG: &[(&str, &str)] = &[
     ("server.shutdown_delay_seconds", "1"),
     ("server.shutdown_timeout_seconds", "10"),
     ("server.workers", "1"),
-    ("sessions.max_transactions", "1000000"),
     ("tokens.access_token_seconds", "3600"),
     ("tokens.code_seconds", "600"),
 ];

@@ -64,5 +64,5 @@ pub async fn callback(app: web::Data<App>, req: HttpRequest) -> Result<Answer, F
     origin_of(&return_to)
         .filter(|origin| is_known_app(&app, origin))
         .ok_or_else(|| expired("the app is not in [gatekeeper] allowed_origins any more"))?;
-    Ok(Answer::local(return_to).with_cookie(cookies.set(cookies.gate, &cookie.expose())))
+    Ok(Answer::onward(return_to, None).with_cookie(cookies.set(cookies.gate, &cookie.expose())))
 }

@@ -8,6 +8,7 @@ use crate::app::App;
 use crate::bearer::{BearerToken, bearer};
 use crate::domain::{GateStage, Role, Scopes, Session, User};
 use crate::fault::Fault;
+use crate::flow::is_known_app;
 use crate::identity::{TokenCookies, stands};
 use crate::protocol::{ErrorCode, OAuthError, Params};
 use crate::request;
@@ -177,7 +178,8 @@ async fn by_cookie(app: &App, req: &HttpRequest, original: &Original) -> Result<
 }
 
 async fn by_gate(app: &App, origin: &str, value: &str) -> Result<Option<Visitor>, Fault> {
-    let Ok(handle) = Handle::parse(value) else { return Ok(None) };
+    // The operator may have taken the app from [gatekeeper] allowed_origins since.
+    let Some(handle) = Handle::parse(value).ok().filter(|_| is_known_app(app, origin)) else { return Ok(None) };
     let (id, now) = (handle.id(), app.now());
     let found = app.db.read("forward_auth.gate", move |conn| gates::find(conn, id)).await?;
     let found = found.filter(|(gate, session, user)| {

@@ -55,7 +55,7 @@ pub async fn login(app: web::Data<App>, req: HttpRequest) -> Result<Answer, Faul
     request::touch(&app, &current).await?;
     if is_same_host(app.issuer(), &origin) {
         // The session's own cookie reaches the app.
-        return Ok(Answer::local(return_to));
+        return Ok(Answer::onward(return_to, None));
     }
     if let Err(exceeded) = app.limiter.authorize(info.address) {
         return Err(Fault::Page(Problem::TooMany { retry_after: exceeded.retry_after }, None));
@@ -77,7 +77,7 @@ pub async fn login(app: web::Data<App>, req: HttpRequest) -> Result<Answer, Faul
         .write("forward_auth.ticket", move |tx| -> Result<_, Refusal<StorageError>> { Ok(gates::insert(tx, &gate)?) })
         .await?;
     let query: String = Serializer::new(String::new()).append_pair("ticket", &ticket.expose()).finish();
-    Ok(Answer::local(format!("{origin}{CALLBACK}?{query}")))
+    Ok(Answer::onward(format!("{origin}{CALLBACK}?{query}"), None))
 }
 
 /// Cookies are for a host, whatever the port (RFC 6265 §8.5).
