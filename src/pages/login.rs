@@ -108,7 +108,7 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     }
     let known = request::device_cookie(&app, device, user.id);
     let (session, cookie) = begin_session(&app, &req, info, user).await?;
-    let cookies: Vec<String> = known.into_iter().chain([cookie]).collect();
+    let cookies: Vec<String> = [cookie].into_iter().chain(known).collect();
     let answer = match transaction {
         Some(transaction) => {
             let transaction = transaction.logged_in(&app, &browser, session.session.id)?;

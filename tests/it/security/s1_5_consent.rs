@@ -35,7 +35,8 @@ async fn a_100_consent_that_the_person_did_not_give(server: Shared) {
     let (client, user, other) = (Client::public(server), User::new(server), User::new(server));
     let (browser, elsewhere) = (Browser::new(server), Browser::new(server));
     let earlier = browser.consent_page(&user, &client.request()).await;
-    let page = browser.consent_page(&user, &client.request()).await;
+    let request = client.request();
+    let page = browser.consent_page(&user, &request).await;
     let form = allow(&page);
     let foreign = allow(&elsewhere.consent_page(&other, &client.request()).await);
     let token = |form: &Form| form.get("csrf").expect("a token").to_owned();
@@ -66,7 +67,11 @@ async fn a_100_consent_that_the_person_did_not_give(server: Shared) {
     }
     assert_eq!(codes_of(server, &client), 0);
     // The person's own answer counts, once.
-    browser.submit(&form).await.redirect().code();
+    let code = browser.submit(&form).await.redirect().code();
+    // Sent again at once it leads where it led; the other button, or the same form later, does not.
+    assert_eq!(browser.post(&form).await.redirect().code(), code);
+    assert_forged(server, &browser.post(&form.clone().with("decision", "deny")).await);
+    assert_tokens(&client.redeem(&request, &code).await);
     assert_forged(server, &browser.post(&form).await);
     assert_eq!(codes_of(server, &client), 1);
 }
