@@ -322,7 +322,6 @@ diesel::joinable!(sessions -> users (user_id));
 diesel::allow_tables_to_appear_in_same_query!(
     access_tokens,
     api_keys,
-    authorizations,
     clients,
     codes,
     consents,

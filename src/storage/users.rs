@@ -2,7 +2,7 @@ use diesel::prelude::*;
 
 use super::conn::on;
 use super::row::Place;
-use super::schema::{authorizations, erased_users, gates, sessions, users};
+use super::schema::{erased_users, gates, sessions, users};
 use super::{Conn, StorageError, Tx};
 use crate::domain::{InvalidRow, User, UserStatus, normalize_email, normalize_username};
 use crate::support::{Id, Seconds};
@@ -157,8 +157,6 @@ pub fn erase(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<bool, StorageError
     let theirs = || sessions::table.filter(sessions::user_id.eq(id.to_vec())).select(sessions::id);
     on!(tx.writer()?, c => {
         diesel::delete(gates::table.filter(gates::session_id.eq_any(theirs()))).execute(c)?;
-        diesel::delete(authorizations::table.filter(authorizations::session_id.eq_any(theirs().nullable())))
-            .execute(c)?;
         diesel::insert_into(erased_users::table)
             .values((erased_users::id.eq(id), erased_users::erased_at.eq(now)))
             .on_conflict_do_nothing()
