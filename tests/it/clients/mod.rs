@@ -1,6 +1,7 @@
 //! Clients that other people wrote, and a real browser.
 
 mod authlib;
+mod callbacks;
 mod chromium;
 mod openid_client;
 mod openidconnect_rs;

@@ -1,0 +1,34 @@
+//! What follows a form, in Chromium and in Debian's Firefox: the scripts say what would make them fail.
+
+use crate::harness::*;
+
+/// One walk: a callback that redirects on to a third origin, one on `[::1]`, one of a private-use scheme, by query and by
+/// form_post, after a login and after a consent.
+async fn walk(script: &str) {
+    let server = Server::shared(Db::Sqlite);
+    let user = User::new(server);
+    let native = Spec::public().redirect("http://127.0.0.1/cb").redirect("http://[::1]/cb");
+    let native = native.redirect("com.example.app:/cb").flags(&["--application-type", "native"]).create(server);
+    let remembering = Spec::confidential().scope("openid profile").redirect("http://127.0.0.1/cb");
+    let remembering = remembering.flags(&["--application-type", "native", "--consent", "remember"]).create(server);
+    run_script(
+        script,
+        &[
+            ("ISSUER", &server.issuer),
+            ("NATIVE_ID", &native.id),
+            ("REMEMBERING_ID", &remembering.id),
+            ("LOGIN", &user.username),
+            ("PASSWORD", &user.password),
+        ],
+    );
+}
+
+async fn b015_b016_f01_chromium() {
+    walk("node/callbacks-chromium.mjs").await;
+}
+
+async fn b015_b016_f01_firefox() {
+    walk("node/callbacks-firefox.mjs").await;
+}
+
+once![b015_b016_f01_chromium, b015_b016_f01_firefox];
