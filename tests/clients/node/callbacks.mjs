@@ -6,7 +6,7 @@ import { createHash, randomBytes } from 'node:crypto'
 import { createServer } from 'node:http'
 
 /** Listens on an address of this machine; everything that arrives is kept, by path. */
-async function listen(address, answer) {
+async function listen(address, answer, port = 0) {
   const received = []
   const server = createServer((request, response) => {
     let body = ''
@@ -18,23 +18,23 @@ async function listen(address, answer) {
       answer(pathname, response)
     })
   })
-  await new Promise((done) => server.listen(0, address, done))
+  await new Promise((done) => server.listen(port, address, done))
   return { received, port: server.address().port, close: () => server.close() }
 }
 
-/** The app's servers: `app` redirects on to `third`, which is another origin. */
-export async function servers() {
+/** The app's servers: `app` and `gate` redirect on to `third`, which is another origin. */
+async function servers(gatePort) {
   const page = (title) => (_, response) =>
     response.writeHead(200, { 'content-type': 'text/html' }).end(`<!doctype html><title>${title}</title><h1>${title}</h1>`)
   const third = await listen('127.0.0.1', page('third'))
-  const app = await listen('127.0.0.1', (path, response) =>
-    path === '/cb' ? response.writeHead(302, { location: `http://localhost:${third.port}/home` }).end() : page('app')(path, response),
-  )
+  const onward = (_, response) => response.writeHead(302, { location: `http://localhost:${third.port}/home` }).end()
+  const app = await listen('127.0.0.1', onward)
+  const gate = await listen('127.0.0.1', onward, gatePort)
   const six = await listen('::1', page('six'))
-  return { third, app, six, close: () => [third, app, six].forEach((server) => server.close()) }
+  return { third, app, gate, six, close: () => [third, app, gate, six].forEach((server) => server.close()) }
 }
 
-export function authorize({ issuer, clientId, redirectUri, ...extra }) {
+function authorize({ issuer, clientId, redirectUri, ...extra }) {
   const request = {
     response_type: 'code',
     client_id: clientId,
@@ -51,22 +51,23 @@ export function authorize({ issuer, clientId, redirectUri, ...extra }) {
 
 /**
  * The walk, in whichever browser: `open` an address, `submit` fields into a form, `arrives` at an address, and what the browser
- * tried to open of another scheme. The first login has the login form as its last step, for the second client too.
+ * tried to open of another scheme.
  */
 export async function walk({ open, submit, arrives, tried }, env) {
-  const { ISSUER, NATIVE_ID, REMEMBERING_ID, LOGIN, PASSWORD } = env
-  const sites = await servers()
-  const { third, app, six } = sites
+  const { ISSUER, NATIVE_ID, GATE_PORT, LOGIN, PASSWORD } = env
+  const sites = await servers(Number(GATE_PORT))
+  const { third, app, gate, six } = sites
   const native = { issuer: ISSUER, clientId: NATIVE_ID }
   const login = { username: LOGIN, password: PASSWORD }
   try {
-    // The login is the last step, and the callback leads on to a third origin.
-    await open(authorize({ issuer: ISSUER, clientId: REMEMBERING_ID, redirectUri: `http://127.0.0.1:${app.port}/cb` }))
+    // The login is the last step, for an app behind forward authentication, whose callback leads on to a third origin.
+    const to = { return_to: `http://localhost:${gate.port}/`, state: randomBytes(32).toString('base64url') }
+    await open(`${ISSUER}/api/v1/forward-auth/login?${new URLSearchParams(to)}`)
     await submit('#login', login)
     await arrives(`http://localhost:${third.port}/home`)
-    assert.ok(app.received.at(-1).params.get('code'), 'the app has its code')
+    assert.ok(gate.received.at(-1).params.get('ticket'), 'the app has its ticket')
 
-    // So does that of a person's yes, by either response mode, and of a person's no.
+    // So does the callback after a person's yes, by either response mode, and of a person's no.
     for (const [extra, button] of [[{}, 'approve'], [{ response_mode: 'form_post' }, 'approve'], [{}, 'deny']]) {
       const before = third.received.length
       await open(authorize({ ...native, redirectUri: `http://127.0.0.1:${app.port}/cb`, ...extra }))

@@ -5,18 +5,17 @@ use crate::harness::*;
 /// One walk: a callback that redirects on to a third origin, one on `[::1]`, one of a private-use scheme, by query and by
 /// form_post, after a login and after a consent.
 async fn walk(script: &str) {
-    let server = Server::shared(Db::Sqlite);
-    let user = User::new(server);
+    let gate = free_port().to_string();
+    let server = Server::start(Db::Sqlite, &[("gatekeeper.allowed_origins", &format!("http://localhost:{gate}"))]);
+    let user = User::new(&server);
     let native = Spec::public().redirect("http://127.0.0.1/cb").redirect("http://[::1]/cb");
-    let native = native.redirect("com.example.app:/cb").flags(&["--application-type", "native"]).create(server);
-    let remembering = Spec::confidential().scope("openid profile").redirect("http://127.0.0.1/cb");
-    let remembering = remembering.flags(&["--application-type", "native", "--consent", "remember"]).create(server);
+    let native = native.redirect("com.example.app:/cb").flags(&["--application-type", "native"]).create(&server);
     run_script(
         script,
         &[
             ("ISSUER", &server.issuer),
             ("NATIVE_ID", &native.id),
-            ("REMEMBERING_ID", &remembering.id),
+            ("GATE_PORT", &gate),
             ("LOGIN", &user.username),
             ("PASSWORD", &user.password),
         ],
