@@ -39,10 +39,9 @@ async fn b018_the_same_login_form_twice(server: Shared) {
         "https://app.example/",
     );
     // Nor from a browser without the cookie that the login began with.
+    let foreign = Browser::of(server, &other).await.jar().get("latchway_browser").expect("a cookie").to_owned();
     let elsewhere = before.copy();
-    elsewhere
-        .jar()
-        .set("latchway_browser", Browser::of(server, &other).await.jar().get("latchway_browser").expect("one"));
+    elsewhere.jar().set("latchway_browser", &foreign);
     assert_eq!(elsewhere.post(&form).await.status, 403);
 
     let code = before.post(&form).await.redirect().code();
