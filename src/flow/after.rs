@@ -2,7 +2,7 @@ use url::form_urlencoded::Serializer;
 
 use super::Answer;
 use crate::app::App;
-use crate::domain::{UserCode, origin_of};
+use crate::domain::origin_of;
 use crate::protocol::Params;
 use crate::support::Seconds;
 
@@ -12,8 +12,9 @@ use crate::support::Seconds;
 pub enum After {
     /// The account page for API keys, which wants to know again who this is.
     ApiKeys,
-    /// The page that shows what a device asked for whose code was typed, with the proof that it was typed in this browser.
-    Device { user_code: UserCode, proof: String },
+    /// The page that shows what a device asks for, after its code was typed. The entry holds the code, sealed: see
+    /// [`super::CodeEntry`].
+    Device { entry: String },
     /// Back to an app behind forward authentication, which looks at all of this itself.
     Gate { return_to: String, state: String, max_age: Option<Seconds> },
 }
@@ -24,7 +25,7 @@ pub const STEP_UP_SECONDS: Seconds = 300;
 const SHORTEST_MAX_AGE: Seconds = 15;
 
 /// Longer ones are none of ours.
-const MAX_PROOF: usize = 64;
+const MAX_ENTRY: usize = 128;
 
 /// Whether a browser may be led to an origin: to ours, or to an app's that the operator named.
 pub fn is_known_app(app: &App, origin: &str) -> bool {
@@ -49,8 +50,8 @@ impl After {
 
     /// Reads the fields of the device page's own URL.
     pub fn read_device(params: &Params) -> Option<Self> {
-        let proof = params.get("proof").filter(|proof| proof.len() <= MAX_PROOF)?.to_owned();
-        Some(Self::Device { user_code: UserCode::parse(params.get("user_code")?)?, proof })
+        let entry = params.get("entry").filter(|entry| !entry.is_empty() && entry.len() <= MAX_ENTRY)?;
+        Some(Self::Device { entry: entry.to_owned() })
     }
 
     /// Reads the fields of a gate's own URL.
@@ -79,9 +80,7 @@ impl After {
         let field = |name: &str, value: &str| (name.to_owned(), value.to_owned());
         match self {
             Self::ApiKeys => Vec::new(),
-            Self::Device { user_code, proof } => {
-                vec![field("user_code", user_code.letters()), field("proof", proof)]
-            }
+            Self::Device { entry } => vec![field("entry", entry)],
             Self::Gate { return_to, state, max_age } => {
                 let mut fields = vec![field("return_to", return_to), field("state", state)];
                 fields.extend(max_age.map(|seconds| field("max_age", &seconds.to_string())));
@@ -156,10 +155,9 @@ mod tests {
     fn what_is_written_is_read() {
         let state = "s".repeat(43);
         let return_to = "https://app.example/a?b=c&after=api-keys#".to_owned();
-        let user_code = UserCode::parse("WDJB-MJHT").expect("a code");
         for after in [
             After::ApiKeys,
-            After::Device { user_code, proof: "p".repeat(43) },
+            After::Device { entry: "e".repeat(80) },
             After::Gate { return_to: return_to.clone(), state: state.clone(), max_age: None },
             After::Gate { return_to, state, max_age: Some(60) },
         ] {

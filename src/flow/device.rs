@@ -1,6 +1,7 @@
 //! How a device's request (RFC 8628) is found by the code that a person typed, and how it ends.
 
-use super::complete::{family_seconds, remember};
+use super::complete::{family_seconds, hold_session, remember};
+use super::device_proof::shown_device;
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
 use crate::domain::{Client, DeviceCode, Grant, GrantOrigin, GrantStage, GrantType, Renewal, UserCode};
@@ -26,7 +27,8 @@ pub fn user_code_marks(app: &App, code: &UserCode) -> Vec<Vec<u8>> {
     app.keys.sealer().marks("user code", code.letters().as_bytes())
 }
 
-/// Looks for the request of a code that a person typed. Each try counts, for the person and for the address, before it is
+/// Looks for the request of a code that a person typed: the one function that turns a user code into a request, so that
+/// nothing can guess past the count. Each try counts, for the person and for the address, before it is
 /// evaluated and over all nodes (RFC 8628 §5.1); a right one is given back.
 pub async fn enter_user_code(
     app: &App,
@@ -108,12 +110,18 @@ fn give_back(tx: &mut Tx<'_>, counters: &[String]) -> Result<(), StorageError> {
     counters.iter().try_for_each(|counter| throttles::give_back(tx, counter, 1))
 }
 
-/// The request of a code that was shown to this person already, if somebody can still decide.
-pub async fn find_device(app: &App, code: &UserCode) -> Result<DeviceCode, Fault> {
-    let (marks, now) = (user_code_marks(app, code), app.now());
-    let found = app.db.read("device.find", move |conn| device_codes::find_by_user_code(conn, &marks)).await?;
-    let found = found.ok_or_else(|| Fault::page(Problem::Expired, "there is no such device code"))?;
-    if found.is_open(now) { Ok(found) } else { Err(answered()) }
+/// The request that was shown in this session under this code, by the proof of that (see [`super::proof_of_showing`]).
+/// `None` if the proof is none: then the code may be a guess, and [`enter_user_code`] has to count it.
+pub async fn find_shown(
+    app: &App,
+    session: &CurrentSession,
+    code: &UserCode,
+    proof: &str,
+) -> Result<Option<DeviceCode>, Fault> {
+    let Some(id) = shown_device(app, session, code, proof) else { return Ok(None) };
+    let (now, found) = (app.now(), app.db.read("device.find", move |conn| device_codes::find(conn, id)).await?);
+    let found = found.ok_or_else(|| Fault::page(Problem::Expired, "the device's request is gone"))?;
+    if found.is_open(now) { Ok(Some(found)) } else { Err(answered()) }
 }
 
 fn answered() -> Fault {
@@ -148,9 +156,10 @@ pub async fn allow_device(
     };
     let (id, remembered) = (device.id, device.consent_resources());
     let event = decision(EventKind::DeviceApproved, info, device, session);
-    let (writer, version) = (app.clone(), client.version);
+    let (writer, version, current) = (app.clone(), client.version, session.clone());
     app.db
         .write("device.approve", move |tx| -> Result<_, Refusal<Fault>> {
+            hold_session(tx, &current, now)?;
             if tx.client_version(&grant.client_id).map_err(Fault::from)? != Some(version) {
                 return Err(Fault::ClientChanged.into());
             }

@@ -1,8 +1,9 @@
 //! `/device`: a person allows a device without a browser something, or does not (RFC 8628 §3.3).
 //!
 //! A code that was typed, or came with a link, is put into a form; sending that form is what makes us look for it. The
-//! address that this leads to carries a proof that only this browser's form could make, so that no other site can have codes
-//! tried in somebody's name.
+//! address that this leads to carries the code sealed for this browser: no other site can have codes tried in a person's
+//! name, and no history or log keeps a code. The form of the decision carries a proof that the device was shown; without it
+//! a decision is one more code that was typed, and counts as such.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{RETRY_AFTER, SET_COOKIE};
@@ -15,7 +16,7 @@ use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
 use crate::domain::{Client, DeviceCode, GrantType, UserCode};
 use crate::fault::{Fault, Problem};
-use crate::flow::{self, After, Answer, DeviceEntry};
+use crate::flow::{self, After, Answer, CodeEntry, DeviceEntry};
 use crate::identity::{CurrentSession, csrf};
 use crate::issuing;
 use crate::request;
@@ -28,18 +29,15 @@ type Response = Either<HttpResponse, Answer>;
 const MAX_TYPED: usize = 40;
 const ENTRY: &str = "device";
 
-fn proof_for(code: &UserCode) -> String {
-    flow::purpose("device-code", code.letters())
-}
-
 fn decision_on(code: &UserCode) -> String {
     flow::purpose("device-decision", code.letters())
 }
 
 /// The way to the page that shows what a code is for, for this browser alone.
-fn way_to(code: UserCode, browser: &str) -> After {
-    let proof = csrf::token(browser, &proof_for(&code));
-    After::Device { user_code: code, proof }
+fn way_to(app: &App, code: &UserCode, browser: &str) -> Result<After, Fault> {
+    let entry = CodeEntry::seal(app, code, browser);
+    let entry = entry.ok_or_else(|| Fault::page(Problem::Internal, "a user code could not be sealed"))?;
+    Ok(After::Device { entry })
 }
 
 /// `GET /device`, empty or from a link with the code in it (RFC 8628 §3.3.1)
@@ -47,19 +45,25 @@ pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<Response, Faul
     let info = request::info(&req)?;
     let query = request::page_query(&req)?;
     let present = request::cookie(&req, &app, app.cookies.browser);
-    if let (Some(browser), Some(After::Device { user_code, proof })) = (&present, After::read_device(&query))
-        && csrf::is_valid(Some(&proof), browser, &proof_for(&user_code))
+    if let (Some(browser), Some(After::Device { entry })) = (&present, After::read_device(&query))
+        && let Some(entry) = CodeEntry::open(&app, &entry, browser)
     {
-        return look(&app, &req, info, browser, user_code).await;
+        return look(&app, &req, info, browser, entry.code).await;
     }
     let typed = query.get("user_code").unwrap_or_default();
     let typed = UserCode::parse(typed).map(|code| code.shown()).unwrap_or_default();
     let (browser, is_fresh) = flow::browser_cookie(&app, present.as_deref());
     let mut response = entry(&app, &browser, typed, None)?;
-    if is_fresh && let Ok(cookie) = app.cookies.set(app.cookies.browser, &browser).parse() {
-        response.headers_mut().append(SET_COOKIE, cookie);
+    if is_fresh {
+        set_browser_cookie(&app, &mut response, &browser);
     }
     Ok(Either::Left(response))
+}
+
+fn set_browser_cookie(app: &App, response: &mut HttpResponse, browser: &str) {
+    if let Ok(cookie) = app.cookies.set(app.cookies.browser, browser).parse() {
+        response.headers_mut().append(SET_COOKIE, cookie);
+    }
 }
 
 /// `POST /device`: a code was typed.
@@ -70,7 +74,7 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     forms::check(&app, &req, info, &form, &browser, &flow::purpose(ENTRY, "")).await?;
     let typed = form.get("user_code").filter(|_| !form.is_repeated("user_code")).unwrap_or_default();
     match UserCode::parse(typed) {
-        Some(code) => Ok(Either::Right(Answer::local(way_to(code, &browser).path()))),
+        Some(code) => Ok(Either::Right(Answer::local(way_to(&app, &code, &browser)?.path()))),
         // No code looks like this, so that nothing was guessed and nothing is counted.
         None => {
             let typed = typed.chars().take(MAX_TYPED).collect();
@@ -88,11 +92,22 @@ async fn look(
     code: UserCode,
 ) -> Result<Response, Fault> {
     let Some((session, cookie)) = forms::logged_in(app, req).await? else {
-        return Ok(Either::Right(Answer::local(way_to(code, browser).login())));
+        return Ok(Either::Right(Answer::local(way_to(app, &code, browser)?.login())));
     };
-    let problem = match flow::enter_user_code(app, info, &session, &code).await? {
+    enter(app, info, (&session, &cookie), browser, code).await
+}
+
+/// Counts a code and looks for its request: the page that asks for the decision, or the entry again.
+async fn enter(
+    app: &App,
+    info: RequestInfo,
+    (session, cookie): (&CurrentSession, &str),
+    browser: &str,
+    code: UserCode,
+) -> Result<Response, Fault> {
+    let problem = match flow::enter_user_code(app, info, session, &code).await? {
         DeviceEntry::Found(device) => {
-            let page = confirmation(app, info, (&session, &cookie), browser, &code, &device).await?;
+            let page = confirmation(app, info, (session, cookie), browser, &code, &device).await?;
             return Ok(Either::Left(page));
         }
         DeviceEntry::Wrong => EntryProblem::Wrong,
@@ -135,7 +150,8 @@ async fn confirmation(
         layout: render::layout(app, None),
         csrf: csrf::token(cookie, &decision_on(code)),
         switch_csrf: csrf::token(browser, &flow::purpose("login", "")),
-        after: way_to(code.clone(), browser).fields(),
+        after: way_to(app, code, browser)?.fields(),
+        shown: flow::proof_of_showing(app, session, device.id, code),
         user_code: code.shown(),
         client: render::client(&client),
         user: Name::from(session.user.display_name()),
@@ -192,9 +208,18 @@ async fn answer(app: &App, req: &HttpRequest, info: RequestInfo, body: &[u8]) ->
     let code = code.ok_or_else(|| Fault::page(Problem::Forged, "a decision without a code"))?;
     let Some(session) = request::session(req, app).await? else {
         let browser = forms::browser_cookie(app, req)?;
-        return Ok(Either::Right(Answer::local(way_to(code, &browser).login())));
+        return Ok(Either::Right(Answer::local(way_to(app, &code, &browser)?.login())));
     };
-    let device = flow::find_device(app, &code).await?;
+    let shown = form.get("shown").filter(|_| !form.is_repeated("shown")).unwrap_or_default();
+    let Some(device) = flow::find_shown(app, &session, &code, shown).await? else {
+        let present = request::cookie(req, app, app.cookies.browser);
+        let (browser, is_fresh) = flow::browser_cookie(app, present.as_deref());
+        let mut response = enter(app, info, (&session, &cookie), &browser, code).await?;
+        if is_fresh && let Either::Left(page) = &mut response {
+            set_browser_cookie(app, page, &browser);
+        }
+        return Ok(response);
+    };
     let allowed = match form.get("decision").filter(|_| !form.is_repeated("decision")) {
         Some("approve") => {
             let client = client_of(app, &device).await?;

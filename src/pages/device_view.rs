@@ -57,6 +57,8 @@ pub struct DeviceConfirmPage {
     pub after: Vec<(String, String)>,
     /// As the device shows it.
     pub user_code: String,
+    /// The proof that this page was shown.
+    pub shown: String,
     /// The app on the device.
     pub client: ClientView,
     /// Who is logged in.

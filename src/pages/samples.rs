@@ -274,6 +274,7 @@ fn device_confirm() -> DeviceConfirmPage {
         switch_csrf: "csrf".into(),
         after: vec![("after".into(), "device".into())],
         user_code: "WDJB-MJHT".into(),
+        shown: "sample-proof".into(),
         client: ClientView::new("Demo TV", None),
         user: "ada".into(),
         scopes: scopes(),
@@ -332,6 +333,7 @@ fn account() -> AccountPage {
                 stays_connected: false,
             },
         ],
+        unlisted_sessions: 0,
         sessions: vec![session("1", "Chrome on Linux", true), session("2", "Safari on iPhone", false)],
         flash: Some(Flash::AppRemoved("Old Calendar".into())),
     }
