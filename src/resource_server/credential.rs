@@ -2,7 +2,7 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::Method;
-use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderMap};
+use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderMap, UPGRADE};
 
 use super::claims::Presented;
 use super::refusal::Refusal;
@@ -78,9 +78,17 @@ impl Places {
 
     /// A browser sends its cookie whoever made it ask. What changes something therefore wants proof that a script of the
     /// cookie's own origin did: only that can read the CSRF cookie.
+    ///
+    /// A handshake for a WebSocket is a GET, and what follows can change anything (RFC 6455 §10.2). Scripts cannot add a
+    /// header to it, so that the browser's word that a page of the same origin asks counts there as well.
     fn check_origin(&self, req: &HttpRequest) -> Result<(), Refusal> {
         let Some(names) = &self.cookies else { return Ok(()) };
-        if [Method::GET, Method::HEAD, Method::OPTIONS].contains(req.method()) {
+        let is_upgrade = is_upgrade(req.headers());
+        if !is_upgrade && [Method::GET, Method::HEAD, Method::OPTIONS].contains(req.method()) {
+            return Ok(());
+        }
+        let mut sites = req.headers().get_all("sec-fetch-site");
+        if is_upgrade && sites.next().is_some_and(|site| site == "same-origin") && sites.next().is_none() {
             return Ok(());
         }
         if req.headers().get_all("sec-fetch-site").any(|site| site == "cross-site") {
@@ -95,6 +103,11 @@ impl Places {
             _ => Err(forged),
         }
     }
+}
+
+/// Whether a request asks for another protocol on its connection, such as a WebSocket.
+fn is_upgrade(headers: &HeaderMap) -> bool {
+    headers.contains_key(UPGRADE) || headers.get_all("sec-fetch-mode").any(|mode| mode == "websocket")
 }
 
 /// A key by its form and its checksum alone: whether it counts, the issuer says.
@@ -210,6 +223,28 @@ mod tests {
         let places = Places { cookies: None, api_keys: false };
         let request = with(&[("Cookie", "access=a"), ("X-API-Key", "lw_a")]).to_http_request();
         assert_eq!(places.read(&request), Ok(None));
+    }
+
+    #[test]
+    fn a_handshake_for_a_websocket_is_a_change() {
+        let socket = [("Cookie", "access=a; csrf=tok"), ("Connection", "Upgrade"), ("Upgrade", "websocket")];
+        let ask = |more: &[(&'static str, &str)]| read(with(&[&socket[..], more].concat()));
+        assert!(ask(&[("Sec-Fetch-Site", "same-origin")]).is_ok());
+        assert!(ask(&[("X-CSRF-Token", "tok")]).is_ok(), "a program that speaks for the page");
+        for bad in [
+            &[][..],
+            &[("Sec-Fetch-Site", "same-site")],
+            &[("Sec-Fetch-Site", "cross-site")],
+            &[("Sec-Fetch-Site", "cross-site"), ("X-CSRF-Token", "tok")],
+            &[("Sec-Fetch-Site", "none")],
+            &[("Sec-Fetch-Site", "same-origin"), ("Sec-Fetch-Site", "cross-site")],
+            &[("Origin", "https://evil.example")],
+        ] {
+            assert!(matches!(ask(bad), Err(Refusal::CrossSite(_))), "{bad:?}");
+        }
+        assert!(matches!(read(with(&[socket[0], ("Sec-Fetch-Mode", "websocket")])), Err(Refusal::CrossSite(_))));
+        let by_header = with(&[("Authorization", "Bearer a"), ("Upgrade", "websocket")]);
+        assert!(read(by_header).is_ok(), "a header is no cookie");
     }
 
     #[test]
