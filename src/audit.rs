@@ -65,6 +65,7 @@ words! {
         ConsentWithdrawn = "consent_withdrawn",
         UserCreated = "user_created",
         UserChanged = "user_changed",
+        UserDeleted = "user_deleted",
         ClientCreated = "client_created",
         ClientChanged = "client_changed",
         ApiKeyCreated = "api_key_created",

@@ -20,6 +20,7 @@ mod keys;
 mod migrate;
 mod mock;
 mod mock_token;
+mod password;
 mod progress;
 mod restore;
 mod restore_point;
@@ -27,6 +28,7 @@ mod restraint;
 mod scope;
 mod serve;
 mod user;
+mod user_args;
 
 use std::process::ExitCode;
 

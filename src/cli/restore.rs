@@ -1,5 +1,5 @@
 use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
@@ -111,7 +111,11 @@ fn take_place(path: String) -> anyhow::Result<(String, Option<ServerLock>)> {
         bail!("a server runs on the database that was at {path}; stop it first");
     }
     if let Some(folder) = Path::new(&path).parent() {
-        fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .with_context(|| format!("cannot make {}", folder.display()))?;
     }
     Ok((path, None))
 }

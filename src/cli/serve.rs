@@ -14,7 +14,7 @@ use crate::domain::Algorithm;
 use crate::http::server;
 use crate::identity::Passwords;
 use crate::keys::{self, IfGone, KeyRing, Sealer};
-use crate::storage::{Db, ServerLock, scopes};
+use crate::storage::{Db, ServerLock, scopes, users};
 use crate::support::{Clock, Rng};
 
 const EXAMPLES: &str = "\
@@ -90,8 +90,10 @@ async fn build(config: Config, mode: Mode, store: Store, clock: Clock, sealer: A
     keys::unlock_audit(&db, &sealer, &clock, &rng, IfGone::BeginAnew).await?;
     // One key for each algorithm that a client can register for its ID tokens.
     let stored = keys::ensure(&db, &sealer, &rng, Algorithm::ALL, clock.now()).await?;
+    let passwords =
+        Passwords::new(&config.passwords, rng.clone())?.with_key(&sealer.marks("password parameters", b"").concat());
+    passwords.set_in_use(db.read("passwords.parameters", users::password_parameters).await?);
     let ring = KeyRing::new(&stored, sealer, clock.clone())?;
-    let passwords = Passwords::new(&config.passwords, rng.clone())?;
     let playground = match mode {
         Mode::Dev => Some(dev::playground(&db, &config.server.issuer, &clock, &rng).await?),
         Mode::Mock | Mode::Production => None,

@@ -123,9 +123,13 @@ fn is_memory(path: &str) -> bool {
 
 /// The file holds secrets' hashes and names: nobody but its owner reads it.
 fn create_private(path: &str) -> Result<(), StorageError> {
-    use std::os::unix::fs::OpenOptionsExt;
+    use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
     if let Some(folder) = std::path::Path::new(path).parent() {
-        std::fs::create_dir_all(folder)
+        // A folder that is there keeps its mode: it is the operator's.
+        std::fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
             .map_err(|e| StorageError::Unavailable(format!("cannot make the folder {}: {e}", folder.display())))?;
     }
     std::fs::OpenOptions::new()

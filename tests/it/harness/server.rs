@@ -341,6 +341,18 @@ impl Server {
         Ok(serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("not JSON ({error}): {stdout}{stderr}")))
     }
 
+    /// A command at a terminal, where each prompt is answered with the next line. Its status and all that the terminal showed.
+    pub fn at_terminal(&self, args: &[&str], answers: &[&str]) -> (i32, String) {
+        let python = std::env::var_os("LATCHWAY_TEST_PYTHON").expect("LATCHWAY_TEST_PYTHON, which scripts/test sets");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/clients/python/terminal.py");
+        let mut command = Command::new(python);
+        command.arg(script).arg(env!("CARGO_BIN_EXE_latchway")).args(args);
+        command.env_clear().envs(&self.env).env("ANSWERS", answers.join("\n")).current_dir(&self.dir);
+        let output = command.stdin(Stdio::null()).output().expect("the interpreter starts");
+        let status = output.status.code().unwrap_or(-1);
+        (status, text(&output.stdout) + &text(&output.stderr))
+    }
+
     /// A command that goes on by itself, to be waited for or killed.
     pub fn background(&self, args: &[&str]) -> Child {
         let mut command = self.command();

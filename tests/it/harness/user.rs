@@ -17,7 +17,12 @@ impl User {
     }
 
     pub fn named(server: &Server, username: &str) -> Self {
-        let (email, password) = (format!("{username}@people.example"), format!("correct horse {}", random(6)));
+        Self::named_with(server, username, &format!("{username}@people.example"))
+    }
+
+    /// With an address that does not follow from the name.
+    pub fn named_with(server: &Server, username: &str, email: &str) -> Self {
+        let (email, password) = (email.to_owned(), format!("correct horse {}", random(6)));
         let args = ["user", "create", "--username", username, "--email", &email, "--password-stdin"];
         let answer = server.try_cli(&args, &password).expect("a user");
         let id = answer["id"].as_str().expect("the id of the user").to_owned();
