@@ -54,9 +54,10 @@ pub struct Grant {
 }
 
 impl Grant {
-    /// Whether it outlives the login session in which it was given (OIDC Core §11).
+    /// Whether it outlives the login session in which it was given (OIDC Core §11). The login of a first-party app is such a
+    /// session itself.
     pub fn is_offline(&self) -> bool {
-        self.scope.contains(OFFLINE_ACCESS)
+        self.origin != GrantOrigin::FirstParty && self.scope.contains(OFFLINE_ACCESS)
     }
 }
 

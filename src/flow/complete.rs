@@ -5,7 +5,7 @@ use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
 use crate::domain::{Client, Code, CodeStage, Grant, GrantOrigin, GrantStage, GrantType, Renewal, Scopes};
 use crate::fault::{Fault, Problem};
-use crate::identity::CurrentSession;
+use crate::identity::{self, CurrentSession};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::storage::{Refusal, Tx, codes, consents, grants};
 use crate::support::{Handle, Id, Seconds};
@@ -157,9 +157,11 @@ pub async fn approve(
     let answer = succeed(&request.target, &handle.expose(), app.issuer()).with_cookies(cookies);
     let form = ending.as_ref().map(|ending| ending.form(session.user.id));
     let sealed = form.map(|form| form.seal(app, Some(code.id), &answer)).transpose()?;
+    let current = session.clone();
     let outcome = app
         .db
         .write("authorization.approve", move |tx| -> Result<_, Refusal<Fault>> {
+            hold_session(tx, &current, now)?;
             if tx.client_version(&grant.client_id).map_err(Fault::from)? != Some(version) {
                 return Err(Fault::ClientChanged.into());
             }
@@ -211,6 +213,14 @@ pub async fn deny(
         Ok(()) => Ok(answer),
         Err(Fault::Page(Problem::Answered, _)) => ending.recall(app, session.user.id).await,
         Err(fault) => Err(fault),
+    }
+}
+
+/// Holds the session in which something is allowed, and its person: what ends either at the same moment ends this too.
+pub(super) fn hold_session(tx: &mut Tx<'_>, current: &CurrentSession, now: Seconds) -> Result<(), Fault> {
+    match identity::hold_session(tx, current, now)? {
+        Some(_) => Ok(()),
+        None => Err(Fault::page(Problem::Expired, "the session ended meanwhile")),
     }
 }
 

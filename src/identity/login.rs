@@ -1,9 +1,9 @@
 use secrecy::SecretString;
 
 use super::throttle::{Limit, Origin, Reserved, Throttle, Used};
-use super::{PasswordError, Passwords};
+use super::{LoginProof, PasswordError, Passwords};
 use crate::config;
-use crate::domain::{User, UserStatus, normalize_email, normalize_username};
+use crate::domain::{UserStatus, normalize_email, normalize_username};
 use crate::storage::{Db, Refusal, StorageError, users};
 use crate::support::{Id, Seconds, sha256};
 
@@ -19,6 +19,10 @@ pub enum LoginRefusal {
         limit: Limit,
         seconds: Seconds,
         known: Option<Id>,
+    },
+    /// It was right, and the account was changed before it became a credential: the answer is that of [`Self::Wrong`].
+    Changed {
+        known: Id,
     },
     Busy,
     TooLong,
@@ -42,8 +46,8 @@ impl From<PasswordError> for LoginRefusal {
     }
 }
 
-/// Checks a user name (or e-mail address) and a password. An attempt is counted before it is evaluated, so that a
-/// hundred at once are not a hundred guesses.
+/// Checks a user name (or e-mail address) and a password, at the time `now`. An attempt is counted before it is evaluated, so
+/// that a hundred at once are not a hundred guesses.
 pub async fn log_in<'a>(
     db: &Db,
     passwords: &Passwords,
@@ -51,7 +55,7 @@ pub async fn log_in<'a>(
     (login, password): (&str, SecretString),
     origin: impl Into<Origin<'a>>,
     now: Seconds,
-) -> Result<User, LoginRefusal> {
+) -> Result<LoginProof, LoginRefusal> {
     let wanted = login.to_owned();
     let user = db.read("login.user", move |conn| users::find_by_login(conn, &wanted)).await?;
     // One counter an account, whichever of its names was typed.
@@ -61,7 +65,7 @@ pub async fn log_in<'a>(
     let used = reserve(db, &throttle, limits, known, now).await?;
     let usable = user.filter(|user| user.password_hash.is_some());
     let stored = usable.as_ref().and_then(|user| user.password_hash.clone());
-    let right = match passwords.verify(stored.clone(), password.clone()).await {
+    let right = match passwords.verify(stored.clone(), &account, password.clone()).await {
         Ok(right) => right,
         Err(error) => {
             give_back(db, throttle, used).await?;
@@ -74,14 +78,17 @@ pub async fn log_in<'a>(
     succeed(db, throttle, used, now).await?;
     if let Some(old) = stored.filter(|stored| passwords.is_outdated(stored)) {
         // Whoever proved who they are is not turned away because the new hash has to wait for the next time.
-        let Ok(new) = passwords.hash(password).await else { return Ok(user) };
+        let Ok(new) = passwords.hash(password).await else { return Ok(LoginProof::new(user, now)) };
         let id = user.id;
-        db.write("login.rehash", move |tx| -> Result<_, Refusal<StorageError>> {
+        let (before, after) = (old.clone(), new.clone());
+        let rehashed = db.write("login.rehash", move |tx| -> Result<_, Refusal<StorageError>> {
             Ok(users::rehash(tx, id, &old, &new)?)
-        })
-        .await?;
+        });
+        if rehashed.await? {
+            passwords.replaced(&before, &after);
+        }
     }
-    Ok(user)
+    Ok(LoginProof::new(user, now))
 }
 
 /// What was typed, as accounts are named.

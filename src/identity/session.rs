@@ -1,6 +1,7 @@
+use super::Confirmed;
 use crate::config;
 use crate::domain::{Session, SessionStage, User, UserStatus};
-use crate::storage::{Db, StorageError, Tx, grants, sessions};
+use crate::storage::{Db, StorageError, Tx, api_keys, grants, sessions};
 use crate::support::{Clock, Handle, Id, Rng, Seconds, text};
 
 /// The names and attributes of our cookies. On https they carry the `__Host-` prefix (RFC 6265bis §4.1.3.2).
@@ -90,7 +91,8 @@ pub async fn current(db: &Db, cookie: &str, now: Seconds) -> Result<Option<Curre
     let id = handle.id();
     let found = db.read("session.current", move |conn| sessions::find_with_user(conn, id)).await?;
     Ok(found.and_then(|(session, user)| {
-        let stands = handle.matches(&session.secret_hash) && stands(&session, &user, now);
+        let is_browsers = session.client_id.is_none();
+        let stands = is_browsers && handle.matches(&session.secret_hash) && stands(&session, &user, now);
         stands.then_some(CurrentSession { session, user })
     }))
 }
@@ -103,39 +105,66 @@ pub fn stands(session: &Session, user: &User, now: Seconds) -> bool {
         && user.status == UserStatus::Active
 }
 
-/// Begins a session. The session that the same browser had before ends: its identifier changes with every login. What
+/// Begins a session by a proof that holds. The session that the same browser had before ends: its identifier changes with every login. What
 /// the same person had allowed in it goes on in the new one; another person's ends with it.
 pub fn start(
     tx: &mut Tx<'_>,
     (clock, rng): (&Clock, &Rng),
     config: &config::Sessions,
-    user_id: Id,
+    proved: &Confirmed,
     browser: &Browser,
     replaces: Option<&Session>,
 ) -> Result<(Session, Handle), StorageError> {
     let now = clock.now();
-    let handle = Handle::new(clock, rng);
+    let expires_at = now + config.idle_seconds.min(config.absolute_seconds);
+    let (session, handle) = fresh((clock, rng), proved, browser, expires_at);
+    sessions::insert(tx, &session)?;
+    if let Some(old) = replaces {
+        if old.user_id == session.user_id {
+            grants::move_to_session(tx, session.user_id, old.id, session.id)?;
+        }
+        end(tx, old, now)?;
+    }
+    Ok((session, handle))
+}
+
+/// Begins the session of a login in a first-party app, until `expires_at`. No cookie stands for it: the app has tokens, which
+/// end with it.
+pub fn start_in_app(
+    tx: &mut Tx<'_>,
+    means: (&Clock, &Rng),
+    proved: &Confirmed,
+    client_id: &str,
+    browser: &Browser,
+    expires_at: Seconds,
+) -> Result<Session, StorageError> {
+    let (session, _) = fresh(means, proved, browser, expires_at);
+    let session = Session { client_id: Some(client_id.to_owned()), ..session };
+    sessions::insert(tx, &session)?;
+    Ok(session)
+}
+
+fn fresh(
+    (clock, rng): (&Clock, &Rng),
+    proved: &Confirmed,
+    browser: &Browser,
+    expires_at: Seconds,
+) -> (Session, Handle) {
+    let (now, handle) = (clock.now(), Handle::new(clock, rng));
     let session = Session {
         id: handle.id(),
         secret_hash: handle.digest().to_vec(),
-        user_id,
-        auth_time: now,
+        user_id: proved.user().id,
+        auth_time: proved.auth_time(),
         created_at: now,
         last_seen_at: now,
-        expires_at: now + config.idle_seconds.min(config.absolute_seconds),
+        expires_at,
         stage: SessionStage::Live,
         user_agent: text::for_log(&browser.user_agent, 200),
         address: browser.address.clone(),
         client_id: None,
     };
-    sessions::insert(tx, &session)?;
-    if let Some(old) = replaces {
-        if old.user_id == user_id {
-            grants::move_to_session(tx, user_id, old.id, session.id)?;
-        }
-        end(tx, old, now)?;
-    }
-    Ok((session, handle))
+    (session, handle)
 }
 
 /// Ends a session and what was allowed in it, but for what was to go on without its person.
@@ -145,15 +174,25 @@ pub fn end(tx: &mut Tx<'_>, session: &Session, now: Seconds) -> Result<(), Stora
     Ok(())
 }
 
-/// Ends all other sessions of the same person.
+/// Ends all other sessions of the same person, as [`end_all`] does.
 pub fn end_others(tx: &mut Tx<'_>, session: &Session, now: Seconds) -> Result<usize, StorageError> {
-    let others = sessions::list_live(tx.reader(), session.user_id, now)?;
-    let mut ended = 0;
-    for other in others.iter().filter(|other| other.id != session.id) {
-        end(tx, other, now)?;
-        ended += 1;
-    }
+    end_all(tx, session.user_id, Some(session.id), now)
+}
+
+/// Ends all sessions of a person, except perhaps one, and what was allowed in them, but for what was to go on without the
+/// person. However many there are, in browsers and in first-party apps. Tells how many there were.
+pub fn end_all(tx: &mut Tx<'_>, user_id: Id, except: Option<Id>, now: Seconds) -> Result<usize, StorageError> {
+    let ended = sessions::end_all(tx, user_id, except, now)?;
+    grants::revoke_in_sessions(tx, user_id, except, now)?;
     Ok(ended)
+}
+
+/// Ends all that a person has: every session, everything that was allowed to apps, every API key.
+pub fn end_access(tx: &mut Tx<'_>, user_id: Id, now: Seconds) -> Result<(), StorageError> {
+    sessions::end_all(tx, user_id, None, now)?;
+    grants::revoke_for_user(tx, user_id, now)?;
+    api_keys::revoke_for_user(tx, user_id, now)?;
+    Ok(())
 }
 
 #[cfg(test)]

@@ -9,11 +9,11 @@
 
 use super::steps::{self, Ctx, Draft, REFRESH_PREFIX, expose_refresh, revoke_family};
 use crate::audit::EventKind;
-use crate::domain::{self, AccessToken, RefreshPolicy, RefreshStage, RefreshToken, Scopes, User};
+use crate::domain::{self, AccessToken, GrantOrigin, RefreshPolicy, RefreshStage, RefreshToken, Scopes, User};
 use crate::fault::Fault;
 use crate::keys::Sealer;
 use crate::protocol::{ErrorCode, OAuthError};
-use crate::storage::{Refusal, Tx, access_tokens, grants, refresh_tokens};
+use crate::storage::{Refusal, Tx, access_tokens, grants, refresh_tokens, sessions};
 use crate::support::{Handle, Id, Seconds};
 
 fn invalid() -> OAuthError {
@@ -72,7 +72,7 @@ pub fn revoke_family_of(
     let found = refresh_tokens::find(tx.reader(), handle.id())?;
     let Some((_, grant)) = found.filter(|(token, _)| handle.matches(&token.secret_hash)) else { return Ok(None) };
     allowed(&grant)?;
-    Ok(grants::revoke(tx, grant.id, now)?.then_some(grant))
+    Ok(grants::revoke(tx, &grant, now)?.then_some(grant))
 }
 
 /// Ends the family of an access token, if `allowed` lets it; `None` if there was nothing to end.
@@ -84,7 +84,7 @@ pub fn revoke_family_with(
 ) -> Result<Option<domain::Grant>, Fault> {
     let Some(grant) = grants::find_by_token(tx.reader(), jti)? else { return Ok(None) };
     allowed(&grant)?;
-    Ok(grants::revoke(tx, grant.id, now)?.then_some(grant))
+    Ok(grants::revoke(tx, &grant, now)?.then_some(grant))
 }
 
 /// A refresh token as it was presented, with all that it stands for and the access token that it is used for.
@@ -116,6 +116,9 @@ fn rotate(ctx: &Ctx, tx: &mut Tx<'_>, used: Used) -> Result<Draft, Refusal<Fault
     }
     if ctx.now - used.grant.used_at >= domain::USE_GRAIN {
         grants::note_use(tx, used.grant.id, ctx.now).map_err(Fault::from)?;
+        if let (GrantOrigin::FirstParty, Some(session)) = (used.grant.origin, used.grant.session_id) {
+            sessions::touch(tx, session, ctx.now, used.grant.expires_at).map_err(Fault::from)?;
+        }
     }
     steps::store_refresh(tx, &row)?;
     access_tokens::insert(tx, &used.access).map_err(Fault::from)?;

@@ -192,7 +192,7 @@ pub fn check_alive(ctx: &Ctx, grant: &Grant, user: &User) -> Result<(), OAuthErr
 
 /// Ends a family for good, although the request that showed it is refused.
 pub fn revoke_family<T>(ctx: &Ctx, tx: &mut Tx<'_>, grant: &Grant, kind: EventKind) -> Result<T, Refusal<Fault>> {
-    grants::revoke(tx, grant.id, ctx.now).map_err(Fault::from)?;
+    grants::revoke(tx, grant, ctx.now).map_err(Fault::from)?;
     let detail = serde_json::json!({"severity": "high", "family": grant.id});
     let event = ctx.event(kind, false).subject(grant.user_id).detail(detail);
     ctx.record(tx, event)?;

@@ -7,6 +7,7 @@ mod clock;
 mod file;
 mod key_uses;
 mod keys;
+mod passwords;
 mod restraints;
 
 pub use cleanup::{Sweep, sweep_all};
@@ -24,6 +25,7 @@ pub fn start(app: &App) {
     repeat(app.clone(), "database_clock", every(10), clock::compare);
     repeat(app.clone(), "database_file", every(1), file::check);
     repeat(app.clone(), "api_key_uses", every(app.config.api_keys.last_use_seconds), key_uses::flush);
+    repeat(app.clone(), "password_parameters", every(3600), passwords::count);
     anomalies::start(app);
     repeat(app.clone(), "restraints", Duration::from_millis(500), restraints::reload);
     repeat(app.clone(), "audit", every(app.config.audit.checkpoint_seconds), audit::run);

@@ -15,10 +15,10 @@ use crate::audit::{Event, EventKind};
 use crate::domain::Scopes;
 use crate::fault::{Fault, Problem};
 use crate::flow::{self, After, Answer, Approval, Ending, Step};
-use crate::identity::{self, CurrentSession};
+use crate::identity::{self, CurrentSession, LoginProof, Unconfirmed};
 use crate::pages::forms;
 use crate::request;
-use crate::storage::{Refusal, clients};
+use crate::storage::{Refusal, clients, users};
 use crate::support::Id;
 
 const AUTHORIZE: &str = "/oauth2/authorize";
@@ -173,11 +173,19 @@ async fn begin(
 ) -> Result<(CurrentSession, String), Fault> {
     let replaced = request::session(req, app).await?.map(|current| current.session);
     let (browser, user_id, writer) = (request::browser(req, info), persona.user_id, app.clone());
+    let at = app.now();
+    let user = app.db.read("mock.persona", move |conn| users::find(conn, user_id)).await?;
+    let gone = || Fault::page(Problem::MalformedRequest, "the persona's account is disabled or was changed meanwhile");
+    let proof = LoginProof::new(user.ok_or_else(gone)?, at);
     let handle = app
         .db
         .write("mock.login", move |tx| -> Result<_, Refusal<Fault>> {
             let means = (&writer.clock, &writer.rng);
-            let started = identity::start(tx, means, &writer.config.sessions, user_id, &browser, replaced.as_ref());
+            let proved = proof.confirm(tx).map_err(|error| match error {
+                Unconfirmed::Changed => gone(),
+                Unconfirmed::Storage(error) => error.into(),
+            })?;
+            let started = identity::start(tx, means, &writer.config.sessions, &proved, &browser, replaced.as_ref());
             let (_, handle) = started.map_err(Fault::from)?;
             let event = Event::success(EventKind::LoginSucceeded).subject(user_id).request(info.address, info.id);
             event.record(tx, &writer.clock).map_err(Fault::from)?;

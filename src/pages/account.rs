@@ -28,11 +28,12 @@ pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<Either<HttpRes
     request::touch(&app, &session).await?;
     let query = request::page_query(&req)?;
     let (user_id, now, removed) = (session.user.id, app.now(), query.get("removed").map(str::to_owned));
-    let (allowed, sessions, removed) = app
+    let (allowed, sessions, standing, removed) = app
         .db
         .read("account", move |conn| {
             let removed = removed.as_deref().map(|id| clients::find(conn, id)).transpose()?.flatten();
-            Ok((Allowed::read(conn, user_id, now)?, sessions::list_live(conn, user_id, now)?, removed))
+            let standing = sessions::count_live(conn, user_id, now)?;
+            Ok((Allowed::read(conn, user_id, now)?, sessions::list_live(conn, user_id, now)?, standing, removed))
         })
         .await?;
     let flash = match (removed, query.get("done")) {
@@ -48,7 +49,8 @@ pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<Either<HttpRes
         username: Name::from(session.user.display_name()),
         email: session.user.email.as_deref().map(Name::from),
         apps: allowed.views(),
-        sessions: session_views(&sessions, &session),
+        unlisted_sessions: usize::try_from(standing).unwrap_or(0).saturating_sub(sessions.len()),
+        sessions: session_views(&sessions, &session, &allowed.clients),
         flash,
     };
     Ok(Either::Left(render::page(&page, StatusCode::OK, None)?))
@@ -199,12 +201,20 @@ impl Allowed {
     }
 }
 
-fn session_views(sessions: &[Session], current: &CurrentSession) -> Vec<SessionView> {
+fn session_views(
+    sessions: &[Session],
+    current: &CurrentSession,
+    clients: &BTreeMap<String, Client>,
+) -> Vec<SessionView> {
+    let name = |session: &Session| match &session.client_id {
+        Some(app) => Name::from(clients.get(app).map_or(app.as_str(), |client| &client.name)),
+        None => Name::from(device(&session.user_agent)),
+    };
     let mut views: Vec<SessionView> = sessions
         .iter()
         .map(|session| SessionView {
             id: session.id.to_string(),
-            device: Name::from(device(&session.user_agent)),
+            device: name(session),
             signed_in: When::from_unix(session.auth_time),
             last_seen: Some(When::from_unix(session.last_seen_at)),
             current: session.id == current.session.id,

@@ -20,6 +20,8 @@ pub struct AccountPage {
     pub apps: Vec<AppView>,
     /// Where this person is signed in, the present browser first.
     pub sessions: Vec<SessionView>,
+    /// How many more there are than the list shows.
+    pub unlisted_sessions: usize,
     /// What has just been done.
     pub flash: Option<Flash>,
 }
@@ -27,6 +29,10 @@ pub struct AccountPage {
 impl AccountPage {
     fn has_other_sessions(&self) -> bool {
         self.sessions.iter().any(|s| !s.current)
+    }
+
+    fn all_sessions(&self) -> usize {
+        self.sessions.len() + self.unlisted_sessions
     }
 }
 
@@ -54,7 +60,7 @@ pub struct AppView {
 pub struct SessionView {
     /// For the sign-out form: an id for this use, never the cookie's value.
     pub id: String,
-    /// What kind of browser: see [`super::text::device`].
+    /// What kind of browser (see [`super::text::device`]), or the name of the first-party app.
     pub device: Name,
     /// When this person signed in there.
     pub signed_in: When,

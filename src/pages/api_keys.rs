@@ -13,7 +13,7 @@ use crate::app::{App, RequestInfo};
 use crate::domain::{ApiKey, ApiKeyStage, KeyOwner, Scopes};
 use crate::fault::{Fault, Problem};
 use crate::flow::{self, After, Answer};
-use crate::identity::{CurrentSession, csrf};
+use crate::identity::{self, CurrentSession, csrf};
 use crate::protocol::Params;
 use crate::request;
 use crate::storage::{Refusal, StorageError, Tx, api_keys, links, scopes};
@@ -63,7 +63,9 @@ pub async fn create(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
     };
     let (actor, issuer, once) = (made.actor(&app), app.issuer().to_owned(), made.once);
     let limit = Limit::Live(app.config.api_keys.max_per_owner);
+    let current = made.session.clone();
     let write = app.db.write("api_key.create", move |tx| -> Result<_, Refusal<Unfit>> {
+        hold(tx, &current, actor.clock.now())?;
         if !use_up(tx, once, actor.clock.now()).map_err(Unfit::from)? {
             return Ok(None);
         }
@@ -98,7 +100,9 @@ pub async fn rotate(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
     };
     let owner = KeyOwner::Person(made.session.user.id);
     let (actor, overlap, once) = (made.actor(&app), app.config.api_keys.overlap_seconds, made.once);
+    let current = made.session.clone();
     let write = app.db.write("api_key.rotate", move |tx| -> Result<_, Refusal<Unfit>> {
+        hold(tx, &current, actor.clock.now())?;
         if !use_up(tx, once, actor.clock.now()).map_err(Unfit::from)? {
             return Ok(None);
         }
@@ -142,6 +146,11 @@ pub async fn revoke(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
 
 fn actor(app: &App, info: RequestInfo) -> Actor {
     Actor { clock: app.clock.clone(), rng: app.rng.clone(), request: Some(info) }
+}
+
+/// Holds the session in which a key is made, and its person: what ends either at the same moment makes no key outlive it.
+fn hold(tx: &mut Tx<'_>, current: &CurrentSession, now: Seconds) -> Result<(), Unfit> {
+    identity::hold_session(tx, current, now)?.map(|_| ()).ok_or(Unfit::Owner)
 }
 
 /// Takes the one use of a form, so that a reload makes no second key. `false`: it was taken.

@@ -9,10 +9,10 @@ use super::view::{LoginMode, LoginPage, LoginProblem, Name, PersonaView};
 use super::{forms, render};
 use crate::app::{App, Persona, RequestInfo};
 use crate::audit::{Event, EventKind};
-use crate::domain::{Client, ClientStatus, User};
+use crate::domain::{Client, ClientStatus};
 use crate::fault::{Fault, Problem};
 use crate::flow::{self, After, Answer, Approval, Ending, Step, Transaction, TransactionStage};
-use crate::identity::{self, CurrentSession, Limit, LoginRefusal, Origin, csrf};
+use crate::identity::{self, CurrentSession, Limit, LoginProof, LoginRefusal, Origin, Unconfirmed, csrf};
 use crate::protocol::OAuthError;
 use crate::request;
 use crate::storage::{Refusal, clients};
@@ -92,22 +92,27 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     let origin = Origin { address: &address, device: device.as_ref() };
     let outcome =
         identity::log_in(&app.db, &app.passwords, &app.config.limits, (username, password), origin, now).await;
-    let user = match outcome {
-        Ok(user) => user,
+    let begun = match outcome {
+        Ok(proof) => {
+            if let Some(transaction) = &transaction {
+                let ending = Ending { transaction, browser: &browser, form: LOGIN, cookies: Vec::new() };
+                if let Some(repeated) = repeated(&app, &ending, proof.user_id()).await? {
+                    return Ok(Either::Right(repeated));
+                }
+            }
+            begin_session(&app, &req, info, &proof).await?
+        }
+        Err(refusal) => Err(refusal),
+    };
+    let (session, cookie) = match begun {
+        Ok(begun) => begun,
         Err(refusal) => {
             let purpose = transaction.as_ref().map_or_else(|| Purpose::Own(After::read(&app, &form)), Purpose::App);
             let response = refuse(&app, info, &browser, purpose, username, refusal).await?;
             return Ok(Either::Left(response));
         }
     };
-    if let Some(transaction) = &transaction {
-        let ending = Ending { transaction, browser: &browser, form: LOGIN, cookies: Vec::new() };
-        if let Some(repeated) = repeated(&app, &ending, user.id).await? {
-            return Ok(Either::Right(repeated));
-        }
-    }
-    let known = request::device_cookie(&app, device, user.id);
-    let (session, cookie) = begin_session(&app, &req, info, user).await?;
+    let known = request::device_cookie(&app, device, session.user.id);
     let cookies: Vec<String> = [cookie].into_iter().chain(known).collect();
     let answer = match transaction {
         Some(transaction) => {
@@ -210,29 +215,36 @@ pub async fn client_of(app: &App, info: RequestInfo, transaction: &Transaction) 
     Ok(client)
 }
 
+/// Begins a session, if the proof still holds for the account; else tells why not.
 async fn begin_session(
     app: &App,
     req: &HttpRequest,
     info: RequestInfo,
-    user: User,
-) -> Result<(CurrentSession, String), Fault> {
+    proof: &LoginProof,
+) -> Result<Result<(CurrentSession, String), LoginRefusal>, Fault> {
     let replaced = request::session(req, app).await?.map(|current| current.session);
     let browser = request::browser(req, info);
-    let (writer, user_id) = (app.clone(), user.id);
-    let (session, handle) = app
+    let (writer, proved) = (app.clone(), proof.clone());
+    let begun = app
         .db
         .write("login.session", move |tx| -> Result<_, Refusal<Fault>> {
             let app = &writer;
-            let started =
-                identity::start(tx, (&app.clock, &app.rng), &app.config.sessions, user_id, &browser, replaced.as_ref());
+            let proved = match proved.confirm(tx) {
+                Ok(proved) => proved,
+                Err(Unconfirmed::Changed) => return Ok(None),
+                Err(Unconfirmed::Storage(error)) => return Err(Fault::from(error).into()),
+            };
+            let means = (&app.clock, &app.rng);
+            let started = identity::start(tx, means, &app.config.sessions, &proved, &browser, replaced.as_ref());
             let (session, handle) = started.map_err(Fault::from)?;
-            let event = Event::success(EventKind::LoginSucceeded).subject(user_id).request(info.address, info.id);
+            let user = proved.user().clone();
+            let event = Event::success(EventKind::LoginSucceeded).subject(user.id).request(info.address, info.id);
             event.record(tx, &app.clock).map_err(Fault::from)?;
-            Ok((session, handle))
+            Ok(Some((CurrentSession { session, user }, handle)))
         })
         .await?;
-    let cookie = app.cookies.set(app.cookies.session, &handle.expose());
-    Ok((CurrentSession { session, user }, cookie))
+    let begun = begun.map(|(current, handle)| (current, app.cookies.set(app.cookies.session, &handle.expose())));
+    Ok(begun.ok_or_else(|| LoginRefusal::Changed { known: proof.user_id() }))
 }
 
 async fn refuse(
@@ -248,6 +260,10 @@ async fn refuse(
         LoginRefusal::Wrong { known } => {
             let event = event(EventKind::LoginFailed).reason("wrong_credentials");
             let event = request::of_account(event, known, username);
+            (LoginProblem::WrongCredentials, StatusCode::UNPROCESSABLE_ENTITY, None, Some(event))
+        }
+        LoginRefusal::Changed { known } => {
+            let event = event(EventKind::LoginFailed).reason("account_changed").subject(known);
             (LoginProblem::WrongCredentials, StatusCode::UNPROCESSABLE_ENTITY, None, Some(event))
         }
         LoginRefusal::Throttled { limit, seconds, known } => {

@@ -13,7 +13,7 @@ use crate::defense::{Counted, Exceeded, Proof};
 use crate::domain::{Role, USERNAME_RULE, User, normalize_email, normalize_username};
 use crate::fault::{Fault, Problem};
 use crate::flow::{self, Answer};
-use crate::identity::{self, acceptable, csrf};
+use crate::identity::{self, About, LoginProof, Unconfirmed, acceptable, csrf};
 use crate::protocol::{OAuthError, Params};
 use crate::request;
 use crate::storage::{Refusal, StorageError, links, settings, users};
@@ -124,7 +124,13 @@ fn read(app: &App, form: &Params) -> (Option<String>, Option<String>, SetupError
         errors.email = Some("Enter an e-mail address, such as you@example.com.".to_owned());
     }
     let password = field("password");
-    if let Err(why) = acceptable(password, field("username"), app.config.passwords.min_length) {
+    let about = About {
+        username: field("username"),
+        email: Some(field("email")),
+        service: &app.config.server.name,
+        ..About::default()
+    };
+    if let Err(why) = acceptable(password, &about, app.config.passwords.min_length) {
         errors.password = Some(why);
     } else if password != field("password_again") {
         errors.password_again = Some("The two passwords are not the same.".to_owned());
@@ -165,8 +171,12 @@ async fn create(app: &App, req: &HttpRequest, info: RequestInfo, user: User, lin
                 other => other.map_err(Fault::from)?,
             }
             links::expire_all(tx, PURPOSE, now).map_err(Fault::from)?;
-            let clock = (&app.clock, &app.rng);
-            let started = identity::start(tx, clock, &app.config.sessions, user.id, &browser, None);
+            let proved = LoginProof::new(user.clone(), now).confirm(tx).map_err(|error| match error {
+                Unconfirmed::Changed => Fault::page(Problem::Internal, "the new account is not there"),
+                Unconfirmed::Storage(error) => error.into(),
+            })?;
+            let means = (&app.clock, &app.rng);
+            let started = identity::start(tx, means, &app.config.sessions, &proved, &browser, None);
             let (_, handle) = started.map_err(Fault::from)?;
             let event = Event::success(EventKind::SetupCompleted).subject(user.id).request(info.address, info.id);
             event.record(tx, &app.clock).map_err(Fault::from)?;

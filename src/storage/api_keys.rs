@@ -138,6 +138,16 @@ pub fn list(conn: &mut Conn, owner: Option<&KeyOwner>) -> Result<Vec<ApiKey>, St
     Ok(rows.into_iter().map(ApiKey::try_from).collect::<Result<_, _>>()?)
 }
 
+/// How many keys of a person still stand.
+pub fn count_live_of_user(conn: &mut Conn, user_id: Id, now: Seconds) -> Result<i64, StorageError> {
+    Ok(on!(conn, c => api_keys::table
+        .filter(api_keys::user_id.eq(user_id.as_bytes().as_slice()))
+        .filter(api_keys::revoked_at.is_null())
+        .filter(api_keys::expires_at.is_null().or(api_keys::expires_at.gt(now)))
+        .count()
+        .get_result(c))?)
+}
+
 pub fn insert(tx: &mut Tx<'_>, key: &ApiKey) -> Result<(), StorageError> {
     let (client_id, user_id) = match &key.owner {
         KeyOwner::Client(client_id) => (Some(client_id.as_str()), None),

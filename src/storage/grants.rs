@@ -1,11 +1,12 @@
 use diesel::prelude::*;
+use diesel::sql_types::Text;
 
 use super::cached::update;
 use super::conn::on;
 use super::row::Place;
 use super::schema::{access_tokens, grants};
-use super::{Conn, StorageError, Tx};
-use crate::domain::{Grant, GrantStage, InvalidRow, Renewal};
+use super::{Conn, StorageError, Tx, sessions};
+use crate::domain::{Grant, GrantOrigin, GrantStage, InvalidRow, OFFLINE_ACCESS, Renewal};
 use crate::support::{Id, Seconds};
 
 #[derive(Queryable)]
@@ -101,10 +102,14 @@ pub fn never_refreshes(tx: &mut Tx<'_>, id: Id) -> Result<(), StorageError> {
     Ok(())
 }
 
-/// Revokes one family; `true` if it was live. Everything that came of it is refused from then on.
-pub fn revoke(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<bool, StorageError> {
+/// Revokes one family; `true` if it was live. Everything that came of it is refused from then on. The session of a
+/// first-party login, which is there for its family alone, ends with it.
+pub fn revoke(tx: &mut Tx<'_>, grant: &Grant, now: Seconds) -> Result<bool, StorageError> {
+    if let (GrantOrigin::FirstParty, Some(session)) = (grant.origin, grant.session_id) {
+        sessions::end(tx, session, now)?;
+    }
     let revoked = on!(tx.writer()?, c => diesel::update(
-        grants::table.find(id.as_bytes().as_slice()).filter(grants::revoked_at.is_null()))
+        grants::table.find(grant.id.as_bytes().as_slice()).filter(grants::revoked_at.is_null()))
         .set(grants::revoked_at.eq(now))
         .execute(c))?;
     Ok(revoked == 1)
@@ -112,6 +117,7 @@ pub fn revoke(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<bool, StorageErro
 
 /// Revokes all that a person allowed to one client.
 pub fn revoke_for_client(tx: &mut Tx<'_>, user_id: Id, client_id: &str, now: Seconds) -> Result<usize, StorageError> {
+    sessions::end_in_app(tx, user_id, client_id, now)?;
     Ok(on!(tx.writer()?, c => diesel::update(
         grants::table
             .filter(grants::user_id.eq(user_id.as_bytes().as_slice()))
@@ -129,21 +135,50 @@ pub fn revoke_for_user(tx: &mut Tx<'_>, user_id: Id, now: Seconds) -> Result<usi
         .execute(c))?)
 }
 
+diesel::define_sql_function! {
+    fn replace(text: Text, from: Text, to: Text) -> Text;
+}
+
+/// What ends with its session: the tokens of a first-party login, and what was allowed in a session without
+/// `offline_access`. The same as `!Grant::is_offline()`, for all rows at once.
+macro_rules! ends_with_its_session {
+    () => {{
+        let padded = || " ".into_sql::<Text>().concat(grants::scope).concat(" ");
+        grants::origin
+            .eq(GrantOrigin::FirstParty.as_str())
+            .or(grants::session_id.is_not_null().and(replace(padded(), format!(" {OFFLINE_ACCESS} "), "").eq(padded())))
+    }};
+}
+
 /// Revokes what a person allowed in one session and what was not to outlive it.
 pub fn revoke_for_session(tx: &mut Tx<'_>, user_id: Id, session_id: Id, now: Seconds) -> Result<usize, StorageError> {
-    let rows = on!(tx.writer()?, c => grants::table
-        .filter(grants::user_id.eq(user_id.as_bytes().as_slice()))
-        .filter(grants::session_id.eq(session_id.as_bytes().as_slice()))
-        .filter(grants::revoked_at.is_null())
-        .load::<Row>(c))?;
-    let mut revoked = 0;
-    for row in rows {
-        let grant = Grant::try_from(row)?;
-        if !grant.is_offline() && revoke(tx, grant.id, now)? {
-            revoked += 1;
-        }
-    }
-    Ok(revoked)
+    Ok(on!(tx.writer()?, c => diesel::update(
+        grants::table
+            .filter(grants::user_id.eq(user_id.as_bytes().as_slice()))
+            .filter(grants::session_id.eq(session_id.as_bytes().as_slice()))
+            .filter(ends_with_its_session!())
+            .filter(grants::revoked_at.is_null()))
+        .set(grants::revoked_at.eq(now))
+        .execute(c))?)
+}
+
+/// Revokes what a person allowed in all sessions, except perhaps one, and what was not to outlive them.
+pub fn revoke_in_sessions(
+    tx: &mut Tx<'_>,
+    user_id: Id,
+    except: Option<Id>,
+    now: Seconds,
+) -> Result<usize, StorageError> {
+    let kept = except.map_or(Vec::new(), |id| id.as_bytes().to_vec());
+    Ok(on!(tx.writer()?, c => diesel::update(
+        grants::table
+            .filter(grants::user_id.eq(user_id.as_bytes().as_slice()))
+            // First-party families of earlier versions are in no session.
+            .filter(grants::session_id.is_null().or(grants::session_id.ne(kept.as_slice())))
+            .filter(ends_with_its_session!())
+            .filter(grants::revoked_at.is_null()))
+        .set(grants::revoked_at.eq(now))
+        .execute(c))?)
 }
 
 /// What a person allowed in one session goes on in another, after they proved again who they are.
@@ -158,7 +193,17 @@ pub fn move_to_session(tx: &mut Tx<'_>, user_id: Id, from: Id, to: Id) -> Result
     Ok(())
 }
 
-/// A person's families that still stand, newest first.
+/// How many families of a person still stand.
+pub fn count_live(conn: &mut Conn, user_id: Id, now: Seconds) -> Result<i64, StorageError> {
+    Ok(on!(conn, c => grants::table
+        .filter(grants::user_id.eq(user_id.as_bytes().as_slice()))
+        .filter(grants::revoked_at.is_null())
+        .filter(grants::expires_at.gt(now))
+        .count()
+        .get_result(c))?)
+}
+
+/// The families of a person that still stand, newest first: for a page, a thousand at most.
 pub fn list_live(conn: &mut Conn, user_id: Id, now: Seconds) -> Result<Vec<Grant>, StorageError> {
     let rows = on!(conn, c => grants::table
         .filter(grants::user_id.eq(user_id.as_bytes().as_slice()))

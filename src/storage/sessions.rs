@@ -49,6 +49,18 @@ pub fn find(conn: &mut Conn, id: Id) -> Result<Option<Session>, StorageError> {
     Ok(row.map(Session::try_from).transpose()?)
 }
 
+/// A session as it is until this transaction ends: another transaction that ends it waits, and sees what this one wrote.
+pub fn hold(tx: &mut Tx<'_>, id: Id) -> Result<Option<Session>, StorageError> {
+    let row = match tx.reader() {
+        // SQLite has one writer.
+        Conn::Sqlite(c) => sessions::table.find(id.as_bytes().as_slice()).get_result::<Row>(&mut **c).optional()?,
+        Conn::Postgres(c) => {
+            sessions::table.find(id.as_bytes().as_slice()).for_share().get_result::<Row>(&mut **c).optional()?
+        }
+    };
+    Ok(row.map(Session::try_from).transpose()?)
+}
+
 /// A session with the person whose it is.
 pub fn find_with_user(conn: &mut Conn, id: Id) -> Result<Option<(Session, User)>, StorageError> {
     let Some(session) = find(conn, id)? else { return Ok(None) };
@@ -56,7 +68,17 @@ pub fn find_with_user(conn: &mut Conn, id: Id) -> Result<Option<(Session, User)>
     Ok(user.map(|user| (session, user)))
 }
 
-/// A person's sessions that still stand, the last used first.
+/// How many sessions of a person still stand.
+pub fn count_live(conn: &mut Conn, user_id: Id, now: Seconds) -> Result<i64, StorageError> {
+    Ok(on!(conn, c => sessions::table
+        .filter(sessions::user_id.eq(user_id.as_bytes().as_slice()))
+        .filter(sessions::ended_at.is_null())
+        .filter(sessions::expires_at.gt(now))
+        .count()
+        .get_result(c))?)
+}
+
+/// The sessions of a person that still stand, the last used first: for a page, a hundred at most.
 pub fn list_live(conn: &mut Conn, user_id: Id, now: Seconds) -> Result<Vec<Session>, StorageError> {
     let rows = on!(conn, c => sessions::table
         .filter(sessions::user_id.eq(user_id.as_bytes().as_slice()))
@@ -112,6 +134,17 @@ pub fn end_all(tx: &mut Tx<'_>, user_id: Id, except: Option<Id>, now: Seconds) -
         sessions::table
             .filter(sessions::user_id.eq(user_id.as_bytes().as_slice()))
             .filter(sessions::id.ne(kept))
+            .filter(sessions::ended_at.is_null()))
+        .set(sessions::ended_at.eq(now))
+        .execute(c))?)
+}
+
+/// Ends a person's logins in one first-party app.
+pub fn end_in_app(tx: &mut Tx<'_>, user_id: Id, client_id: &str, now: Seconds) -> Result<usize, StorageError> {
+    Ok(on!(tx.writer()?, c => diesel::update(
+        sessions::table
+            .filter(sessions::user_id.eq(user_id.as_bytes().as_slice()))
+            .filter(sessions::client_id.eq(client_id))
             .filter(sessions::ended_at.is_null()))
         .set(sessions::ended_at.eq(now))
         .execute(c))?)

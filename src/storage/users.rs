@@ -1,4 +1,6 @@
 use diesel::prelude::*;
+use diesel::sql_query;
+use diesel::sql_types::{BigInt, Text};
 
 use super::conn::on;
 use super::row::Place;
@@ -165,11 +167,31 @@ pub fn erase(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<bool, StorageError
     })
 }
 
-/// The same password under today's parameters, if it has not been changed meanwhile.
-pub fn rehash(tx: &mut Tx<'_>, id: Id, old: &str, new: &str) -> Result<(), StorageError> {
-    on!(tx.writer()?, c => diesel::update(
+/// The same password under today's parameters. `false`: it was changed meanwhile.
+pub fn rehash(tx: &mut Tx<'_>, id: Id, old: &str, new: &str) -> Result<bool, StorageError> {
+    let rehashed = on!(tx.writer()?, c => diesel::update(
         users::table.find(id.as_bytes().as_slice()).filter(users::password_hash.eq(old)))
         .set(users::password_hash.eq(new))
         .execute(c))?;
-    Ok(())
+    Ok(rehashed == 1)
+}
+
+#[derive(QueryableByName)]
+struct Parameters {
+    #[diesel(sql_type = Text)]
+    parameters: String,
+    #[diesel(sql_type = BigInt)]
+    people: i64,
+}
+
+/// Under which parameters passwords are hashed, and how many: the part of the stored hash before salt and hash.
+pub fn password_parameters(conn: &mut Conn) -> Result<Vec<(String, u64)>, StorageError> {
+    // `rtrim(h, replace(h, '$', ''))` cuts off all after the last `$`, in both databases.
+    const QUERY: &str = "SELECT rtrim(rtrim(rtrim(h, letters), '$'), letters) AS parameters, count(*) AS people \
+         FROM (SELECT password_hash AS h, replace(password_hash, '$', '') AS letters FROM users \
+         WHERE password_hash IS NOT NULL) AS hashes GROUP BY 1";
+    let rows = on!(conn, c => sql_query(QUERY).load::<Parameters>(c))?;
+    let counted =
+        |row: Parameters| (row.parameters.trim_end_matches('$').to_owned(), u64::try_from(row.people).unwrap_or(0));
+    Ok(rows.into_iter().map(counted).collect())
 }

@@ -14,13 +14,13 @@ use crate::api::{browser, json};
 use crate::app::App;
 use crate::audit::{Event, EventKind};
 use crate::defense::network;
-use crate::domain::{ApplicationType, Client, Grant, GrantOrigin, GrantStage, Renewal, Scopes, User, UserStatus};
+use crate::domain::{ApplicationType, Client, Grant, GrantOrigin, GrantStage, Renewal, Scopes};
 use crate::fault::Fault;
-use crate::identity::{self, Device, Limit, LoginRefusal, Origin, TokenCookies};
+use crate::identity::{self, Browser, Device, Limit, LoginProof, LoginRefusal, Origin, TokenCookies, Unconfirmed};
 use crate::issuing::{self, Ctx, Draft, expose_refresh};
 use crate::protocol::{ErrorCode, OAuthError, Params};
 use crate::request;
-use crate::storage::{Refusal, Tx, access_tokens, grants, users};
+use crate::storage::{Refusal, Tx, access_tokens, grants};
 use crate::support::Id;
 
 /// Who logs in, and to which app.
@@ -82,15 +82,17 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     };
     let ctx = tokens::with_client(&app, &asked.client_id, ctx).await?;
     let device = request::device(&req, &app);
-    let user = authenticate(&ctx, &asked, device.as_ref()).await?;
-    let known = request::device_cookie(&app, device, user.id);
+    let proof = authenticate(&ctx, &asked, device.as_ref()).await?;
+    let known = request::device_cookie(&app, device, proof.user_id());
+    let browser = request::browser(&req, ctx.info);
     let replaced = request::cookie(&req, &app, TokenCookies::for_issuer(app.issuer()).refresh);
     tokens::with_client(&app, &asked.client_id, async |client| {
         let delivery = delivery(&client, &req);
         let ctx = Ctx { client, now: app.now(), ..ctx.clone() };
-        let (grant, user, replaced) = (asked.new_grant(&ctx, Some(&user))?, user.clone(), replaced.clone());
+        let grant = asked.new_grant(&ctx, Some(proof.user_id()))?;
+        let (proof, browser, replaced) = (proof.clone(), browser.clone(), replaced.clone());
         let draft = issuing::transact(&ctx, "login.first_party", None, move |ctx, tx| {
-            begin(ctx, tx, &grant, &user, replaced.as_deref())
+            begin(ctx, tx, &grant, &proof, &browser, replaced.as_deref())
         });
         tokens::answer(&ctx, &draft.await?, delivery)
     })
@@ -124,7 +126,7 @@ impl LoginRequest {
     }
 
     /// The family that this asks for; an error names the parameter that the client may not ask so.
-    fn new_grant(&self, ctx: &Ctx, user: Option<&User>) -> Result<Grant, Fault> {
+    fn new_grant(&self, ctx: &Ctx, user_id: Option<Id>) -> Result<Grant, Fault> {
         let invalid = |why: String| OAuthError::new(ErrorCode::InvalidScope, why);
         let scope = match self.scope.as_deref() {
             None | Some("") => ctx.client.scope.clone(),
@@ -139,7 +141,7 @@ impl LoginRequest {
         let grant = Grant {
             id: Id::new(&ctx.app.clock, &ctx.app.rng),
             client_id: ctx.client.client_id.clone(),
-            user_id: user.map_or_else(|| Id::from_bytes([0; 16]), |user| user.id),
+            user_id: user_id.unwrap_or_else(|| Id::from_bytes([0; 16])),
             session_id: None,
             scope,
             resources,
@@ -158,14 +160,14 @@ impl LoginRequest {
 }
 
 /// The page's own way to check a password: one counter of failures, one queue of hashes, one duration.
-async fn authenticate(ctx: &Ctx, asked: &LoginRequest, device: Option<&Device>) -> Result<User, Fault> {
+async fn authenticate(ctx: &Ctx, asked: &LoginRequest, device: Option<&Device>) -> Result<LoginProof, Fault> {
     let app = &ctx.app;
     let address = network(ctx.info.address).to_string();
     let (credentials, now) = ((asked.username.as_str(), asked.password.clone()), app.now());
     let origin = Origin { address: &address, device };
     let outcome = identity::log_in(&app.db, &app.passwords, &app.config.limits, credentials, origin, now).await;
     match outcome {
-        Ok(user) => Ok(user),
+        Ok(proof) => Ok(proof),
         Err(refusal) => {
             let (error, event) = refused(ctx, refusal, &asked.username);
             if let Some(event) = event {
@@ -185,6 +187,7 @@ fn refused(ctx: &Ctx, refusal: LoginRefusal, username: &str) -> (Fault, Option<E
     let event = |kind, known| Some(request::of_account(ctx.event(kind, false), known, username));
     match refusal {
         LoginRefusal::Wrong { known } => (wrong().into(), event(EventKind::LoginFailed, known)),
+        LoginRefusal::Changed { known } => (wrong().into(), event(EventKind::LoginFailed, Some(known))),
         LoginRefusal::Throttled { limit, seconds, known } => {
             let kind = if limit == Limit::AddressJustNow { EventKind::CredStuffing } else { EventKind::LoginThrottled };
             (OAuthError::slow_down(u64::try_from(seconds).unwrap_or(1)).into(), event(kind, known))
@@ -204,14 +207,18 @@ fn begin(
     ctx: &Ctx,
     tx: &mut Tx<'_>,
     grant: &Grant,
-    proven: &User,
+    proof: &LoginProof,
+    browser: &Browser,
     replaced: Option<&str>,
 ) -> Result<Draft, Refusal<Fault>> {
-    // What the password proved must hold until it is written down: whoever changes it ends what stands at that moment.
-    let user = users::hold(tx, proven.id).map_err(Fault::from)?;
-    let user = user
-        .filter(|user| user.status == UserStatus::Active && user.password_changed_at == proven.password_changed_at)
-        .ok_or_else(|| Fault::from(wrong().with_detail("the account was changed meanwhile")))?;
+    let proved = proof.confirm(tx).map_err(|error| match error {
+        Unconfirmed::Changed => Fault::from(wrong().with_detail("the account was changed meanwhile")),
+        Unconfirmed::Storage(error) => error.into(),
+    })?;
+    let (means, client_id) = ((&ctx.app.clock, &ctx.app.rng), &ctx.client.client_id);
+    let session = identity::start_in_app(tx, means, &proved, client_id, browser, grant.expires_at);
+    let session = session.map_err(Fault::from)?;
+    let grant = &Grant { session_id: Some(session.id), auth_time: proved.auth_time(), ..grant.clone() };
     if let Some(old) = replaced {
         issuing::revoke_family_of(tx, old, ctx.now, |_| Ok(()))?;
     }
@@ -222,11 +229,11 @@ fn begin(
     access_tokens::insert(tx, &token).map_err(Fault::from)?;
     issuing::store_refresh(tx, &row)?;
     let detail = serde_json::json!({"scope": grant.scope.to_string(), "consent": "not asked: first-party client"});
-    ctx.record(tx, ctx.event(EventKind::LoginSucceeded, true).subject(user.id).detail(detail))?;
+    ctx.record(tx, ctx.event(EventKind::LoginSucceeded, true).subject(grant.user_id).detail(detail))?;
     Ok(Draft {
         token,
         event: EventKind::TokenIssued,
-        person: Some((user, grant.clone())),
+        person: Some((proved.user().clone(), grant.clone())),
         refresh_token: Some(expose_refresh(&refresh)),
     })
 }

@@ -7,7 +7,7 @@ use crate::defense::RestraintKind;
 use crate::defense::anomaly::{Finding, Rule};
 use crate::identity;
 use crate::storage::restraints::{self, Restraint};
-use crate::storage::{Refusal, StorageError, Tx, grants, sessions};
+use crate::storage::{Refusal, StorageError, Tx, grants};
 use crate::support::{Id, Seconds, host, is_exempt};
 
 /// What the configuration wants done.
@@ -78,8 +78,9 @@ fn family(finding: &Finding) -> Option<Id> {
 }
 
 fn revoke_family(tx: &mut Tx<'_>, finding: &Finding, now: Seconds) -> Result<Vec<String>, StorageError> {
-    match family(finding) {
-        Some(id) if grants::revoke(tx, id, now)? => Ok(vec![format!("revoked family {id}")]),
+    let Some(id) = family(finding) else { return Ok(Vec::new()) };
+    match grants::find(tx.reader(), id)? {
+        Some(grant) if grants::revoke(tx, &grant, now)? => Ok(vec![format!("revoked family {id}")]),
         _ => Ok(Vec::new()),
     }
 }
@@ -89,9 +90,6 @@ fn revoke_family(tx: &mut Tx<'_>, finding: &Finding, now: Seconds) -> Result<Vec
 fn end_sessions(tx: &mut Tx<'_>, finding: &Finding, now: Seconds) -> Result<Vec<String>, StorageError> {
     let Some(id) = family(finding) else { return Ok(Vec::new()) };
     let Some(grant) = grants::find(tx.reader(), id)? else { return Ok(Vec::new()) };
-    let live = sessions::list_live(tx.reader(), grant.user_id, now)?;
-    for session in &live {
-        identity::end(tx, session, now)?;
-    }
-    Ok(if live.is_empty() { Vec::new() } else { vec![format!("ended {} sessions", live.len())] })
+    let ended = identity::end_all(tx, grant.user_id, None, now)?;
+    Ok(if ended == 0 { Vec::new() } else { vec![format!("ended {ended} sessions")] })
 }
