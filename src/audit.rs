@@ -15,7 +15,7 @@ mod walk;
 pub use adopt::{Adopted, adopt};
 pub use claims::Receipt;
 pub use export::{Exported, export};
-pub use follow::{Follower, LATEST_MILLIS};
+pub use follow::{Follower, LATEST_MILLIS, News};
 pub use line::{Header, event_json, time};
 pub use verify::{Options, Report, Source, WriterReport, header, verify};
 pub use walk::Found;
@@ -205,7 +205,15 @@ impl Event {
     /// is logged and goes no further.
     pub async fn record_alone(self, db: &Db, clock: &Clock) {
         let event = self.stamp(clock);
-        tracing::info!(event = event.kind, outcome = event.outcome, client_id = event.client_id, "audit");
+        tracing::debug!(
+            event = event.kind,
+            outcome = event.outcome,
+            reason = event.reason,
+            client_id = event.client_id,
+            address = event.address,
+            request_id = event.request_id,
+            "audit"
+        );
         let recorded = db.write("audit", move |tx| -> Result<_, crate::storage::Refusal<StorageError>> {
             Ok(audit_events::insert(tx, &event)?)
         });

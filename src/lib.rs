@@ -27,6 +27,7 @@
 //! An API that is protected by Latchway needs none of that: with `default-features = false, features =
 //! ["resource-server"]` this crate is [`resource_server`] and the two rooms that it stands on.
 
+// A serving process has a log, and its standard output may be full, closed or not read: printing there can panic and block.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
 #[cfg(feature = "server")]

@@ -1,5 +1,8 @@
 //! Reading requests: what every handler does first.
 
+use std::cell::RefCell;
+use std::sync::Arc;
+
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, USER_AGENT};
 use actix_web::{HttpMessage, HttpRequest};
 use base64::Engine;
@@ -8,10 +11,47 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use crate::app::{App, RequestInfo};
 use crate::audit::Event;
 use crate::defense::Exceeded;
+use crate::domain::Client;
 use crate::fault::{Fault, Problem};
 use crate::identity::{Browser, CurrentSession, Device, account_tag, current};
 use crate::protocol::{ErrorCode, OAuthError, Params};
 use crate::support::{Id, Seconds};
+
+tokio::task_local! {
+    static CALLER: RefCell<Option<Caller>>;
+}
+
+/// The client that a request is of, for the log.
+pub enum Caller {
+    /// It proved itself, or is a public one.
+    Known(Arc<Client>),
+    /// It could not.
+    Claimed(String),
+}
+
+impl Caller {
+    pub fn client_id(&self) -> &str {
+        match self {
+            Self::Known(client) => &client.client_id,
+            Self::Claimed(client_id) => client_id,
+        }
+    }
+}
+
+/// Serves a request, and tells with its answer which client it was of, if [`note_client`] was called meanwhile.
+pub async fn with_client<T>(serve: impl Future<Output = T>) -> (T, Option<Caller>) {
+    let noted = async {
+        let answer = serve.await;
+        (answer, CALLER.with(RefCell::take))
+    };
+    CALLER.scope(RefCell::new(None), noted).await
+}
+
+/// Notes which client the request is of.
+pub fn note_client(client: Caller) {
+    // Outside of a request there is nothing to note it for.
+    let _ = CALLER.try_with(|caller| *caller.borrow_mut() = Some(client));
+}
 
 /// What the device cookie is sealed for.
 const DEVICE: &str = "known device";

@@ -3,8 +3,11 @@ use std::time::Duration;
 
 use super::audit_list::{self, kind, line};
 use super::context::{Context, Tool};
+use super::output;
 use crate::audit::{EventKind, Follower, event_json};
+use crate::storage::StorageError;
 use crate::storage::audit_events::{Filter, StoredEvent};
+use crate::support::Id;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -12,6 +15,7 @@ Examples:
   latchway events --follow                              and new ones as they come, until Ctrl-C
   latchway events --follow --type login_failed --type login_throttled
   latchway events --follow --json | jq -c 'select(.outcome == \"failure\")'
+  latchway events --follow --json --after 0197c2f4-…    go on after the last event that was kept
 
 It looks at the database, and so shows what happens on every node. `latchway audit list` finds what was before.";
 
@@ -27,9 +31,15 @@ pub struct Args {
     /// Begin with the last so many
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(0..=10_000))]
     pub limit: u32,
+    /// Begin with all that came after the event with this id. Events that were recorded at about the same time may come once
+    /// more: drop those whose id is known
+    #[arg(long, value_name = "ID", requires = "follow", conflicts_with = "limit")]
+    pub after: Option<Id>,
 }
 
 const PAUSE: Duration = Duration::from_millis(250);
+/// Between two tries to reach a database that is gone.
+const RETRY: Duration = Duration::from_secs(1);
 
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     let tool = context.open_tool()?;
@@ -44,27 +54,67 @@ async fn show(context: &Context, tool: &Tool, args: &Args) -> anyhow::Result<()>
         return write(context, &events);
     }
     let timeout = i64::try_from(tool.config.database.timeout_seconds)? * 1000;
-    let mut follower = Follower::new(&tool.db, timeout, tool.clock.now_millis());
-    // What is there is remembered first, so that nothing falls between the last events and the next ones.
-    follower.poll(&tool.db, tool.clock.now_millis()).await?;
-    let events = audit_list::last(tool, filter.clone(), args.limit as usize).await?;
-    write(context, &events)?;
-    // Of these some may have come since.
-    let mut shown: Vec<Vec<u8>> = events.into_iter().map(|event| event.id).collect();
+    let mut followed = match args.after {
+        Some(last) => Followed::new(Follower::after(&tool.db, timeout, last), filter),
+        None => {
+            let mut follower = Follower::new(&tool.db, timeout, tool.clock.now_millis());
+            // What is there is remembered first, so that nothing falls between the last events and the next ones.
+            while follower.poll(&tool.db, tool.clock.now_millis()).await?.more {}
+            let events = audit_list::last(tool, filter.clone(), args.limit as usize).await?;
+            write(context, &events)?;
+            // Of these some may have come since.
+            Followed { shown: events.into_iter().map(|event| event.id).collect(), ..Followed::new(follower, filter) }
+        }
+    };
     let stop = tokio::signal::ctrl_c();
     tokio::pin!(stop);
     loop {
-        let news = follower.poll(&tool.db, tool.clock.now_millis()).await?;
-        let is_wanted = |event: &StoredEvent| {
-            (filter.kinds.is_empty() || filter.kinds.contains(&event.kind)) && !shown.contains(&event.id)
-        };
-        let news: Vec<StoredEvent> = news.into_iter().filter(is_wanted).collect();
-        write(context, &news)?;
-        shown.clear();
+        let pause = followed.step(context, tool).await?;
         tokio::select! {
             ended = &mut stop => return Ok(ended?),
-            () = tokio::time::sleep(PAUSE) => {}
+            () = tokio::time::sleep(pause) => {}
         }
+    }
+}
+
+struct Followed {
+    follower: Follower,
+    filter: Filter,
+    /// What was shown before the follower began.
+    shown: Vec<Vec<u8>>,
+    is_gone: bool,
+}
+
+impl Followed {
+    fn new(follower: Follower, filter: Filter) -> Self {
+        Self { follower, filter, shown: Vec::new(), is_gone: false }
+    }
+
+    /// Shows what is new, and tells for how long to wait. A database that cannot be reached is waited for.
+    async fn step(&mut self, context: &Context, tool: &Tool) -> anyhow::Result<Duration> {
+        let news = match self.follower.poll(&tool.db, tool.clock.now_millis()).await {
+            Ok(news) => news,
+            Err(error @ (StorageError::Unavailable(_) | StorageError::Timeout | StorageError::Busy)) => {
+                if !std::mem::replace(&mut self.is_gone, true) {
+                    output::note(&format!("{error}; going on when it is back"));
+                }
+                return Ok(RETRY);
+            }
+            Err(error) => return Err(error.into()),
+        };
+        if std::mem::take(&mut self.is_gone) {
+            output::note("the database is back");
+        }
+        let is_wanted = |event: &StoredEvent| {
+            (self.filter.kinds.is_empty() || self.filter.kinds.contains(&event.kind)) && !self.shown.contains(&event.id)
+        };
+        let events: Vec<StoredEvent> = news.events.into_iter().filter(is_wanted).collect();
+        write(context, &events)?;
+        if news.more {
+            return Ok(Duration::ZERO);
+        }
+        self.shown.clear();
+        Ok(PAUSE)
     }
 }
 

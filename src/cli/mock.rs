@@ -3,10 +3,10 @@ use std::path::{Path, PathBuf};
 
 use actix_web::web;
 use anyhow::Context as _;
-use tracing_subscriber::EnvFilter;
 
 use super::context::{Context, cannot_listen, environment, listen_address, usage};
-use super::{mock_token, output};
+use super::{logging, mock_token, output};
+use crate::config::LogFormat;
 use crate::http::{self, routes, server};
 use crate::mock::{House, Settings, description};
 
@@ -50,11 +50,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     if let Some(Command::Token(args)) = &args.command {
         return mock_token::run(context, args, settings);
     }
-    tracing_subscriber::fmt()
-        .with_env_filter(EnvFilter::new("latchway=warn,error"))
-        .with_writer(std::io::stderr)
-        .with_ansi(false)
-        .init();
+    logging::start(LogFormat::Text, "latchway=warn,error")?;
     let listener = server::bind(settings.listen)
         .map_err(|error| cannot_listen(settings.listen, &error, "choose another address with --listen"))?;
     let base = format!("http://{}", listener.local_addr()?);

@@ -17,6 +17,7 @@ mod context;
 mod dev;
 mod events;
 mod keys;
+mod logging;
 mod migrate;
 mod mock;
 mod mock_token;
@@ -124,6 +125,9 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
+            if let Some(logged) = error.downcast_ref::<logging::Logged>() {
+                return ExitCode::from(logged.exit_code);
+            }
             output::failure(&cli.context, &error);
             ExitCode::from(if error.downcast_ref::<context::Usage>().is_some() { 2 } else { 1 })
         }

@@ -3,13 +3,13 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use tracing_subscriber::EnvFilter;
 
 use super::banner::Banner;
 use super::context::{Context, cannot_listen, check_schema, environment, listen_address, open_db, usage};
 use super::dev::{self, IfMissing};
+use super::{logging, output};
 use crate::app::{App, Mode, Parts};
-use crate::config::{Config, Dev, LogFormat, Overrides, load};
+use crate::config::{Config, Dev, Overrides, load};
 use crate::domain::Algorithm;
 use crate::http::server;
 use crate::identity::Passwords;
@@ -35,6 +35,10 @@ pub struct Args {
 }
 
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
+    logging::run(logging::form_before_config(args.dev), || serve(context, args))
+}
+
+fn serve(context: &Context, args: &Args) -> anyhow::Result<()> {
     let dev = if args.dev { Dev::Yes } else { Dev::No };
     let overrides = Overrides { listen: args.listen, ..context.overrides(dev) };
     let mut config = load(&overrides, environment()).map_err(|error| {
@@ -45,8 +49,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
         // No balancer looks at a laptop: whoever presses Ctrl-C wants it to end.
         config.server.shutdown_delay_seconds = 0;
     }
-    start_logging(&config)?;
-    count_panics();
+    logging::start(config.log.format, &config.log.level)?;
     let mode = if args.dev { Mode::Dev } else { Mode::Production };
     // Both sockets are taken first: that an address is in use shows before anything else happens.
     let listener = server::bind(config.server.listen)
@@ -70,6 +73,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     actix_web::rt::System::new().block_on(async {
         let app = build(config, mode, Store { db, server_lock }, clock, sealer).await?;
         let metrics_address = metrics.as_ref().and_then(|(listener, _)| listener.local_addr().ok());
+        log_start(&app, listener.local_addr().ok(), metrics_address);
         announce(context, &app, metrics_address).await?;
         server::run(app, listener, metrics).await.context("the server failed")
     })
@@ -116,13 +120,41 @@ async fn build(config: Config, mode: Mode, store: Store, clock: Clock, sealer: A
     }))
 }
 
+/// What runs here and what it uses, without anything that is secret.
+fn log_start(app: &App, listen: Option<SocketAddr>, metrics: Option<SocketAddr>) {
+    let (server, keys) = (&app.config.server, &app.config.keys);
+    let shown = |address: Option<SocketAddr>| address.map(|address| address.to_string());
+    tracing::info!(
+        version = env!("CARGO_PKG_VERSION"),
+        node = whoami::hostname().unwrap_or_default(),
+        pid = std::process::id(),
+        mode = ?app.mode,
+        issuer = app.issuer(),
+        listen = shown(listen),
+        metrics_listen = shown(metrics),
+        database = app.db.kind(),
+        trusted_proxies = server.trusted_proxies.len(),
+        access_token_alg = keys.access_token_alg,
+        id_token_alg = keys.id_token_alg,
+        log_level = app.config.log.level,
+        "latchway serves"
+    );
+}
+
+/// What a person at a terminal, or a script that asks for `--json`, needs to know. A server that was started by neither says
+/// it in the log.
 async fn announce(context: &Context, app: &App, metrics: Option<SocketAddr>) -> anyhow::Result<()> {
     let setup = match app.mode {
         Mode::Dev => dev::setup_link(&app.db, app.issuer(), &app.clock, &app.rng).await?,
         Mode::Mock | Mode::Production => None,
     };
+    if app.mode == Mode::Production && !context.json {
+        return Ok(());
+    }
     let playground = app.playground.as_ref().map(|_| app.url("/playground"));
     Banner { issuer: app.issuer(), setup: setup.as_deref(), playground: playground.as_deref(), metrics }.print(context);
+    // A server whose banner cannot be written serves all the same.
+    let _ = output::finish();
     Ok(())
 }
 
@@ -137,27 +169,6 @@ fn bind_metrics(address: SocketAddr, mode: Mode) -> anyhow::Result<TcpListener> 
             cannot_listen(address, &error, remedy)
         }),
     }
-}
-
-/// Standard output is for the banner; the log goes to standard error.
-fn start_logging(config: &Config) -> anyhow::Result<()> {
-    let filter = EnvFilter::try_new(&config.log.level).map_err(|e| usage(format!("[log] level: {e}")))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    match config.log.format {
-        LogFormat::Json => builder.json().flatten_event(true).with_current_span(false).with_span_list(false).init(),
-        LogFormat::Text => builder.with_ansi(false).init(),
-    }
-    Ok(())
-}
-
-/// A panic ends one request and not the process. It must be seen all the same, in the log and in the metrics, and the
-/// log gets where it was and not what was in the request.
-fn count_panics() {
-    std::panic::set_hook(Box::new(|panic| {
-        metrics::counter!("latchway_panics_total").increment(1);
-        let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, backtrace = %std::backtrace::Backtrace::capture(), "a panic");
-    }));
 }
 
 fn recorder() -> anyhow::Result<PrometheusHandle> {

@@ -8,6 +8,7 @@ mod error;
 mod issuer;
 mod keys;
 mod load;
+mod log_level;
 mod print;
 mod rate;
 mod redact;

@@ -10,7 +10,7 @@ use zeroize::Zeroizing;
 use super::error::{Origin, Problem};
 use super::load::Dev;
 use super::settings::Settings;
-use super::{Anomalies, Config, Keys, Server, issuer};
+use super::{Anomalies, Config, Keys, Log, Server, issuer, log_level};
 
 const ON_THIS_MACHINE: &str = "--dev serves this machine only; use a loopback address such as";
 
@@ -25,6 +25,7 @@ pub(super) fn validate(config: &Config, settings: &Settings, dev: Dev) -> Vec<Pr
         check_rotation(&config.keys, settings),
         check_webhook(&config.anomalies, settings),
         check_session_scope(&config.gatekeeper.session_scope, settings),
+        check_log(&config.log, settings),
     ]
     .into_iter()
     .filter_map(Result::err)
@@ -155,6 +156,10 @@ fn check_session_scope(scope: &str, settings: &Settings) -> Result<(), Problem> 
         return Err(settings.invalid("gatekeeper", "session_scope", reason));
     }
     Ok(())
+}
+
+fn check_log(log: &Log, settings: &Settings) -> Result<(), Problem> {
+    log_level::check(&log.level).map_err(|reason| settings.invalid("log", "level", reason))
 }
 
 fn missing(key: &str, fix: &str) -> Problem {

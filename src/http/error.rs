@@ -9,6 +9,7 @@ use askama::Template;
 use serde_json::json;
 
 use super::rate_limit;
+use super::request_log::Refused;
 use crate::app::App;
 use crate::fault::{Fault, Problem, WayBack, storage_code};
 use crate::pages::errors::Fault as Words;
@@ -55,14 +56,15 @@ impl Form {
     }
 }
 
-/// An answer to a failure, in the form of its path, logged once.
+/// An answer to a failure, in the form of its path, with what the log gets of it.
 pub fn render(app: &App, form: Form, fault: &Fault, request_id: &str) -> HttpResponse {
     let answer = Shown::from(fault);
-    log(&answer, request_id);
     let mut response = match form {
         Form::Json => json_body(&answer.error),
         Form::Page => page_body(app, &answer, request_id),
     };
+    let refused = Refused { code: answer.error.code, reason: answer.error.detail.clone() };
+    response.extensions_mut().insert(refused);
     let headers = response.headers_mut();
     if let Some(seconds) = answer.error.retry_after {
         headers.insert(RETRY_AFTER, seconds.into());
@@ -230,17 +232,4 @@ fn challenge(scheme: &str, error: &OAuthError) -> String {
         error.code.as_str(),
         error.wire_description()
     )
-}
-
-fn log(answer: &Shown, request_id: &str) {
-    let (code, detail) = (answer.error.code.as_str(), answer.error.detail.as_deref().unwrap_or_default());
-    let detail = crate::support::text::for_log(detail, 500);
-    if answer.error.code.is_waiting() {
-        // A device says so a hundred times.
-        tracing::debug!(request_id, status = answer.status, code, "waiting");
-    } else if answer.status >= 500 {
-        tracing::error!(request_id, status = answer.status, code, detail, "failed");
-    } else {
-        tracing::info!(request_id, status = answer.status, code, detail, "refused");
-    }
 }

@@ -1,6 +1,8 @@
 //! What every request goes through and every answer carries: an id, the caller's address, a deadline, headers, a line in
 //! the log and a number in the metrics.
 
+use std::sync::LazyLock;
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use actix_web::body::{BoxBody, MessageBody};
@@ -10,18 +12,21 @@ use actix_web::http::header::{
     ALLOW, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, HeaderValue, LINK, PRAGMA,
     REFERRER_POLICY, STRICT_TRANSPORT_SECURITY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, web};
+use metrics::{Counter, counter, histogram};
 
 use super::error::{Form, from_status, render};
+use super::request_log::{Line, Refused};
 use super::unread::Kept;
 use super::{address, cors, rate_limit, routes};
 use crate::api;
 use crate::app::{App, Mode, RequestInfo};
-use crate::defense::Passage;
+use crate::defense::{Left, Passage};
 use crate::fault::{Fault, Problem};
 use crate::pages::policy;
+use crate::request::{self, Caller};
 use crate::support::Id;
 
 /// Longer URLs are refused, in bytes.
@@ -32,7 +37,7 @@ const MAX_HEADERS: usize = 32 * 1024;
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
-/// The one middleware.
+/// The one middleware. Whatever is answered, and by whom, leaves through [`Exchange::finish`].
 pub async fn serve(
     app: web::Data<App>,
     mut req: ServiceRequest,
@@ -46,53 +51,96 @@ pub async fn serve(
     };
     req.extensions_mut().insert(info);
     let slot = app.admission.enter(routes::urgency(req.path()));
-    let (method, form, route) = (req.method().clone(), Form::of(req.path()), info.route);
-    let elsewhere = routes::answers_elsewhere(req.path());
-    let cors = cors::Verdict::of(&app, &req).await;
-    let unread = Kept::of(&mut req);
+    let form = Form::of(req.path());
+    let mut exchange = Exchange {
+        started,
+        info,
+        method: req.method().clone(),
+        elsewhere: routes::answers_elsewhere(req.path()),
+        cors: cors::Verdict::of(&app, &req).await,
+        unread: Kept::of(&mut req),
+        left: None,
+    };
     let refusal = match &slot {
         Some(_) => refuse_early(&app, &req),
         None => {
-            metrics::counter!("latchway_requests_shed_total").increment(1);
+            counter!("latchway_requests_shed_total").increment(1);
             Some(StatusCode::SERVICE_UNAVAILABLE)
         }
     };
-    let mut left = None;
-    let mut response = match refusal {
-        Some(status) => {
-            let response = render_status(&app, form, status, info);
-            req.into_response(response)
-        }
-        None if cors.is_preflight() => req.into_response(cors.preflight()),
-        None => match app.limiter.request(req.path(), info.address, app.now()) {
-            Passage::Closed(exceeded) => {
-                metrics::counter!("latchway_requests_limited_total", "route" => route).increment(1);
-                let fault = Fault::Page(Problem::TooMany { retry_after: exceeded.retry_after }, None);
-                let mut response = render(&app, form, &fault, &info.id.to_string());
-                rate_limit::refused(&exceeded, response.headers_mut());
-                req.into_response(response)
-            }
-            Passage::Open(narrowest) => {
-                left = narrowest;
-                match serve_in_time(&app, req, next, form, info).await {
-                    Ok(response) => response,
-                    Err(response) => return Err(without_request(&app, response, info, cors, unread)),
+    let (answer, client) = request::with_client(async {
+        match refusal {
+            Some(status) => Ok(req.into_response(render_status(&app, form, status, info))),
+            None if exchange.cors.is_preflight() => Ok(req.into_response(exchange.cors.preflight())),
+            None => match app.limiter.request(req.path(), info.address, app.now()) {
+                Passage::Closed(exceeded) => {
+                    counter!("latchway_requests_limited_total", "route" => info.route).increment(1);
+                    let fault = Fault::Page(Problem::TooMany { retry_after: exceeded.retry_after }, None);
+                    let mut response = render(&app, form, &fault, &info.id.to_string());
+                    rate_limit::refused(&exceeded, response.headers_mut());
+                    Ok(req.into_response(response))
                 }
-            }
-        },
-    };
-    if let Some(unread) = unread {
-        let (request, answer) = response.into_parts();
-        response = ServiceResponse::new(request, unread.leave_with(answer));
+                Passage::Open(narrowest) => {
+                    exchange.left = narrowest;
+                    serve_in_time(&app, req, next, form, info).await
+                }
+            },
+        }
+    })
+    .await;
+    match answer {
+        Ok(response) => {
+            let (request, response) = response.into_parts();
+            Ok(ServiceResponse::new(request, exchange.finish(&app, response, client)))
+        }
+        // The request is gone: the router wants it to itself, so no copy was kept.
+        Err(response) => {
+            let response = exchange.finish(&app, response, client);
+            Err(InternalError::from_response("answered by the middleware", response).into())
+        }
     }
-    add_headers(&app, info, response.headers_mut());
-    rate_limit::left(left.as_ref(), response.headers_mut());
-    if elsewhere {
-        response.headers_mut().remove(STRICT_TRANSPORT_SECURITY);
+}
+
+/// What is known of a request when its answer leaves.
+struct Exchange {
+    started: Instant,
+    info: RequestInfo,
+    method: Method,
+    /// The answer is for another origin, whose headers are not ours to set.
+    elsewhere: bool,
+    cors: cors::Verdict,
+    unread: Option<Kept>,
+    /// What is left of the narrowest limit.
+    left: Option<Left>,
+}
+
+impl Exchange {
+    /// The one way out: every answer gets its headers, is counted and is logged.
+    fn finish(self, app: &App, mut response: HttpResponse, client: Option<Caller>) -> HttpResponse {
+        if let Some(unread) = self.unread {
+            response = unread.leave_with(response);
+        }
+        add_headers(app, self.info, response.headers_mut());
+        rate_limit::left(self.left.as_ref(), response.headers_mut());
+        if self.elsewhere {
+            response.headers_mut().remove(STRICT_TRANSPORT_SECURITY);
+        }
+        self.cors.apply(response.headers_mut());
+        if app.readiness.draining.load(Ordering::Relaxed) {
+            // RFC 9112 §9.6: a proxy sends nothing more on this connection, instead of meeting its end with a request.
+            response.head_mut().set_connection_type(ConnectionType::Close);
+        }
+        let elapsed = self.started.elapsed();
+        let status = response.status().as_u16();
+        let (class, responses) = class(status);
+        responses.increment(1);
+        histogram!("latchway_http_request_seconds", "route" => self.info.route, "status" => class)
+            .record(elapsed.as_secs_f64());
+        let refused = response.extensions_mut().remove::<Refused>();
+        let client_id = client.as_ref().map(Caller::client_id);
+        Line { info: self.info, method: &self.method, status, elapsed, client_id }.write(refused.as_ref());
+        response
     }
-    cors.apply(response.headers_mut());
-    observe(&method, route, &response, info, started);
-    Ok(response)
 }
 
 /// What the handler answers, if it does so before the deadline. `Err` is an answer too, for which the request is gone.
@@ -112,22 +160,6 @@ async fn serve_in_time(
         }
         Err(_) => Err(render(app, form, &Fault::Page(Problem::Timeout, None), &info.id.to_string())),
     }
-}
-
-/// An answer where the request is gone: the router wants it to itself, so no copy was kept.
-fn without_request(
-    app: &App,
-    mut response: HttpResponse,
-    info: RequestInfo,
-    cors: cors::Verdict,
-    unread: Option<Kept>,
-) -> Error {
-    if let Some(unread) = unread {
-        response = unread.leave_with(response);
-    }
-    add_headers(app, info, response.headers_mut());
-    cors.apply(response.headers_mut());
-    InternalError::from_response("answered by the middleware", response).into()
 }
 
 fn refuse_early(app: &App, req: &ServiceRequest) -> Option<StatusCode> {
@@ -228,30 +260,12 @@ fn label(path: &str) -> &'static str {
     })
 }
 
-fn observe(
-    method: &Method,
-    route: &'static str,
-    response: &ServiceResponse<BoxBody>,
-    info: RequestInfo,
-    started: Instant,
-) {
-    let elapsed = started.elapsed();
-    let status = response.status().as_u16();
-    let class = match status {
-        200..=299 => "2xx",
-        300..=399 => "3xx",
-        400..=499 => "4xx",
-        _ => "5xx",
-    };
-    metrics::histogram!("latchway_http_request_seconds", "route" => route, "status" => class)
-        .record(elapsed.as_secs_f64());
-    tracing::debug!(
-        request_id = %info.id,
-        method = method.as_str(),
-        route,
-        status,
-        address = %info.address,
-        micros = u64::try_from(elapsed.as_micros()).unwrap_or(u64::MAX),
-        "request"
-    );
+/// The class of a status: its name, and the counter of its answers, which is looked up once.
+fn class(status: u16) -> (&'static str, &'static Counter) {
+    static RESPONSES: LazyLock<[(&str, Counter); 4]> = LazyLock::new(|| {
+        let of = |class| (class, counter!("latchway_http_responses_total", "status" => class));
+        [of("2xx"), of("3xx"), of("4xx"), of("5xx")]
+    });
+    let (class, responses) = &RESPONSES[usize::from(status / 100).clamp(2, 5) - 2];
+    (class, responses)
 }

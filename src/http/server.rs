@@ -6,25 +6,27 @@ use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use actix_web::middleware::from_fn;
-use actix_web::{App as ActixApp, HttpResponse, HttpServer, web};
+use actix_web::{App as ActixApp, HttpServer, web};
 use metrics_exporter_prometheus::PrometheusHandle;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::timeout;
 
-use super::{middleware, routes};
+use super::{metrics, middleware, request_log, routes};
 use crate::app::App;
 use crate::jobs;
 
-const METRICS_UPKEEP: Duration = Duration::from_secs(1);
+/// What the workers may take beyond `[server] shutdown_timeout_seconds` to say that they have ended.
+const STOP_MARGIN: Duration = Duration::from_secs(2);
 
 /// Serves until it is told to stop.
 pub async fn run(
     app: App,
     listener: TcpListener,
-    metrics: Option<(TcpListener, PrometheusHandle)>,
+    metrics_listener: Option<(TcpListener, PrometheusHandle)>,
 ) -> std::io::Result<()> {
     // Before anybody can be answered: who is seen to be ready may be told to stop, and without this would just die.
-    let signals = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let signals = Signals::listen()?;
     let server = &app.config.server;
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let workers = if server.workers == 0 { cores } else { server.workers };
@@ -42,56 +44,83 @@ pub async fn run(
         .disable_signals()
         .listen(listener)?
         .run();
-    jobs::start(&app);
-    if let Some((listener, handle)) = metrics {
-        serve_metrics(listener, handle)?;
+    let running = jobs::start(&app);
+    actix_web::rt::spawn(async {
+        loop {
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            request_log::write_rest();
+        }
+    });
+    if let Some((listener, handle)) = metrics_listener {
+        metrics::serve(&app, listener, handle)?;
     }
-    let stopping = actix_web::rt::spawn(stop_on_signal(app.clone(), main.handle(), signals));
-    let outcome = main.await;
-    stopping.abort();
-    jobs::finish(&app).await;
+    let handle = main.handle();
+    // Once the time to stop is over the server is dropped, which ends workers that did not end by themselves.
+    let outcome = tokio::select! {
+        outcome = main => outcome,
+        () = stop_on_signal(&app, handle, signals) => Ok(()),
+    };
+    jobs::finish(&app, running).await;
+    request_log::write_rest();
     outcome
 }
 
-/// SIGTERM and SIGINT: first the balancers are told, then no new connection is taken, then what is under way ends. A
-/// second signal ends it at once.
-async fn stop_on_signal(app: App, server: ServerHandle, (mut term, mut int): (Signal, Signal)) {
-    tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
-    tracing::info!("stopping");
-    app.readiness.draining.store(true, Ordering::Relaxed);
-    let delay = Duration::from_secs(app.config.server.shutdown_delay_seconds);
-    let graceful = async {
-        tokio::time::sleep(delay).await;
-        server.stop(true).await;
-    };
-    tokio::select! {
-        () = graceful => {}
-        _ = term.recv() => server.stop(false).await,
-        _ = int.recv() => server.stop(false).await,
+/// The signals that this process listens to; without that each of them would end it at once.
+struct Signals {
+    term: Signal,
+    int: Signal,
+    quit: Signal,
+    hangup: Signal,
+    user: (Signal, Signal),
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        Ok(Self {
+            term: signal(SignalKind::terminate())?,
+            int: signal(SignalKind::interrupt())?,
+            quit: signal(SignalKind::quit())?,
+            hangup: signal(SignalKind::hangup())?,
+            user: (signal(SignalKind::user_defined1())?, signal(SignalKind::user_defined2())?),
+        })
+    }
+
+    /// Waits for one that ends the process. The others change nothing: settings are read at the start, and there is no log
+    /// file to open again.
+    async fn stop(&mut self) {
+        loop {
+            let ignored = tokio::select! {
+                _ = self.term.recv() => return,
+                _ = self.int.recv() => return,
+                _ = self.quit.recv() => return,
+                _ = self.hangup.recv() => "SIGHUP",
+                _ = self.user.0.recv() => "SIGUSR1",
+                _ = self.user.1.recv() => "SIGUSR2",
+            };
+            tracing::info!(signal = ignored, "the signal is ignored: settings are read at the start alone");
+        }
     }
 }
 
-/// `/metrics` has a listener of its own, so that no proxy ever publishes it by accident.
-fn serve_metrics(listener: TcpListener, handle: PrometheusHandle) -> std::io::Result<()> {
-    let recorded = handle.clone();
-    actix_web::rt::spawn(async move {
-        // Every observation is kept as it is until it is counted into its bucket; nobody need ever ask for the page.
-        loop {
-            tokio::time::sleep(METRICS_UPKEEP).await;
-            recorded.run_upkeep();
+/// SIGTERM, SIGINT and SIGQUIT: first the balancers are told and answers close their connections, then no new connection is
+/// taken, then what is under way ends. Returns once that is done, or once the settings give it no more time; a second signal
+/// ends it at once.
+async fn stop_on_signal(app: &App, server: ServerHandle, mut signals: Signals) {
+    signals.stop().await;
+    let settings = &app.config.server;
+    let (delay, longest) = (settings.shutdown_delay_seconds, settings.shutdown_timeout_seconds);
+    tracing::info!(delay_seconds = delay, timeout_seconds = longest, "stopping");
+    app.readiness.draining.store(true, Ordering::Relaxed);
+    let graceful = async {
+        tokio::time::sleep(Duration::from_secs(delay)).await;
+        if timeout(Duration::from_secs(longest) + STOP_MARGIN, server.stop(true)).await.is_err() {
+            tracing::warn!("requests that did not end in time are cut off");
         }
-    });
-    let server = HttpServer::new(move || {
-        let handle = handle.clone();
-        let page = move || {
-            let text = handle.render();
-            async move { HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text) }
-        };
-        ActixApp::new().route("/metrics", web::get().to(page))
-    });
-    let running = server.workers(1).disable_signals().listen(listener)?.run();
-    actix_web::rt::spawn(running);
-    Ok(())
+    };
+    tokio::select! {
+        () = graceful => {}
+        () = signals.stop() => tracing::warn!("a second signal: requests under way are cut off"),
+    }
 }
 
 /// Connections that the kernel keeps until they are accepted, as far as `net.core.somaxconn` allows. What exceeds it comes

@@ -64,6 +64,9 @@ impl Passwords {
         }
         let current =
             format!("$argon2id$v=19$m={},t={},p={}", config.memory_kib, config.iterations, config.parallelism);
+        let cost = current.rsplit('$').next().unwrap_or_default().to_owned();
+        // There from the start, as every metric is.
+        metrics::counter!("latchway_password_verifications_total", "parameters" => cost).increment(0);
         // Without another key it is one of this process alone.
         let dummies = Dummies::new(&hasher.rng.bytes::<32>(), current.clone());
         Ok(Self { queue, hasher, dummies: Arc::new(dummies), current: current.into() })
@@ -128,12 +131,34 @@ impl Passwords {
 
     async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, PasswordError> {
         let (reply, answer) = oneshot::channel();
-        let job: Job = Box::new(move || drop(reply.send(work())));
+        let queued = Queued::new();
+        let job: Job = Box::new(move || {
+            let result = work();
+            drop(queued);
+            drop(reply.send(result));
+        });
         self.queue.try_send(job).map_err(|e| match e {
             TrySendError::Full(_) => PasswordError::Busy,
             TrySendError::Disconnected(_) => PasswordError::Failed("the password threads have ended".to_owned()),
         })?;
         answer.await.map_err(|_| PasswordError::Failed("the computation panicked".to_owned()))
+    }
+}
+
+/// Counts as waiting or being computed until it is dropped, however that ends.
+struct Queued(metrics::Gauge);
+
+impl Queued {
+    fn new() -> Self {
+        let gauge = metrics::gauge!("latchway_password_queue");
+        gauge.increment(1.0);
+        Self(gauge)
+    }
+}
+
+impl Drop for Queued {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
     }
 }
 

@@ -7,36 +7,69 @@ mod clock;
 mod file;
 mod key_uses;
 mod keys;
+mod measure;
 mod passwords;
 mod restraints;
 
 pub use cleanup::{Sweep, sweep_all};
+pub use measure::load as observe_load;
 
 use std::time::Duration;
 
+use actix_web::rt::task::JoinHandle;
+
 use crate::app::App;
+use crate::storage::StorageError;
+use crate::storage::audit_checkpoints::report;
 use crate::support::Seconds;
 
-/// Starts all jobs on the calling thread's runtime; they end with it.
-pub fn start(app: &App) {
+/// What closing the database may take beyond the times that `[database] timeout_seconds` bounds.
+const CLOSE_MARGIN: Duration = Duration::from_secs(1);
+
+/// The jobs that run.
+pub struct Running(Vec<JoinHandle<()>>);
+
+/// Starts all jobs on the calling thread's runtime.
+pub fn start(app: &App) -> Running {
     let every = |seconds: u64| Duration::from_secs(seconds.max(1));
-    repeat(app.clone(), "keys", every(app.config.keys.reload_seconds), keys::reload);
-    repeat(app.clone(), "clock", every(1), clock::settle);
-    repeat(app.clone(), "database_clock", every(10), clock::compare);
-    repeat(app.clone(), "database_file", every(1), file::check);
-    repeat(app.clone(), "api_key_uses", every(app.config.api_keys.last_use_seconds), key_uses::flush);
-    repeat(app.clone(), "password_parameters", every(3600), passwords::count);
-    anomalies::start(app);
-    repeat(app.clone(), "restraints", Duration::from_millis(500), restraints::reload);
-    repeat(app.clone(), "audit", every(app.config.audit.checkpoint_seconds), audit::run);
-    repeat(app.clone(), "cleanup", every(app.config.cleanup.interval_seconds), cleanup::run);
+    let mut running = vec![
+        repeat(app.clone(), "keys", every(app.config.keys.reload_seconds), keys::reload),
+        repeat(app.clone(), "clock", every(1), clock::settle),
+        repeat(app.clone(), "database_clock", every(10), clock::compare),
+        repeat(app.clone(), "database_file", every(1), file::check),
+        repeat(app.clone(), "api_key_uses", every(app.config.api_keys.last_use_seconds), key_uses::flush),
+        repeat(app.clone(), "password_parameters", every(3600), passwords::count),
+        repeat(app.clone(), "restraints", Duration::from_millis(500), restraints::reload),
+        repeat(app.clone(), "measure", Duration::from_secs(30), measure::run),
+        repeat(app.clone(), "audit", every(app.config.audit.checkpoint_seconds), audit::run),
+        repeat(app.clone(), "cleanup", every(app.config.cleanup.interval_seconds), cleanup::run),
+    ];
+    running.extend(anomalies::start(app));
+    // The others have time; what the metrics show of the database is wanted at once.
+    running.push(actix_web::rt::spawn({
+        let app = app.clone();
+        async move { drop(measure::run(app).await) }
+    }));
+    Running(running)
 }
 
-/// What is to be done before the process ends.
-pub async fn finish(app: &App) {
-    if let Err(error) = key_uses::flush(app.clone()).await {
-        tracing::warn!(error, "the last uses of API keys could not be written down");
+/// Ends the jobs, writes down what they would have written, and closes the database: explicitly, because a worker thread may
+/// hold a clone of the [`App`] for longer than the process lives.
+pub async fn finish(app: &App, running: Running) {
+    for job in running.0 {
+        job.abort();
+        let _ = job.await;
     }
+    let longest = Duration::from_secs(app.config.database.timeout_seconds);
+    let last = async {
+        if let Err(error) = key_uses::flush(app.clone()).await {
+            tracing::warn!(error, "the last uses of API keys could not be written down");
+        }
+        app.db.close().await
+    };
+    // What is queued may take as long as a piece of work may, and so may the checkpoint after it.
+    let closed = tokio::time::timeout(2 * longest + CLOSE_MARGIN, last).await;
+    report(closed.unwrap_or(Err(StorageError::Timeout)));
 }
 
 /// What a job that did not fail tells of its success.
@@ -58,17 +91,25 @@ impl Success for Option<Seconds> {
     }
 }
 
+/// What the metrics show of a job from its start.
+fn begun(job: &'static str, pause: Duration, now: Seconds) {
+    metrics::gauge!("latchway_job_interval_seconds", "job" => job).set(pause.as_secs_f64());
+    // Before it succeeded for the first time, an alert counts from here.
+    succeeded(job, now);
+}
+
 fn succeeded(job: &'static str, at: Seconds) {
     metrics::gauge!("latchway_job_last_success_timestamp_seconds", "job" => job).set(at as f64);
 }
 
 /// Runs a job now and then, and shows in the metrics when it last succeeded.
-fn repeat<F, Fut, T>(app: App, name: &'static str, pause: Duration, job: F)
+fn repeat<F, Fut, T>(app: App, name: &'static str, pause: Duration, job: F) -> JoinHandle<()>
 where
     F: Fn(App) -> Fut + 'static,
     Fut: Future<Output = Result<T, String>> + 'static,
     T: Success,
 {
+    begun(name, pause, app.now());
     actix_web::rt::spawn(async move {
         loop {
             tokio::time::sleep(pause).await;
@@ -81,5 +122,5 @@ where
                 Err(error) => tracing::error!(job = name, error, "a job failed; it will be tried again"),
             }
         }
-    });
+    })
 }

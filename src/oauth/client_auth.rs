@@ -16,7 +16,7 @@ use crate::domain::{AuthMethod, Client, MethodCheck};
 use crate::fault::Fault;
 use crate::issuing::client::{fresh, recent};
 use crate::protocol::{OAuthError, Params};
-use crate::request;
+use crate::request::{self, Caller};
 use crate::storage::Tx;
 use crate::support::constant_time_eq;
 use crate::support::sha256;
@@ -106,11 +106,13 @@ pub async fn authenticate(
         Ok(client) => {
             // Whoever names a public client need not be it.
             let public_at = client.is_public().then_some(info.address);
+            request::note_client(Caller::Known(client.clone()));
             let within = app.limiter.client(info.route, &client.client_id, public_at, app.now());
             within.map_err(request::too_many)?;
             Ok(client)
         }
         Err(failure) => {
+            request::note_client(Caller::Claimed(credentials.client_id.clone()));
             count(app, info, &credentials, failure).await?;
             Err(failure.error(&credentials).into())
         }

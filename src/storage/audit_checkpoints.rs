@@ -72,29 +72,48 @@ pub fn newest_event(conn: &mut Conn) -> Result<Option<Id>, StorageError> {
     Ok(id.and_then(|id| Id::try_from(id).ok()))
 }
 
+/// What the last audit checkpoint of a process states.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Closed {
+    pub checkpoint: i64,
+    /// Writers of which it says how far they came, and that they have ended.
+    pub writers: usize,
+}
+
 /// States at the end of a process what is still to be stated. For the thread that closes the database.
-pub(super) fn close(chain: &Chain, clock: &Clock, connect: impl FnOnce() -> Result<Conn, StorageError>) {
+pub(super) fn close(
+    chain: &Chain,
+    clock: &Clock,
+    connect: impl FnOnce() -> Result<Conn, StorageError>,
+) -> Result<Option<Closed>, StorageError> {
     chain.all_ended();
     let heads = chain.unstated();
     if heads.is_empty() {
-        return;
+        return Ok(None);
     }
-    let stated = (|| {
-        let key = chain.key()?;
-        let mut conn = connect()?;
-        for _ in 0..ATTEMPTS {
-            let last = last(&mut conn)?;
-            let checkpoint =
-                Checkpoint { heads: heads.clone(), ..Checkpoint::after(last.as_ref(), clock.now_millis()) };
-            if insert(&mut conn, &key.seal(&checkpoint))? {
-                chain.stated(checkpoint.number, &heads);
-                return Ok(());
-            }
+    let key = chain.key()?;
+    let mut conn = connect()?;
+    for _ in 0..ATTEMPTS {
+        let last = last(&mut conn)?;
+        let checkpoint = Checkpoint { heads: heads.clone(), ..Checkpoint::after(last.as_ref(), clock.now_millis()) };
+        if insert(&mut conn, &key.seal(&checkpoint))? {
+            chain.stated(checkpoint.number, &heads);
+            return Ok(Some(Closed { checkpoint: checkpoint.number, writers: heads.len() }));
         }
-        Err(StorageError::Busy)
-    })();
-    if let Err(error) = stated {
-        tracing::error!(%error, "the last audit checkpoint could not be written; the next server makes it");
+    }
+    Err(StorageError::Busy)
+}
+
+/// Logs how the database was closed.
+pub fn report(closed: Result<Option<Closed>, StorageError>) {
+    match closed {
+        Ok(Some(Closed { checkpoint, writers })) => {
+            tracing::info!(checkpoint, writers, "the last audit checkpoint is written");
+        }
+        Ok(None) => {}
+        Err(error) => {
+            tracing::error!(%error, "the last audit checkpoint could not be written; the next server makes it");
+        }
     }
 }
 

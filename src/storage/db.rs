@@ -7,6 +7,8 @@ use secrecy::{ExposeSecret, SecretString};
 use tokio::sync::oneshot;
 
 use super::audit_chain::Chain;
+use super::audit_checkpoints::Closed;
+use super::measure::{self, Load, Room, Size};
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::tx::{Issue, Issued};
@@ -39,6 +41,7 @@ static PROBES: AtomicU64 = AtomicU64::new(0);
 pub struct Db {
     backend: Arc<Backend>,
     chain: Arc<Chain>,
+    room: Arc<Room>,
 }
 
 enum Backend {
@@ -62,7 +65,7 @@ impl Db {
                 "[database] url must begin with sqlite:// or postgres://".to_owned(),
             ));
         };
-        Ok(Self { backend: Arc::new(backend), chain })
+        Ok(Self { backend: Arc::new(backend), chain, room: Arc::default() })
     }
 
     /// What this process knows of the audit trail's chains. Without its key nothing is recorded.
@@ -97,7 +100,10 @@ impl Db {
     /// Whether requests can be served: that the database answers and, after a write that failed, that writing works again.
     pub async fn probe(&self) -> Result<(), StorageError> {
         self.read("readyz", Conn::ping).await?;
-        let failing = matches!(&*self.backend, Backend::Sqlite(sqlite) if sqlite.is_failing());
+        let failing = match &*self.backend {
+            Backend::Sqlite(sqlite) => sqlite.is_failing(),
+            Backend::Postgres(_) => self.room.is_full(),
+        };
         if failing {
             // Another value each time, or nothing would be written.
             let value = PROBES.fetch_add(1, Ordering::Relaxed).to_string();
@@ -153,7 +159,9 @@ impl Db {
             }
             Backend::Postgres(postgres) => {
                 postgres.send(Box::new(call), Mode::Write)?;
-                postgres.answer(name, answer).await?
+                let answer = postgres.answer(name, answer).await?;
+                self.room.notice(answer.as_ref().err().and_then(WriteError::storage), answer.is_ok());
+                answer
             }
         }
     }
@@ -169,9 +177,51 @@ impl Db {
             }
             Backend::Postgres(postgres) => {
                 postgres.issue(job)?;
-                postgres.answer("issue", answer).await?
+                let answer = postgres.answer("issue", answer).await?;
+                self.room.notice(answer.as_ref().err(), answer.is_ok());
+                answer
             }
         }
+    }
+
+    /// How large the database is.
+    pub async fn size(&self) -> Result<Size, StorageError> {
+        match &*self.backend {
+            Backend::Sqlite(sqlite) => Ok(measure::of_files(sqlite.path())),
+            Backend::Postgres(_) => self.read("size", measure::of_server).await,
+        }
+    }
+
+    /// How much there is to do at this moment.
+    pub fn load(&self) -> Load {
+        match &*self.backend {
+            Backend::Sqlite(sqlite) => sqlite.load(),
+            Backend::Postgres(postgres) => postgres.load(),
+        }
+    }
+
+    /// Ends the database for this process, however many clones of it are left: takes no more work, waits for what is queued,
+    /// ends the writers, and states in a last audit checkpoint what none has stated yet. `None`: there was nothing to state,
+    /// or it was closed before.
+    ///
+    /// Dropping the last clone does the same, but a thread that still holds one keeps that from happening.
+    pub async fn close(&self) -> Result<Option<Closed>, StorageError> {
+        let (reply, closed) = oneshot::channel();
+        let backend = self.backend.clone();
+        // A thread of its own, because joining the writers blocks and a connection to PostgreSQL must not be made inside a
+        // runtime.
+        let closing = move || {
+            let result = match &*backend {
+                Backend::Sqlite(sqlite) => sqlite.close(),
+                Backend::Postgres(postgres) => postgres.close(),
+            };
+            let _ = reply.send(result);
+        };
+        std::thread::Builder::new()
+            .name("database-close".to_owned())
+            .spawn(closing)
+            .map_err(|e| StorageError::Unavailable(e.to_string()))?;
+        closed.await.unwrap_or(Err(StorageError::Panicked("close")))
     }
 
     /// Applies what is outstanding and tells how many that were.
@@ -230,6 +280,8 @@ pub(super) enum Mode {
 pub(super) enum Job {
     Work(Box<dyn Work>),
     Issue(Box<IssueJob>),
+    /// Nothing comes after it.
+    Close,
 }
 
 impl Job {
@@ -237,6 +289,7 @@ impl Job {
         match self {
             Self::Work(work) => work.name(),
             Self::Issue(_) => "issue",
+            Self::Close => "close",
         }
     }
 }

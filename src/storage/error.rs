@@ -23,6 +23,18 @@ pub enum StorageError {
     Panicked(&'static str),
 }
 
+impl StorageError {
+    /// Whether the database's disk is full.
+    pub(super) fn is_no_room(&self) -> bool {
+        matches!(self, Self::Unavailable(why) if says(why, &["No space left on device", "could not extend file"]))
+    }
+
+    /// For work that comes after the database was closed.
+    pub(super) fn closed() -> Self {
+        Self::Unavailable("this process has closed it".to_owned())
+    }
+}
+
 /// What both databases say when they gave up waiting.
 const TIMEOUTS: &[&str] = &["database is locked", "statement timeout", "lock timeout"];
 

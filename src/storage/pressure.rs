@@ -36,6 +36,11 @@ impl Pressure {
         self.lock().entry(name).or_insert_with(|| Lane::new(now)).admit(now)
     }
 
+    /// How much waits, of all kinds.
+    pub fn waiting(&self) -> usize {
+        self.lock().values().map(|lane| lane.waiting).sum()
+    }
+
     /// Work was taken back that was admitted and not done.
     pub fn withdrawn(&self, name: &'static str) {
         if let Some(lane) = self.lock().get_mut(name) {

@@ -120,7 +120,7 @@ where
     record(&mut tx, &restored)?;
     conn.batch("COMMIT")?;
     memory.committed();
-    close(&chain, clock, || Ok(conn));
+    close(&chain, clock, || Ok(conn))?;
     open(path)?.batch_execute("PRAGMA journal_mode = DELETE")?;
     Ok(restored)
 }

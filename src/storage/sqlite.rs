@@ -7,11 +7,13 @@ use std::time::Duration;
 use diesel::{Connection, SqliteConnection};
 
 use super::audit_chain::Chain;
+use super::audit_checkpoints::{self, Closed};
 use super::db::{DbOptions, IssueJob, Job, Verdict, Work};
+use super::measure::Load;
 use super::pressure::Pressure;
 use super::tx::{Issued, Undo, Undone, issue_all};
 use super::writer::Memory;
-use super::{Conn, StorageError, Tx, audit_checkpoints};
+use super::{Conn, StorageError, Tx};
 use crate::support::Clock;
 
 /// Work that shares one commit at most.
@@ -22,11 +24,15 @@ pub(super) struct Sqlite {
     path: String,
     timeout: Duration,
     readers: Mutex<Vec<Conn>>,
-    queue: Option<SyncSender<Job>>,
-    writer: Option<JoinHandle<()>>,
+    queue: SyncSender<Job>,
+    /// Taken by whoever closes the database.
+    writer: Mutex<Option<JoinHandle<()>>>,
+    closed: AtomicBool,
     pressure: Arc<Pressure>,
     /// Set while nothing could be written of late.
     failing: Arc<AtomicBool>,
+    /// Set while the writer writes.
+    busy: Arc<AtomicBool>,
     chain: Arc<Chain>,
     clock: Clock,
 }
@@ -40,7 +46,7 @@ impl Sqlite {
         let (queue, jobs) = sync_channel(options.queue);
         metrics::gauge!("latchway_database_up").set(1.0);
         let memory = Memory::new(&clock, chain.clone());
-        let failing = Arc::new(AtomicBool::new(false));
+        let (failing, busy) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
         let pressure = Arc::new(Pressure::new());
         let mut writer = Writer {
             conn: writer,
@@ -50,6 +56,7 @@ impl Sqlite {
             timeout: options.timeout,
             memory,
             failing: failing.clone(),
+            busy: busy.clone(),
         };
         let thread = std::thread::Builder::new()
             .name("sqlite-writer".to_owned())
@@ -59,10 +66,12 @@ impl Sqlite {
             path: path.to_owned(),
             timeout: options.timeout,
             readers: Mutex::new(Vec::new()),
-            queue: Some(queue),
-            writer: Some(thread),
+            queue,
+            writer: Mutex::new(Some(thread)),
+            closed: AtomicBool::new(false),
             pressure,
             failing,
+            busy,
             chain,
             clock,
         })
@@ -78,16 +87,40 @@ impl Sqlite {
         self.failing.load(Ordering::Relaxed)
     }
 
+    /// The writer is one thread with one connection; those that read are the callers'.
+    pub fn load(&self) -> Load {
+        let waiting = self.pressure.waiting();
+        let readers = self.readers.lock().unwrap_or_else(PoisonError::into_inner).len();
+        let busy = usize::from(self.busy.load(Ordering::Relaxed));
+        Load { waiting, busy, idle: readers + 1 - busy }
+    }
+
     pub fn send(&self, job: Job) -> Result<(), StorageError> {
         let name = job.name();
-        let queue = self.queue.as_ref().filter(|_| self.pressure.admit(name)).ok_or(StorageError::Busy)?;
-        queue.try_send(job).map_err(|e| {
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(StorageError::closed());
+        }
+        if !self.pressure.admit(name) {
+            return Err(StorageError::Busy);
+        }
+        self.queue.try_send(job).map_err(|e| {
             self.pressure.withdrawn(name);
             match e {
                 TrySendError::Full(_) => StorageError::Busy,
-                TrySendError::Disconnected(_) => StorageError::Unavailable("the writer has ended".to_owned()),
+                TrySendError::Disconnected(_) => StorageError::closed(),
             }
         })
+    }
+
+    /// Writes what is queued, ends the writer, and states what no audit checkpoint has stated. The second call does nothing.
+    pub fn close(&self) -> Result<Option<Closed>, StorageError> {
+        let Some(writer) = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take() else { return Ok(None) };
+        self.closed.store(true, Ordering::Relaxed);
+        let _ = self.queue.send(Job::Close);
+        let _ = writer.join();
+        // The last connection that is closed brings the write-ahead log into the file.
+        self.readers.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        audit_checkpoints::close(&self.chain, &self.clock, || self.connect())
     }
 
     pub fn connect(&self) -> Result<Conn, StorageError> {
@@ -107,13 +140,9 @@ impl Sqlite {
 }
 
 impl Drop for Sqlite {
-    /// What is queued is still written.
+    /// For commands, which have no other clone and no server that closes the database.
     fn drop(&mut self) {
-        self.queue = None;
-        if let Some(writer) = self.writer.take() {
-            let _ = writer.join();
-        }
-        audit_checkpoints::close(&self.chain, &self.clock, || self.connect());
+        audit_checkpoints::report(self.close());
     }
 }
 
@@ -172,15 +201,20 @@ struct Writer {
     timeout: Duration,
     memory: Memory,
     failing: Arc<AtomicBool>,
+    busy: Arc<AtomicBool>,
 }
 
 impl Writer {
     fn run(&mut self) {
-        while let Ok(first) = self.jobs.recv() {
+        let mut closing = false;
+        loop {
+            let next = if closing { self.jobs.try_recv().ok() } else { self.jobs.recv().ok() };
+            let Some(first) = next else { return };
             let (mut works, mut issues) = (Vec::new(), Vec::new());
             let mut sort = |job| match job {
                 Job::Work(work) => works.push(work),
                 Job::Issue(issue) => issues.push(*issue),
+                Job::Close => closing = true,
             };
             sort(first);
             for job in self.jobs.try_iter().take(BATCH - 1) {
@@ -188,7 +222,9 @@ impl Writer {
             }
             self.pressure.taken(works.iter().map(|work| work.name()).chain(issues.iter().map(|_| "issue")));
             metrics::histogram!("latchway_database_batch").record((works.len() + issues.len()) as f64);
+            self.busy.store(true, Ordering::Relaxed);
             self.commit_together(works, issues);
+            self.busy.store(false, Ordering::Relaxed);
         }
     }
 

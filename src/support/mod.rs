@@ -7,6 +7,8 @@ pub mod duration;
 mod hex;
 mod id;
 #[cfg(feature = "server")]
+pub mod log_sink;
+#[cfg(feature = "server")]
 mod network;
 mod rng;
 mod secret;

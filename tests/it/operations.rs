@@ -91,8 +91,7 @@ async fn every_refusal_is_logged_once_under_its_request_id(db: Db) {
     let client = Spec::confidential().create(&server);
     let answer = client.token(&[("grant_type", "password")]).await;
     let id = answer.header("x-request-id").expect("a request id").to_owned();
-    tokio::time::sleep(Duration::from_millis(100)).await;
-    let log = server.log();
+    let log = server.logged(&id);
     let lines: Vec<&str> = log.lines().filter(|line| line.contains(&id)).collect();
     assert_eq!(lines.len(), 1, "{lines:?}");
     let line: serde_json::Value = serde_json::from_str(lines[0]).expect("a line of JSON");

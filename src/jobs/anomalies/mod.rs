@@ -12,6 +12,8 @@ mod webhook;
 
 use std::time::Duration;
 
+use actix_web::rt::task::JoinHandle;
+
 use crate::app::App;
 use crate::defense::anomaly::{Engine, Finding};
 use crate::storage::lease::{self, Asked, Lease};
@@ -34,14 +36,15 @@ const KEEP: Seconds = 600;
 const LATE: Seconds = 300;
 
 /// Starts watching on the calling thread's runtime, if that is wanted.
-pub fn start(app: &App) {
+pub fn start(app: &App) -> Option<JoinHandle<()>> {
     let settings = &app.config.anomalies;
     if !settings.enabled {
-        return;
+        return None;
     }
+    super::begun("anomalies", PAUSE, app.now());
     let webhook = Webhook::start(app);
     let mut watch = Watch { app: app.clone(), owner: Id::new(&app.clock, &app.rng), duty: Duty::Off, webhook };
-    actix_web::rt::spawn(async move {
+    Some(actix_web::rt::spawn(async move {
         loop {
             tokio::time::sleep(PAUSE).await;
             match watch.look().await {
@@ -49,7 +52,7 @@ pub fn start(app: &App) {
                 Err(error) => tracing::error!(job = "anomalies", %error, "a job failed; it will be tried again"),
             }
         }
-    });
+    }))
 }
 
 struct Watch {

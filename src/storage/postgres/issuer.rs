@@ -16,7 +16,8 @@ const ATTEMPTS: u32 = 4;
 
 /// The thread that writes tokens which need nothing but their rows, many in one statement.
 pub struct Issuer {
-    pub jobs: Receiver<IssueJob>,
+    /// `None` is the end.
+    pub jobs: Receiver<Option<IssueJob>>,
     pub pressure: Arc<Pressure>,
     pub health: Arc<Health>,
     pub link: Link,
@@ -34,9 +35,15 @@ enum Failure {
 
 impl Issuer {
     pub fn run(mut self) {
-        while let Ok(first) = self.jobs.recv() {
+        let mut closing = false;
+        while !closing && let Ok(Some(first)) = self.jobs.recv() {
             let mut jobs = vec![first];
-            jobs.extend(self.jobs.try_iter().take(BATCH - 1));
+            for next in self.jobs.try_iter().take(BATCH - 1) {
+                match next {
+                    Some(job) => jobs.push(job),
+                    None => closing = true,
+                }
+            }
             self.pressure.taken(jobs.iter().map(|_| "issue"));
             metrics::histogram!("latchway_database_batch").record(jobs.len() as f64);
             let (health, deadline) = (self.health.clone(), Instant::now() + self.timeout);

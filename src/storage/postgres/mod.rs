@@ -8,8 +8,9 @@ mod queue;
 mod security;
 mod worker;
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -21,21 +22,28 @@ use self::issuer::Issuer;
 use self::queue::Queue;
 use self::worker::Worker;
 use super::audit_chain::Chain;
+use super::audit_checkpoints::{self, Closed};
 use super::db::{DbOptions, IssueJob, Mode, Work};
+use super::measure::Load;
 use super::pressure::Pressure;
 use super::writer::Memory;
-use super::{Conn, StorageError, audit_checkpoints};
+use super::{Conn, StorageError};
 use crate::support::Clock;
 
 pub(super) struct Postgres {
     connector: Connector,
     health: Arc<Health>,
     queue: Arc<Queue>,
-    issues: Option<SyncSender<IssueJob>>,
+    /// `None` ends the thread that takes them.
+    issues: SyncSender<Option<IssueJob>>,
     issuing: Arc<Pressure>,
-    /// Ends the thread that watches, when it is dropped.
-    watching: Option<SyncSender<()>>,
-    threads: Vec<JoinHandle<()>>,
+    /// Ends the thread that watches.
+    watching: SyncSender<()>,
+    /// Taken by whoever closes the database.
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    closed: AtomicBool,
+    /// Connections of the pool.
+    size: usize,
     timeout: Duration,
     chain: Arc<Chain>,
     clock: Clock,
@@ -83,14 +91,21 @@ impl Postgres {
             connector,
             health,
             queue,
-            issues: Some(issues),
+            issues,
             issuing,
-            watching: Some(watching),
-            threads,
+            watching,
+            threads: Mutex::new(threads),
+            closed: AtomicBool::new(false),
+            size,
             timeout: options.timeout,
             chain,
             clock,
         })
+    }
+
+    pub fn load(&self) -> Load {
+        let (waiting, busy) = self.queue.load();
+        Load { waiting: waiting + self.issuing.waiting(), busy, idle: self.size.saturating_sub(busy) }
     }
 
     pub fn send(&self, work: Box<dyn Work>, mode: Mode) -> Result<(), StorageError> {
@@ -100,14 +115,17 @@ impl Postgres {
 
     pub fn issue(&self, job: IssueJob) -> Result<(), StorageError> {
         self.health.check()?;
-        let issues = self.issues.as_ref().filter(|_| self.issuing.admit("issue")).ok_or(StorageError::Busy)?;
-        issues.try_send(job).map_err(|e| {
+        if self.closed.load(Ordering::Relaxed) {
+            return Err(StorageError::closed());
+        }
+        if !self.issuing.admit("issue") {
+            return Err(StorageError::Busy);
+        }
+        self.issues.try_send(Some(job)).map_err(|e| {
             self.issuing.withdrawn("issue");
             match e {
                 TrySendError::Full(_) => StorageError::Busy,
-                TrySendError::Disconnected(_) => {
-                    StorageError::Unavailable("the database threads have ended".to_owned())
-                }
+                TrySendError::Disconnected(_) => StorageError::closed(),
             }
         })
     }
@@ -128,24 +146,34 @@ impl Postgres {
     }
 }
 
-impl Drop for Postgres {
-    /// What is queued is still done.
-    fn drop(&mut self) {
+impl Postgres {
+    /// Does what is queued, ends the threads, and states what no audit checkpoint has stated. The second call does nothing.
+    /// For a thread that is not inside an async runtime.
+    pub fn close(&self) -> Result<Option<Closed>, StorageError> {
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        if threads.is_empty() {
+            return Ok(None);
+        }
+        self.closed.store(true, Ordering::Relaxed);
         self.queue.close();
-        self.issues = None;
-        self.watching = None;
-        for thread in self.threads.drain(..) {
+        let _ = self.issues.send(None);
+        let _ = self.watching.send(());
+        for thread in threads {
             let _ = thread.join();
         }
+        audit_checkpoints::close(&self.chain, &self.clock, || {
+            self.health.check()?;
+            self.connect()
+        })
+    }
+}
+
+impl Drop for Postgres {
+    /// For commands, which have no other clone and no server that closes the database.
+    fn drop(&mut self) {
         // This thread may be inside a runtime; the connection wants one without.
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                audit_checkpoints::close(&self.chain, &self.clock, || {
-                    self.health.check()?;
-                    self.connect()
-                });
-            });
-        });
+        let closed = std::thread::scope(|scope| scope.spawn(|| self.close()).join());
+        audit_checkpoints::report(closed.unwrap_or(Err(StorageError::Panicked("close"))));
     }
 }
 

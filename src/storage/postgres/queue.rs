@@ -93,6 +93,12 @@ impl Queue {
         self.changed.notify_one();
     }
 
+    /// How much waits, and how much is being done.
+    pub fn load(&self) -> (usize, usize) {
+        let inner = self.lock();
+        (inner.waiting.len(), inner.running.values().sum())
+    }
+
     /// No more work; what waits is still done.
     pub fn close(&self) {
         self.lock().closed = true;

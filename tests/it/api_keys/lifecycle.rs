@@ -116,10 +116,10 @@ async fn rotation_overlaps(server: Shared) {
     let second = rotate("1h");
     assert_eq!(second.id, first.id);
     assert!(is_active(&client, &first).await && is_active(&client, &second).await);
-    let third = rotate("2s");
+    let third = rotate("6s");
     assert!(!is_active(&client, &first).await, "two secrets at most");
     assert!(is_active(&client, &second).await && is_active(&client, &third).await);
-    sleep(Duration::from_secs(3)).await;
+    sleep(Duration::from_secs(7)).await;
     assert!(!is_active(&client, &second).await, "the overlap has ended");
     let fourth = rotate("0");
     assert!(!is_active(&client, &third).await && is_active(&client, &fourth).await);
@@ -150,9 +150,9 @@ async fn i_4_a_revoked_key_is_dead_on_every_node(db: Db) {
 
 async fn a_key_expires(server: Shared) {
     let client = program(server);
-    let key = Key::of_client(server, &client, "orders:read", &["--expires", "2s"]);
+    let key = Key::of_client(server, &client, "orders:read", &["--expires", "6s"]);
     assert!(is_active(&client, &key).await);
-    sleep(Duration::from_secs(3)).await;
+    sleep(Duration::from_secs(7)).await;
     assert_eq!(told(&client, &key).await, json!({"active": false}));
     assert_eq!(server.cli(&["api-key", "list", "--client", &client.id])[0]["status"], "expired");
 }

@@ -83,7 +83,8 @@ async fn events_are_followed(db: Db) {
         assert_ig(&Client::confidential(&server).redeem(&client.request(), "nonsense").await);
     }
     let mut seen: HashMap<String, usize> = HashMap::new();
-    while let Ok(event) = lines.recv_timeout(Duration::from_secs(3)) {
+    // All of them, however long that takes, and a moment more for those that come twice.
+    while let Ok(event) = lines.recv_timeout(Duration::from_secs(if seen.len() < wanted.len() { 60 } else { 1 })) {
         assert_eq!(event["type"], "token_issued");
         *seen.entry(event["request_id"].as_str().expect("a request").to_owned()).or_default() += 1;
     }
@@ -92,6 +93,77 @@ async fn events_are_followed(db: Db) {
     let pid = child.id().to_string();
     assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
     assert!(child.wait().expect("its end").success(), "Ctrl-C is no failure");
+}
+
+/// The ids of the events that a command prints from now on.
+fn following(server: &Server, args: &[&str]) -> (std::process::Child, mpsc::Receiver<String>) {
+    let mut child = server.printing(args);
+    let (send, ids) = mpsc::channel();
+    let stdout = child.stdout.take().expect("its stdout");
+    std::thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            let event: Value = serde_json::from_str(&line).expect("a line of JSON");
+            let _ = send.send(event["id"].as_str().expect("an id").to_owned());
+        }
+    });
+    (child, ids)
+}
+
+fn interrupt(mut child: std::process::Child) {
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().expect("kill").success());
+    assert!(child.wait().expect("its end").success(), "Ctrl-C is no failure");
+    ended(child.id());
+}
+
+/// Fails if whoever follows loses an event while the database is gone, or between two runs.
+async fn a07_following_loses_nothing(db: Db) {
+    let server = Server::start(db, &[]);
+    let client = machine(&server);
+    let all = |server: &Server| -> Vec<String> {
+        let listed = list(server, &["--client", &client.id, "--type", "token_issued"]);
+        listed.iter().map(|event| event["id"].as_str().expect("an id").to_owned()).collect()
+    };
+    issue(&client, 3).await;
+    let proxy = (db == Db::Postgres).then(|| Proxy::new(&server.database));
+    let follower = match &proxy {
+        Some(proxy) => server.node(&[("database.url", &proxy.url)]),
+        None => server.node(&[]),
+    };
+    let arguments = ["events", "--follow", "--type", "token_issued", "--limit", "1"];
+    let (child, ids) = following(&follower, &arguments);
+    let mut seen = vec![ids.recv_timeout(Duration::from_secs(60)).expect("the last event")];
+    if let Some(proxy) = &proxy {
+        proxy.set(Line::Cut);
+        issue(&client, 5).await;
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        proxy.set(Line::Passes);
+    } else {
+        issue(&client, 5).await;
+    }
+    issue(&client, 2).await;
+    while seen.len() < 8 {
+        seen.push(ids.recv_timeout(Duration::from_secs(60)).expect("every event"));
+    }
+    assert_eq!(seen, all(&server)[2..]);
+    interrupt(child);
+
+    // What comes while nobody looks is shown by the next run.
+    issue(&client, 4).await;
+    let last = seen.last().expect("an event").clone();
+    let arguments = ["events", "--follow", "--type", "token_issued", "--after", &last];
+    let (child, ids) = following(&follower, &arguments);
+    let wanted = all(&server)[10..].to_vec();
+    let mut found = Vec::new();
+    while found.len() < wanted.len() {
+        let id = ids.recv_timeout(Duration::from_secs(60)).expect("every event since");
+        assert_ne!(id, last);
+        if !all(&server)[..10].contains(&id) {
+            found.push(id);
+        }
+    }
+    assert_eq!(found, wanted);
+    interrupt(child);
+    assert!(server.try_cli(&["events", "--follow", "--after", "nonsense"], "").is_err());
 }
 
 /// Fails if an export of a part does not verify, or an existing file is lost.
@@ -134,7 +206,7 @@ fn latchway_time() -> String {
     latchway::audit::time(now() * 1000)
 }
 
-both![list_finds_what_is_asked_for, events_are_followed, export_is_whole_or_a_part];
+both![a07_following_loses_nothing, list_finds_what_is_asked_for, events_are_followed, export_is_whole_or_a_part];
 
 /// Fails if the page that lists the kinds of events lacks one, or says something else of it than the program.
 #[test]

@@ -32,6 +32,15 @@ fn assert_tampered(server: &Server, args: &[&str]) -> Value {
     report
 }
 
+/// Waits until checkpoints state all that was recorded.
+async fn until_stated(server: &Server) {
+    let begin = std::time::Instant::now();
+    while server.cli(&["audit", "verify"])["without_checkpoint"] != 0 {
+        assert!(begin.elapsed().as_secs() < 60, "no checkpoint: {}", server.log());
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    }
+}
+
 /// What was found, in one word each.
 fn kinds(report: &Value) -> Vec<&str> {
     report["problems"].as_array().expect("a list").iter().filter_map(|found| found["what"].as_str()).collect()

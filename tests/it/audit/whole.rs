@@ -72,7 +72,7 @@ async fn killed_and_restarted(db: Db) {
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
     if db == Db::Sqlite {
-        assert!(server.log().contains("signed audit events that a process left"), "nobody said so");
+        server.logged("signed audit events that a process left");
         let cut = "DELETE FROM audit_events WHERE (writer, sequence) IN \
                    (SELECT writer, max(sequence) FROM audit_events GROUP BY writer)";
         server.database.execute(cut);
@@ -199,7 +199,7 @@ async fn a_backup_and_its_restore() {
     let server = Server::start(Db::Sqlite, &[("audit.checkpoint_seconds", "1")]);
     let client = machine(&server);
     issue(&client, 5).await;
-    tokio::time::sleep(Duration::from_millis(1500)).await;
+    until_stated(&server).await;
     let backup = server.dir.join("a.backup").display().to_string();
     server.cli(&["backup", &backup]);
     issue(&client, 5).await;
@@ -258,7 +258,28 @@ async fn events_from_before_the_chain(db: Db) {
     server.cli(&["audit", "verify", "--unchained-until", "2050-01-01T00:00:00Z"]);
 }
 
-both![killed_and_restarted, many_who_write, work_that_is_undone, another_encryption_key, events_from_before_the_chain,];
+/// Fails if the last checkpoint of a graceful stop waits for threads that still hold the database, or is not logged.
+async fn s13_the_last_checkpoint_is_an_explicit_close(db: Db) {
+    let (server, faults) = Server::with_faults(db, &[("server.shutdown_timeout_seconds", "1")]);
+    issue(&machine(&server), 5).await;
+    faults.workers_linger();
+    let log = server.log().len();
+    assert!(server.stop(), "it does not end:\n{}", server.log());
+    faults.clear();
+    let report = assert_verified(&server);
+    assert_eq!(report["without_checkpoint"], 0, "{report:#}\n{}", &server.log()[log..]);
+    assert!(report["writers"].as_array().expect("writers").iter().all(|writer| writer["ended"] == true), "{report:#}");
+    assert!(server.log()[log..].contains("the last audit checkpoint is written"), "{}", &server.log()[log..]);
+}
+
+both![
+    s13_the_last_checkpoint_is_an_explicit_close,
+    killed_and_restarted,
+    many_who_write,
+    work_that_is_undone,
+    another_encryption_key,
+    events_from_before_the_chain,
+];
 
 mod sqlite_alone {
     use crate::harness::*;

@@ -396,7 +396,7 @@ async fn only_pages_of_known_apps_are_sent_to_log_in(db: Db) {
     assert_eq!(house.server.log().matches("is not in [gatekeeper] allowed_origins").count(), 0);
     let request = http().get(&url).header("Accept", "text/html").header("X-Original-Method", "GET");
     assert_eq!(Answer::of(request.header("X-Original-URL", "https://other.example/")).await.status, 401);
-    assert!(house.server.log().contains("is not in [gatekeeper] allowed_origins"), "the operator is told why");
+    house.server.logged("is not in [gatekeeper] allowed_origins");
 }
 
 /// Fails if a demand for a fresh login is met by an old one, or asks again and again.

@@ -28,6 +28,11 @@ impl Faults {
         self.raise("full", "");
     }
 
+    /// Nothing more fits on the disk of files called `*.log`.
+    pub fn log_disk_is_full(&self) {
+        self.raise("logfull", "");
+    }
+
     /// The disk takes writes, and fails to keep them.
     pub fn disk_fails(&self) {
         self.raise("eio", "");
@@ -38,9 +43,14 @@ impl Faults {
         self.raise("clock", &seconds.to_string());
     }
 
+    /// The threads that serve requests hang at their end, with all that they hold.
+    pub fn workers_linger(&self) {
+        self.raise("linger", "");
+    }
+
     /// All is well again.
     pub fn clear(&self) {
-        for fault in ["full", "eio", "clock"] {
+        for fault in ["full", "logfull", "eio", "linger", "clock"] {
             let _ = std::fs::remove_file(self.dir.join(fault));
         }
     }

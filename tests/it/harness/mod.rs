@@ -39,7 +39,7 @@ pub use jws::{EsKey, claims_of, header_of, unsigned};
 pub use key::{Key, register};
 pub use mock::Mock;
 pub use process::run_script;
-pub use proxy::Line;
+pub use proxy::{Line, Proxy};
 pub use request::{Pkce, Request};
 pub use server::{CliFailure, ENCRYPTION_KEY, Server, free_port, target};
 pub use user::User;

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::sleep;
@@ -216,18 +216,27 @@ impl Server {
 
     /// Starts the process and waits until it is ready.
     pub fn spawn(&self) {
+        self.spawn_writing_to(Stdio::piped(), Stdio::piped());
+    }
+
+    /// The same with its standard output and standard error elsewhere than in [`Server::log`].
+    pub fn spawn_writing_to(&self, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) {
         let mut child = self
             .command()
             .args(&self.serve)
             .envs(&self.serve_env)
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
+            .stdout(stdout)
+            .stderr(stderr)
             .spawn()
             .expect("the built latchway");
         guard::started(child.id());
-        self.collect(child.stdout.take().expect("its stdout"));
-        self.collect(child.stderr.take().expect("its stderr"));
+        if let Some(stdout) = child.stdout.take() {
+            self.collect(stdout);
+        }
+        if let Some(stderr) = child.stderr.take() {
+            self.collect(stderr);
+        }
 
         let begin = Instant::now();
         while !self.ready() {
@@ -244,21 +253,32 @@ impl Server {
 
     /// SIGTERM, and SIGKILL to one that does not listen. False if that was needed.
     pub fn stop(&self) -> bool {
-        let Some(mut child) = self.child().take() else { return true };
-        let pid = child.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &pid]).status().is_ok_and(|status| status.success());
+        self.child().is_none() || self.stop_within(Duration::from_secs(10)).is_some()
+    }
+
+    /// SIGTERM, and how the process ended; `None` if SIGKILL was needed.
+    pub fn stop_within(&self, longest: Duration) -> Option<ExitStatus> {
+        let mut child = self.child().take().expect("a running server");
+        // One that has ended by itself gets none.
+        let _ = Command::new("kill").args(["-TERM", &child.id().to_string()]).stderr(Stdio::null()).status();
         let begin = Instant::now();
-        let mut ended = false;
-        while sent && !ended && begin.elapsed() < Duration::from_secs(10) {
-            ended = matches!(child.try_wait(), Ok(Some(_)));
+        let mut ended = None;
+        while ended.is_none() && begin.elapsed() < longest {
+            ended = child.try_wait().ok().flatten();
             sleep(Duration::from_millis(5));
         }
-        if !ended {
+        if ended.is_none() {
             let _ = child.kill();
-            let _ = child.wait();
         }
+        let _ = child.wait();
         guard::ended(child.id());
         ended
+    }
+
+    /// Sends a signal, such as `HUP`.
+    pub fn signal(&self, name: &str) {
+        let sent = Command::new("kill").args([&format!("-{name}"), &self.pid().to_string()]).status();
+        assert!(sent.is_ok_and(|status| status.success()), "kill -{name}");
     }
 
     /// SIGKILL, as a crash.
@@ -281,6 +301,19 @@ impl Server {
     /// All that the process wrote to stdout and stderr until now.
     pub fn log(&self) -> String {
         self.log.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Waits until the process has written something, and returns all that it wrote.
+    pub fn logged(&self, what: &str) -> String {
+        let begin = Instant::now();
+        loop {
+            let log = self.log();
+            if log.contains(what) {
+                return log;
+            }
+            assert!(begin.elapsed() < Duration::from_secs(20), "{what:?} is not in the log:\n{log}");
+            sleep(Duration::from_millis(10));
+        }
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -369,6 +402,13 @@ impl Server {
         let child = command.spawn().expect("the built latchway");
         guard::started(child.id());
         child
+    }
+
+    /// The command line as a process that was not started yet.
+    pub fn command_line(&self, args: &[&str]) -> Command {
+        let mut command = self.command();
+        command.args(args).stdin(Stdio::null());
+        command
     }
 
     /// A command on the same data, with its environment and nothing else.

@@ -2,7 +2,10 @@
 
 mod disk;
 mod keys;
+mod log;
+mod metrics;
 mod outage;
 mod overload;
+mod stop;
 mod time;
 mod tls;

@@ -213,7 +213,7 @@ async fn f_033_nothing_secret_in_the_log_of_the_api(db: Db) {
     app.refresh("lwrt_something that is none").await;
     secrets.push("something that is none".to_owned());
     page.logout_page().await;
-    let log = server.log();
+    let log = server.logged("refused");
     let trail = format!("{:?}", audit(&server, "1 = 1"));
     assert!(log.contains("refused") && trail.contains("login_failed"), "there is a log: {log}");
     for secret in secrets {
