@@ -14,7 +14,7 @@ impl EventKind {
             Self::CodeReplay => "A code was used a second time; its family of tokens was ended.",
             Self::CodeClientMismatch => "A client came with another client's code.",
             Self::RefreshReuse => "A used refresh token came again; its family was ended.",
-            Self::RefreshRetried => "A client that had lost the answer got the same refresh token again.",
+            Self::RefreshRetried => "A used refresh token came again soon and got the live token of its family.",
             Self::DeviceRequested => "A device without a browser asked for a person's permission.",
             Self::DeviceApproved => "A person allowed a device what it had asked for.",
             Self::DeviceDenied => "A person refused a device.",

@@ -12,7 +12,7 @@ use crate::domain::{
 };
 
 /// What can be said of a client when it is made and later.
-#[derive(Args, Default)]
+#[derive(Args, Clone, Default)]
 pub struct ClientArgs {
     /// Where answers may be sent; exactly as requests will name it. May be repeated
     #[arg(long = "redirect-uri", value_name = "URI", num_args = 1..)]

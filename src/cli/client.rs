@@ -1,19 +1,20 @@
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use clap::Subcommand;
 use secrecy::{ExposeSecret, SecretString};
 use serde_json::{Value, json};
 
 use super::args::{ClientArgs, auth_method};
+use super::client_secret::{change_method, hash, write_secret};
+use super::client_view::{as_json, changes, described};
 use super::context::{Context, Tool, usage};
 use super::output;
-use crate::audit::{Event, EventKind, time};
-use crate::domain::{AssertionAudience, AuthMethod, Client, ClientStatus, GrantType, MethodCheck};
+use super::presets;
+use crate::audit::{Event, EventKind};
+use crate::domain::{AuthMethod, Client, ClientStatus, GrantType};
 use crate::storage::{Refusal, StorageError, clients};
-use crate::support::{Seconds, duration, random_token, sha256};
+use crate::support::{Seconds, duration, random_token};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -28,6 +29,8 @@ Examples:
     latchway client create --name Television --public --grant device_code --grant refresh_token --scope \"openid offline_access\"
   A program that acts for itself:
     latchway client create --name Reports --grant client_credentials --scope reports:read --audience https://api.example
+  Software that is known, with its settings:
+    latchway client create --for grafana --app-url https://grafana.example
   An API that introspects its tokens:
     latchway client create --name \"Orders API\" --audience https://api.example";
 
@@ -36,9 +39,15 @@ Examples:
 pub enum Command {
     /// Add a client and print its id and secret, once
     Create {
-        /// What people read on the consent page
-        #[arg(long)]
-        name: String,
+        /// What people read on the consent page. With --for that software's name, if none is given
+        #[arg(long, required_unless_present = "preset")]
+        name: Option<String>,
+        /// Set what this software needs, and print its settings; `--for list` names all
+        #[arg(long = "for", value_name = "SOFTWARE", id = "preset")]
+        preset: Option<String>,
+        /// Where the app of --for is; the path of its callback is added
+        #[arg(long, value_name = "URL", requires = "preset")]
+        app_url: Option<String>,
         /// An id of your choice instead of a made one
         #[arg(long)]
         id: Option<String>,
@@ -114,13 +123,27 @@ pub enum Command {
 }
 
 pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
+    if let Command::Create { preset: Some(name), .. } = command
+        && name == "list"
+    {
+        return presets::list(context);
+    }
     let tool = context.open_tool()?;
     match command {
-        Command::Create { name, id, public, auth_method: method, secret_file, client } => {
-            let public = *public || (client.first_party == Some(true) && method.is_none());
+        Command::Create { name, preset, app_url, id, public, auth_method: method, secret_file, client } => {
+            let preset = preset.as_deref().map(presets::find).transpose()?;
+            let mut args = (**client).clone();
+            if let Some(preset) = &preset {
+                preset.complete(&mut args, app_url.as_deref())?;
+            }
+            let is_public = preset.as_ref().is_some_and(|preset| preset.public) || args.first_party == Some(true);
+            let public = *public || (is_public && method.is_none());
             let method = auth_method(public, method.as_deref())?;
-            let (client, secret) = create(&tool, name, id.as_deref(), method, client)?;
-            hand_over(context, &client, secret, secret_file.as_deref())
+            let title = preset.as_ref().map(|preset| preset.title.as_str());
+            let name = name.as_deref().or(title).unwrap_or_default();
+            let (client, secret) = create(&tool, name, id.as_deref(), method, &args)?;
+            let settings = preset.map(|preset| presets::settings(&tool, &preset, &client, app_url.as_deref()));
+            hand_over(context, &client, secret, secret_file.as_deref(), settings.as_deref())
         }
         Command::List => list(context, &tool),
         Command::Show { client_id } => {
@@ -151,7 +174,7 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
             }
             change(&tool, &client, "updated", logo)?;
             if let Some(secret) = secret {
-                return hand_over(context, &client, Some(secret), secret_file.as_deref());
+                return hand_over(context, &client, Some(secret), secret_file.as_deref(), None);
             }
             let after = as_json(&client);
             output::show(context, &after, || {
@@ -214,34 +237,13 @@ fn create(
     Ok((client, secret))
 }
 
-/// Makes a client authenticate by another method. What belongs to the method before is dropped; the new secret is returned
-/// where there was none.
-fn change_method(tool: &Tool, client: &mut Client, method: AuthMethod) -> Option<SecretString> {
-    client.auth_method = method;
-    if method != AuthMethod::PrivateKeyJwt {
-        client.jwks = None;
-        client.assertion_audience = AssertionAudience::Issuer;
-    }
-    if !client.has_secret() {
-        client.secret_hash = None;
-        client.previous_secret = None;
-        client.method_check = MethodCheck::Lenient;
-        return None;
-    }
-    if client.secret_hash.is_some() {
-        return None;
-    }
-    let secret = random_token(&tool.rng);
-    client.secret_hash = Some(hash(&secret));
-    Some(secret)
-}
-
 /// Shows the new client, and its secret this once: on the terminal, or in a file of its own.
 fn hand_over(
     context: &Context,
     client: &Client,
     secret: Option<SecretString>,
     file: Option<&Path>,
+    settings: Option<&str>,
 ) -> anyhow::Result<()> {
     if let (Some(path), Some(secret)) = (file, &secret) {
         write_secret(path, secret)?;
@@ -251,6 +253,9 @@ fn hand_over(
     if let Some(secret) = &shown {
         json["client_secret"] = Value::from(secret.expose_secret());
     }
+    if let Some(settings) = settings {
+        json["settings"] = Value::from(settings);
+    }
     let remedy = format!("make another with `latchway client rotate-secret {} --overlap 0`", client.client_id);
     output::show_secret(context, &json, &remedy, || {
         outln!("client_id      {}", client.client_id);
@@ -258,19 +263,10 @@ fn hand_over(
             outln!("client_secret  {}", secret.expose_secret());
             outln!("\nThe secret is shown this once. Keep it where only the app can read it.");
         }
+        if let Some(settings) = settings {
+            outln!("\nSettings for {}:\n\n{settings}", client.name);
+        }
     })
-}
-
-fn write_secret(path: &Path, secret: &SecretString) -> anyhow::Result<()> {
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path);
-    let mut file =
-        file.with_context(|| format!("cannot make {}; the secret is stored, so rotate it once more", path.display()))?;
-    file.write_all(secret.expose_secret().as_bytes())
-        .with_context(|| format!("cannot write {}; the secret is stored, so rotate it once more", path.display()))
-}
-
-fn hash(secret: &SecretString) -> Vec<u8> {
-    sha256(secret.expose_secret().as_bytes()).to_vec()
 }
 
 /// Never of the form of a person's id, so that no client's subject is ever taken for a person's.
@@ -284,66 +280,6 @@ fn chosen_id(id: &str) -> anyhow::Result<String> {
 
 fn made_id(tool: &Tool) -> String {
     format!("lwc_{}", tool.rng.bytes::<12>().iter().map(|byte| format!("{byte:02x}")).collect::<String>())
-}
-
-fn as_json(client: &Client) -> Value {
-    json!({
-        "client_id": client.client_id,
-        "name": client.name,
-        "auth_method": client.auth_method.as_str(),
-        "public": client.is_public(),
-        "redirect_uris": client.redirect_uris.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        "grant_types": client.grant_types.iter().map(|grant| grant.as_str()).collect::<Vec<_>>(),
-        "scope": client.scope.to_string(),
-        "audiences": client.audiences,
-        "resources": client.resources,
-        "application_type": client.application_type.as_str(),
-        "first_party": client.is_first_party(),
-        "pkce": client.pkce.as_str(),
-        "consent": client.consent.as_str(),
-        "auth_method_strict": client.method_check == MethodCheck::Strict,
-        "assertion_audience": client.assertion_audience.as_str(),
-        "id_token_claims": client.id_token_claims.as_str(),
-        "refresh": client.refresh.as_str(),
-        "id_token_alg": client.id_token_alg.map(|algorithm| algorithm.as_str()),
-        "client_uri": client.client_uri,
-        "policy_uri": client.policy_uri,
-        "tos_uri": client.tos_uri,
-        "status": client.status.as_str(),
-        "created_at": client.created_at,
-        "updated_at": client.updated_at,
-    })
-}
-
-/// What [`as_json`] says, for people: names and values, the id and the name first.
-fn described(json: &Value) -> Vec<(&str, String)> {
-    let first = ["client_id", "name"];
-    let members = json.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), in_words(name, value)));
-    let (mut shown, rest): (Vec<_>, Vec<_>) = members.partition(|(name, _)| first.contains(name));
-    shown.extend(rest);
-    shown
-}
-
-/// The members that differ, with both their values.
-fn changes<'a>(before: &'a Value, after: &'a Value) -> Vec<(&'a str, (String, String))> {
-    let shown = |name: &str, value: &Value| match in_words(name, value) {
-        text if text.is_empty() => "none".to_owned(),
-        text => text,
-    };
-    let members = after.as_object().into_iter().flatten();
-    let differ = members.filter(|(name, value)| before[name.as_str()] != **value && *name != "updated_at");
-    differ.map(|(name, value)| (name.as_str(), (shown(name, &before[name.as_str()]), shown(name, value)))).collect()
-}
-
-fn in_words(name: &str, value: &Value) -> String {
-    match value {
-        Value::Null => String::new(),
-        Value::String(text) => text.clone(),
-        Value::Bool(flag) => if *flag { "yes" } else { "no" }.to_owned(),
-        Value::Array(items) => items.iter().map(|item| in_words(name, item)).collect::<Vec<_>>().join(", "),
-        Value::Number(at) if name.ends_with("_at") => at.as_i64().map(|at| time(at * 1000)).unwrap_or_default(),
-        other => other.to_string(),
-    }
 }
 
 fn list(context: &Context, tool: &Tool) -> anyhow::Result<()> {

@@ -7,6 +7,7 @@ use crate::audit::{Event, EventKind};
 use crate::domain::Scopes;
 use crate::storage::scopes::{self, ScopeText};
 use crate::storage::{Refusal, StorageError};
+use crate::support::text::is_one_line;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -42,6 +43,11 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
             let parsed = Scopes::parse(name).map_err(|e| usage(e.to_string()))?;
             if parsed.iter().count() != 1 {
                 return Err(usage("NAME must be one scope"));
+            }
+            for (flag, text, limit) in [("title", title, 100), ("description", description, 500)] {
+                if !is_one_line(text) || text.chars().count() > limit {
+                    return Err(usage(format!("--{flag} must be one line of {limit} characters at most")));
+                }
             }
             let scope = ScopeText { name: name.clone(), title: title.clone(), description: description.clone() };
             let clock = tool.clock.clone();

@@ -5,6 +5,7 @@ use clap::Args;
 use super::context::usage;
 use crate::domain::{Role, User, normalize_email};
 use crate::support::Seconds;
+use crate::support::text::is_one_line;
 
 /// The longest name that is stored, in characters.
 const MAX_NAME: usize = 200;
@@ -103,8 +104,8 @@ fn address(text: &str) -> anyhow::Result<String> {
 fn name(field: &str, text: &str) -> anyhow::Result<Option<String>> {
     let flag = field.replace('_', "-");
     let text = text.trim();
-    if text.chars().any(char::is_control) {
-        return Err(usage(format!("--{flag} has a control character")));
+    if !is_one_line(text) {
+        return Err(usage(format!("--{flag} must be one line, without control characters")));
     }
     if text.chars().count() > MAX_NAME {
         return Err(usage(format!("--{flag} has more than {MAX_NAME} characters")));

@@ -1,6 +1,7 @@
 use ipnet::IpNet;
 
 use super::{NOT_FOR_KEYS, Scopes, validate_resource};
+use crate::support::text::is_one_line;
 use crate::support::{Id, Seconds};
 
 /// Whose program it is that a key stands for.
@@ -68,10 +69,7 @@ impl ApiKey {
     /// The rules that hold whoever owns it.
     pub fn validate(&self) -> Result<(), InvalidApiKey> {
         let fail = |parameter, why: String| Err(InvalidApiKey { parameter, why });
-        if self.name.trim().is_empty()
-            || self.name.chars().count() > MAX_NAME
-            || self.name.chars().any(char::is_control)
-        {
+        if self.name.trim().is_empty() || self.name.chars().count() > MAX_NAME || !is_one_line(&self.name) {
             return fail("name", format!("must have 1 to {MAX_NAME} characters, and no control characters"));
         }
         if self.scope.is_empty() {

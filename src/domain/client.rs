@@ -1,9 +1,10 @@
-use serde_json::Value;
 use url::Url;
 
+use super::client_keys::validate_jwks;
 use super::client_policy::{AssertionAudience, ConsentPolicy, IdTokenClaims, MethodCheck, PkcePolicy, RefreshPolicy};
 use super::{OPENID, RedirectUri, Scopes, words};
 use crate::support::Seconds;
+use crate::support::text::is_one_line;
 
 words! {
     /// How a client proves at the token endpoint that it is itself (OIDC Core §9).
@@ -168,9 +169,7 @@ impl Client {
     /// The rules that hold whatever changed last. One place, for creation and for every update.
     pub fn validate(&self) -> Result<(), ClientValidation> {
         let fail = |why: &str| Err(ClientValidation(why.to_owned()));
-        if self.name.trim().is_empty() || self.name.chars().count() > 100 {
-            return fail("name must have 1 to 100 characters");
-        }
+        validate_name(&self.name)?;
         if self.redirect_uris.len() > 100 {
             return fail("a client can register 100 redirect URIs at most");
         }
@@ -244,6 +243,20 @@ impl Client {
     }
 }
 
+/// A name that people read, in one line of a page, a table or a log.
+fn validate_name(name: &str) -> Result<(), ClientValidation> {
+    if name.trim().is_empty() || name.chars().count() > 100 {
+        return Err(ClientValidation("name must have 1 to 100 characters".to_owned()));
+    }
+    if !is_one_line(name) {
+        return Err(ClientValidation(
+            "name must not have control characters, line breaks or characters that change the direction of text"
+                .to_owned(),
+        ));
+    }
+    Ok(())
+}
+
 /// RFC 8707 §2: an absolute URI without a fragment.
 pub fn validate_resource(text: &str) -> Result<(), ClientValidation> {
     let fail = |why| Err(ClientValidation(format!("audience {text:?} {why}")));
@@ -259,26 +272,20 @@ pub fn validate_resource(text: &str) -> Result<(), ClientValidation> {
 
 /// A link that a person may follow from a page: https, nothing that runs.
 pub fn validate_uri(text: &str) -> Result<(), ClientValidation> {
-    let fail = || Err(ClientValidation(format!("{text:?} must be an https URL")));
+    let fail =
+        || Err(ClientValidation(format!("{text:?} must be an https URL in printable ASCII, without a user name")));
+    if text.len() > 2000 || text.bytes().any(|b| !(0x21..=0x7e).contains(&b)) {
+        return fail();
+    }
     match Url::parse(text) {
-        Ok(url) if url.scheme() == "https" && text.starts_with("https://") && url.username().is_empty() => Ok(()),
+        Ok(url)
+            if text.starts_with("https://")
+                && url.scheme() == "https"
+                && url.username().is_empty()
+                && url.password().is_none() =>
+        {
+            Ok(())
+        }
         _ => fail(),
     }
-}
-
-fn validate_jwks(text: &str) -> Result<(), ClientValidation> {
-    let fail = |why: &str| Err(ClientValidation(format!("the key set {why}")));
-    let Ok(set) = serde_json::from_str::<Value>(text) else { return fail("is not JSON") };
-    let Some(keys) = set.get("keys").and_then(Value::as_array) else {
-        return fail("has no array \"keys\" (RFC 7517 section 5)");
-    };
-    if keys.is_empty() || keys.len() > 20 {
-        return fail("must have 1 to 20 keys");
-    }
-    for key in keys {
-        if ["d", "p", "q", "k"].iter().any(|private| key.get(private).is_some()) {
-            return fail("has a private or symmetric key; register the public part alone");
-        }
-    }
-    Ok(())
 }

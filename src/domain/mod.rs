@@ -3,6 +3,7 @@
 mod api_key;
 pub mod chain;
 mod client;
+mod client_keys;
 mod client_policy;
 mod device;
 mod gate;
@@ -18,6 +19,7 @@ pub use client::{
     Algorithm, ApplicationType, AuthMethod, Client, ClientStatus, ClientValidation, GrantType, Party,
     validate_resource, validate_uri,
 };
+pub use client_keys::{ASSERTION_ALGORITHMS, may_verify};
 pub use client_policy::{AssertionAudience, ConsentPolicy, IdTokenClaims, MethodCheck, PkcePolicy, RefreshPolicy};
 pub use device::{DeviceCode, DeviceStage};
 pub use gate::{Gate, GateStage, origin_of};

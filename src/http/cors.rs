@@ -9,8 +9,8 @@ use actix_web::dev::ServiceRequest;
 use actix_web::http::Method;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue,
-    ORIGIN, VARY,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_HEADERS,
+    ACCESS_CONTROL_REQUEST_METHOD, HeaderMap, HeaderValue, ORIGIN, VARY,
 };
 use url::Url;
 
@@ -24,18 +24,30 @@ const PUBLIC: &[&str] =
 /// For registered browser apps, with the methods that they may use.
 const FOR_APPS: &[(&str, &str)] =
     &[("/oauth2/token", "POST"), ("/oauth2/revoke", "POST"), ("/oauth2/userinfo", "GET, POST")];
+/// What registered browser apps may send: credentials, what protocols around them add, and what tracing adds by itself.
+const HEADERS: &str = "authorization, content-type, mcp-protocol-version, x-requested-with, x-request-id, traceparent, \
+                       tracestate, baggage, sentry-trace";
+/// The longest list of asked headers that is given back, in bytes.
+const MAX_ASKED: usize = 1024;
 
 /// What this request may be told about sharing its answer.
 pub struct Verdict {
     allow: Option<HeaderValue>,
     vary: bool,
     methods: &'static str,
+    headers: HeaderValue,
     preflight: bool,
 }
 
 impl Verdict {
     pub async fn of(app: &App, req: &ServiceRequest) -> Self {
-        let none = Self { allow: None, vary: false, methods: "", preflight: false };
+        let none = Self {
+            allow: None,
+            vary: false,
+            methods: "",
+            headers: HeaderValue::from_static(HEADERS),
+            preflight: false,
+        };
         let path = req.path();
         let is_public = PUBLIC.contains(&path);
         let methods = if is_public {
@@ -53,7 +65,10 @@ impl Verdict {
             (true, Some(_)) => Some(HeaderValue::from_static("*")),
             (false, Some(origin)) => is_registered(app, origin).await.then(|| origin.clone()),
         };
-        Self { allow, vary: !is_public, methods, preflight }
+        let asked = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).filter(|_| is_public && preflight);
+        let headers = asked.filter(|asked| is_list_of_names(asked)).cloned();
+        let headers = headers.unwrap_or(HeaderValue::from_static(HEADERS));
+        Self { allow, vary: !is_public, methods, headers, preflight }
     }
 
     pub fn is_preflight(&self) -> bool {
@@ -65,7 +80,7 @@ impl Verdict {
         if self.allow.is_some() {
             response
                 .insert_header((ACCESS_CONTROL_ALLOW_METHODS, self.methods))
-                .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, "authorization, content-type"))
+                .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, self.headers.clone()))
                 .insert_header((ACCESS_CONTROL_MAX_AGE, "600"));
         }
         response.finish()
@@ -80,6 +95,13 @@ impl Verdict {
             headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static("www-authenticate, x-request-id"));
         }
     }
+}
+
+/// Whether these are names of headers (RFC 9110 §5.1), separated by commas. A document that is public to everybody may be asked
+/// for with any of them: they change nothing of the answer.
+fn is_list_of_names(list: &HeaderValue) -> bool {
+    let is_name_or_separator = |b: &u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~, ".contains(b);
+    list.len() <= MAX_ASKED && list.as_bytes().iter().all(is_name_or_separator)
 }
 
 /// Whether an app that runs in the browser is registered at this origin. `null` never is.

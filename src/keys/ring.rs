@@ -76,10 +76,15 @@ impl Key {
     }
 }
 
+/// So many keys that were rotated out are remembered.
+const MAX_FORMER: usize = 32;
+
 /// All keys at one moment.
 pub struct Snapshot {
     /// Oldest first.
     keys: Vec<Key>,
+    /// Keys that were rotated out and whose tokens have all expired. Those that leaked are not among them.
+    former: Vec<Key>,
     /// The JWKS as it goes over the wire.
     pub jwks: String,
     /// What it was made of, to tell whether it is still current.
@@ -89,14 +94,18 @@ pub struct Snapshot {
 impl Snapshot {
     fn new(stored: &[StoredKey], sealer: &Sealer, now: Seconds) -> Result<Self, KeyError> {
         let mut keys = Vec::with_capacity(stored.len());
-        for key in stored {
-            let key = Key::open(key, sealer)?;
-            if key.stage(now) != KeyStage::Removed {
-                keys.push(key);
+        let mut former = Vec::new();
+        for stored in stored {
+            if stored.removed_at.is_none_or(|at| at > now) {
+                keys.push(Key::open(stored, sealer)?);
+            } else if stored.removed_at > stored.retired_at {
+                // One that cannot be opened any more is of no use, and nothing depends on it.
+                former.extend(Key::open(stored, sealer));
             }
         }
+        former.drain(..former.len().saturating_sub(MAX_FORMER));
         let jwks = json!({"keys": keys.iter().map(|key| &key.jwk).collect::<Vec<_>>()}).to_string();
-        Ok(Self { keys, jwks, fingerprint: fingerprint(stored, now) })
+        Ok(Self { keys, former, jwks, fingerprint: fingerprint(stored, now) })
     }
 
     /// The key that signs with an algorithm now: of the active ones the newest.
@@ -111,6 +120,11 @@ impl Snapshot {
     /// A key that may verify; the algorithm is the key's own, whatever a header says.
     pub fn verifying(&self, kid: &str, now: Seconds) -> Option<&Key> {
         self.keys.iter().find(|key| key.kid == kid && key.stage(now) != KeyStage::Removed)
+    }
+
+    /// A key that may verify what tells of the past and is no credential: also one that was rotated out long ago.
+    pub(super) fn verifying_past(&self, kid: &str, now: Seconds) -> Option<&Key> {
+        self.verifying(kid, now).or_else(|| self.former.iter().find(|key| key.kid == kid))
     }
 
     /// The algorithms with which something can be signed now.

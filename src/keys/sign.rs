@@ -56,21 +56,30 @@ impl Snapshot {
     /// Verifies a token of ours and returns its claims. `None` for whatever is not exactly one of that kind; times are
     /// the caller's to check.
     pub fn verify(&self, token: &str, kind: Jwt, now: Seconds) -> Option<Vec<u8>> {
-        if token.len() > MAX_TOKEN {
-            return None;
-        }
-        let (message, signature) = token.rsplit_once('.')?;
-        let (header, claims) = message.split_once('.')?;
-        if header.len() > MAX_HEADER || claims.contains('.') {
-            return None;
-        }
-        let header: Header = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
-        let key = self.verifying(&header.kid, now)?;
-        if header.alg != key.algorithm.as_str() || header.typ != kind.typ() {
-            return None;
-        }
-        let algorithm = key.algorithm.as_str().parse().ok()?;
-        let valid = jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key.verifying, algorithm).ok()?;
-        if valid { URL_SAFE_NO_PAD.decode(claims).ok() } else { None }
+        verify(token, kind, |kid| self.verifying(kid, now))
     }
+
+    /// The same for what tells of the past and is no credential, such as an ID token as a hint.
+    pub fn verify_past(&self, token: &str, kind: Jwt, now: Seconds) -> Option<Vec<u8>> {
+        verify(token, kind, |kid| self.verifying_past(kid, now))
+    }
+}
+
+fn verify<'a>(token: &str, kind: Jwt, find: impl FnOnce(&str) -> Option<&'a Key>) -> Option<Vec<u8>> {
+    if token.len() > MAX_TOKEN {
+        return None;
+    }
+    let (message, signature) = token.rsplit_once('.')?;
+    let (header, claims) = message.split_once('.')?;
+    if header.len() > MAX_HEADER || claims.contains('.') {
+        return None;
+    }
+    let header: Header = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
+    let key = find(&header.kid)?;
+    if header.alg != key.algorithm.as_str() || header.typ != kind.typ() {
+        return None;
+    }
+    let algorithm = key.algorithm.as_str().parse().ok()?;
+    let valid = jsonwebtoken::crypto::verify(signature, message.as_bytes(), &key.verifying, algorithm).ok()?;
+    if valid { URL_SAFE_NO_PAD.decode(claims).ok() } else { None }
 }

@@ -88,11 +88,14 @@ fn grown(mut client: Client, seen: &Seen) -> Client {
 
 /// Takes the way in which the client proves itself, and whatever it has for a secret.
 fn authenticate(client: &mut Client, seen: &Seen) {
-    let (method, secret) = match (basic(&seen.headers), seen.parameter("client_secret")) {
-        (Some((_, secret)), _) => (AuthMethod::ClientSecretBasic, Some(secret)),
+    // RFC 6749 §2.3.1, §3.2: an empty secret is none.
+    let given = |name: &str| seen.parameter(name).filter(|value| !value.is_empty());
+    let by_header = basic(&seen.headers).map(|(_, secret)| secret).filter(|secret| !secret.is_empty());
+    let (method, secret) = match (by_header, given("client_secret")) {
+        (Some(secret), _) => (AuthMethod::ClientSecretBasic, Some(secret)),
         (None, Some(secret)) => (AuthMethod::ClientSecretPost, Some(secret.to_owned())),
         // What signs its assertions has keys, which have to be configured.
-        (None, None) if seen.parameter("client_assertion").is_some() => return,
+        (None, None) if given("client_assertion").is_some() => return,
         (None, None) => (AuthMethod::None, None),
     };
     client.auth_method = method;

@@ -51,6 +51,7 @@ pub struct Wanted {
     /// By default the mocked API.
     pub audience: Option<Words>,
     /// Seconds; negative ones have passed.
+    #[serde(deserialize_with = "crate::protocol::optional_seconds")]
     pub expires_in: Option<Seconds>,
     pub alg: Option<String>,
     pub defect: Option<String>,

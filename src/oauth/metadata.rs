@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::token::GRANTS;
 use crate::app::App;
-use crate::domain::{AuthMethod, OFFLINE_ACCESS};
+use crate::domain::{ASSERTION_ALGORITHMS, AuthMethod, OFFLINE_ACCESS};
 use crate::fault::Fault;
 use crate::flow::{Prompt, ResponseMode};
 use crate::oidc::{ACR_PASSWORD, SCOPE_CLAIMS};
@@ -124,7 +124,7 @@ fn build(app: &App, scopes: Vec<String>) -> Result<Metadata, Fault> {
     .set_response_modes_supported(Some(all(ResponseMode::ALL.iter().copied())?))
     .set_grant_types_supported(Some(all(GRANTS.iter().map(|grant| grant.grant_type.as_str()))?))
     .set_token_endpoint_auth_methods_supported(Some(all(methods)?))
-    .set_token_endpoint_auth_signing_alg_values_supported(Some(all(["ES256", "EdDSA", "PS256", "RS256"])?))
+    .set_token_endpoint_auth_signing_alg_values_supported(Some(all(ASSERTION_ALGORITHMS.iter().copied())?))
     .set_acr_values_supported(Some(vec![AuthenticationContextClass::new(ACR_PASSWORD.to_owned())]))
     .set_claims_supported(Some(claims.chain(token_claims).map(|name| CoreClaimName::new(name.to_owned())).collect()))
     .set_claims_parameter_supported(Some(false))

@@ -7,11 +7,12 @@ use chrono::{DateTime, Utc};
 use openidconnect::core::CoreGenderClaim;
 use openidconnect::{
     AccessTokenHash, AdditionalClaims, Audience, AuthenticationContextClass, AuthenticationMethodReference,
-    IdTokenClaims, IssuerUrl, Nonce, StandardClaims, SubjectIdentifier,
+    EndUserEmail, EndUserFamilyName, EndUserGivenName, EndUserName, EndUserUsername, IdTokenClaims, IssuerUrl, Nonce,
+    StandardClaims, SubjectIdentifier,
 };
 
 use crate::app::App;
-use crate::domain::{Algorithm, Client, Grant, User};
+use crate::domain::{Algorithm, Client, Grant, IdTokenClaims as IdTokenClaimsPolicy, Scopes, User};
 use crate::fault::Fault;
 use crate::keys::{self, Jwt, Snapshot};
 use crate::protocol::{IdTokenExtra, OAuthError};
@@ -19,16 +20,20 @@ use crate::support::{Seconds, sha256};
 
 impl AdditionalClaims for IdTokenExtra {}
 
+/// What an ID token tells, and to whom.
+pub struct About<'a> {
+    pub client: &'a Client,
+    pub user: &'a User,
+    pub grant: &'a Grant,
+    /// What the access token beside it is for.
+    pub scope: &'a Scopes,
+    pub nonce: Option<&'a str>,
+    pub access_token: &'a str,
+}
+
 /// Signs an ID token for a client, by the algorithm that it registered or by the default.
-pub fn issue(
-    app: &App,
-    ring: &Snapshot,
-    client: &Client,
-    user: &User,
-    grant: &Grant,
-    nonce: Option<&str>,
-    access_token: &str,
-) -> Result<String, Fault> {
+pub fn issue(app: &App, ring: &Snapshot, about: &About<'_>) -> Result<String, Fault> {
+    let About { client, user, grant, scope, nonce, access_token } = *about;
     let failed = |e: &dyn std::fmt::Display| Fault::from(OAuthError::server_error(format!("ID token: {e}")));
     let now = app.now();
     let algorithm = client.id_token_alg.unwrap_or(app.id_token_alg);
@@ -39,7 +44,7 @@ pub fn issue(
         vec![Audience::new(client.client_id.clone())],
         time(expires)?,
         time(now)?,
-        StandardClaims::new(SubjectIdentifier::new(user.id.to_string())),
+        person_claims(client, user, scope)?,
         IdTokenExtra { sid: grant.session_id.map(|id| session_claim(client, id)) },
     )
     .set_auth_time(Some(time(grant.auth_time)?))
@@ -51,6 +56,24 @@ pub fn issue(
     .set_access_token_hash(Some(access_token_hash(access_token, algorithm)));
     let key = ring.signing(algorithm, now).map_err(|e| failed(&e))?;
     keys::sign(key, Jwt::IdToken, &claims).map_err(|e| failed(&e))
+}
+
+/// OIDC Core §5.4: with the code flow the claims of scopes are for userinfo, and in the ID token as well where a client is
+/// registered for that. Both come of one function.
+fn person_claims(client: &Client, user: &User, scope: &Scopes) -> Result<StandardClaims<CoreGenderClaim>, Fault> {
+    let claims = StandardClaims::new(SubjectIdentifier::new(user.id.to_string()));
+    if client.id_token_claims == IdTokenClaimsPolicy::Standard {
+        return Ok(claims);
+    }
+    let info = super::of_person(user, scope);
+    Ok(claims
+        .set_name(info.name.map(|name| EndUserName::new(name).into()))
+        .set_given_name(info.given_name.map(|name| EndUserGivenName::new(name).into()))
+        .set_family_name(info.family_name.map(|name| EndUserFamilyName::new(name).into()))
+        .set_preferred_username(info.preferred_username.map(EndUserUsername::new))
+        .set_updated_at(info.updated_at.map(time).transpose()?)
+        .set_email(info.email.map(EndUserEmail::new))
+        .set_email_verified(info.email_verified))
 }
 
 fn time(seconds: Seconds) -> Result<DateTime<Utc>, Fault> {

@@ -7,7 +7,7 @@ mod rate_limit;
 mod token;
 
 pub use error::{ErrorCode, OAuthError, Wanted};
-pub use numeric_date::NumericDate;
+pub use numeric_date::{NumericDate, optional_seconds};
 pub use params::{MalformedForm, Params};
 pub use rate_limit::{RateLimit, RateLimitPolicy};
 pub use token::{IdTokenExtra, Introspection, JwtClaims, TokenResponse, UserInfo};

@@ -6,7 +6,7 @@ use serde::de::{Deserialize, Deserializer, Error, Visitor};
 ///
 /// Whatever reads a time or a duration from JSON reads this type, and decides by [`Self::floor`] or [`Self::ceil`] what
 /// becomes of a fraction.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct NumericDate {
     floor: i64,
     has_fraction: bool,
@@ -25,6 +25,11 @@ impl NumericDate {
     pub fn ceil(self) -> i64 {
         self.floor.saturating_add(i64::from(self.has_fraction))
     }
+}
+
+/// Seconds that may be left out, for a member of a JSON body; a fraction is cut off.
+pub fn optional_seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    Ok(Option::<NumericDate>::deserialize(deserializer)?.map(NumericDate::floor))
 }
 
 struct Number;

@@ -2,6 +2,7 @@
 
 use super::json::{Object, OneOrMany};
 use super::token::Invalid;
+use crate::protocol::NumericDate;
 use crate::support::Seconds;
 
 /// Who calls, and what they may do, as the issuer says. The guard attaches it to the request; a handler that has it as a
@@ -112,7 +113,8 @@ impl Claims {
         now: Seconds,
     ) -> Result<Self, Invalid> {
         let text = |name: &str| object.optional::<String>(name).map_err(|_| MALFORMED);
-        let time = |name: &str| object.optional::<Seconds>(name).map_err(|_| MALFORMED);
+        let time = |name: &str| object.optional::<NumericDate>(name).map_err(|_| MALFORMED);
+        let (end, begin) = (NumericDate::floor, NumericDate::ceil);
         if issuer != expected.issuer {
             return Err(Invalid("the access token is of another issuer"));
         }
@@ -120,11 +122,11 @@ impl Claims {
         if !aud.contains(&expected.audience) {
             return Err(Invalid("the access token is meant for another API"));
         }
-        let (exp, iat) = (time("exp")?, time("iat")?);
+        let (exp, iat) = (time("exp")?.map(end), time("iat")?.map(begin));
         if exp.is_some_and(|exp| now >= exp.saturating_add(expected.leeway)) {
             return Err(EXPIRED);
         }
-        let begins = [iat, time("nbf")?].into_iter().flatten().max();
+        let begins = [iat, time("nbf")?.map(begin)].into_iter().flatten().max();
         if begins.is_some_and(|at| at > now.saturating_add(expected.leeway)) {
             return Err(Invalid("the access token is not valid yet"));
         }
@@ -139,7 +141,7 @@ impl Claims {
             scope: text("scope")?.unwrap_or_default().split_ascii_whitespace().map(str::to_owned).collect(),
             roles: object.optional("roles").map_err(|_| MALFORMED)?.unwrap_or_default(),
             aud,
-            auth_time: time("auth_time")?,
+            auth_time: time("auth_time")?.map(end),
             acr: text("acr")?,
             jti: text("jti")?,
             iat,
@@ -222,6 +224,19 @@ mod tests {
             let mut claims = good();
             claims[name] = json!(at);
             assert_eq!(read(&claims).is_ok(), fine, "{name} {}", at.saturating_sub(NOW));
+        }
+        // RFC 7519 §2: a fraction is allowed, and counts against whoever sends it.
+        for (name, at, fine) in [
+            ("exp", "1799999970.5", false),
+            ("exp", "1799999971.5", true),
+            ("nbf", "1800000029.5", true),
+            ("nbf", "1800000030.5", false),
+            ("iat", "1.8e9", true),
+            ("auth_time", "1799999999.999", true),
+        ] {
+            let mut claims = good();
+            claims[name] = serde_json::from_str(at).expect("a number");
+            assert_eq!(read(&claims).is_ok(), fine, "{name} {at}");
         }
     }
 

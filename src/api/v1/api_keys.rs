@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::bearer::{BearerToken, bearer};
 use crate::domain::{API_KEYS, KeyOwner, Scopes};
 use crate::fault::Fault;
-use crate::protocol::{ErrorCode, OAuthError, Params};
+use crate::protocol::{ErrorCode, OAuthError, Params, optional_seconds};
 use crate::request;
 use crate::storage::{Refusal, api_keys};
 use crate::support::{ApiKeyText, Id, Seconds};
@@ -25,9 +25,20 @@ use crate::support::{ApiKeyText, Id, Seconds};
 pub struct NewApiKey {
     /// What it is for, in its owner's words.
     #[serde(deserialize_with = "json::text")]
+    #[schema(
+        min_length = 1,
+        max_length = 100,
+        pattern = r"^[^\u0000-\u001f\u007f-\u009f]*[^\s\u0000-\u001f\u007f-\u009f][^\u0000-\u001f\u007f-\u009f]*$",
+        example = "Nightly report"
+    )]
     name: String,
     /// Scopes, separated by spaces, no more than the access token has.
     #[serde(deserialize_with = "json::text")]
+    #[schema(
+        min_length = 1,
+        pattern = r"^[\x21\x23-\x5b\x5d-\x7e]+( [\x21\x23-\x5b\x5d-\x7e]+)*$",
+        example = "orders:read"
+    )]
     scope: String,
     /// The APIs it is for; without any it is for this server and what it guards.
     #[serde(default, deserialize_with = "json::one_or_many")]
@@ -41,7 +52,7 @@ pub struct NewApiKey {
     #[serde(default)]
     rate_limit: Option<u32>,
     /// Seconds that it lasts; for ever if left out.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_seconds")]
     expires_in: Option<Seconds>,
 }
 
@@ -50,7 +61,7 @@ pub struct NewApiKey {
 #[serde(deny_unknown_fields)]
 pub struct Rotation {
     /// Seconds for which the secret before is still taken; 0 if it has leaked.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "optional_seconds")]
     overlap: Option<Seconds>,
 }
 

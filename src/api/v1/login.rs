@@ -29,18 +29,18 @@ use crate::support::Id;
 pub struct LoginRequest {
     /// A client that is marked first-party.
     #[serde(deserialize_with = "json::text")]
-    #[schema(example = "my-app")]
+    #[schema(pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$", example = "my-app")]
     client_id: String,
     /// The user name or the e-mail address.
     #[serde(deserialize_with = "json::text")]
-    #[schema(example = "alice")]
+    #[schema(pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$", example = "alice")]
     username: String,
     #[serde(deserialize_with = "json::secret")]
-    #[schema(value_type = String, format = Password, max_length = 1024, example = "correct horse battery staple")]
+    #[schema(value_type = String, format = Password, max_length = 1024, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$", example = "correct horse battery staple")]
     password: SecretString,
     /// What the tokens are to allow, separated by spaces; all that the client is registered for if left out.
     #[serde(default, deserialize_with = "json::optional_text")]
-    #[schema(example = "orders:read")]
+    #[schema(pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$", example = "orders:read")]
     scope: Option<String>,
     /// The APIs that the tokens are for (RFC 8707), one or several; all that the client is registered for if left out.
     #[serde(default, deserialize_with = "json::one_or_many")]

@@ -25,11 +25,11 @@ use crate::support::Id;
 #[serde(deny_unknown_fields)]
 pub struct LogoutRequest {
     #[serde(default, deserialize_with = "json::optional_text")]
-    #[schema(example = "my-app")]
+    #[schema(pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$", example = "my-app")]
     client_id: Option<String>,
     /// Of a native app. A browser's is in its cookie.
     #[serde(default, deserialize_with = "json::optional_secret")]
-    #[schema(value_type = Option<String>, example = "lwrt_...")]
+    #[schema(value_type = Option<String>, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$", example = "lwrt_...")]
     refresh_token: Option<SecretString>,
 }
 

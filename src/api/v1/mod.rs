@@ -11,7 +11,7 @@ mod refresh;
 use actix_web::web::{self, ServiceConfig, resource};
 use utoipa::OpenApi;
 
-use super::document::SecuritySchemes;
+use super::document::{OptionalBodies, SecuritySchemes};
 use super::json;
 
 macro_rules! routes {
@@ -42,7 +42,7 @@ macro_rules! routes {
                 (name = "Forward authentication", description = "For proxies in front of other apps"),
                 (name = "About", description = "This document"),
             ),
-            modifiers(&SecuritySchemes),
+            modifiers(&SecuritySchemes, &OptionalBodies),
         )]
         pub struct Document;
     };
@@ -56,7 +56,7 @@ routes! {
     "/api-keys" => get api_keys::list, post api_keys::create;
     "/api-keys/{id}" => delete api_keys::revoke;
     "/api-keys/{id}/rotate" => post api_keys::rotate;
-    "/forward-auth" => get forward_auth::check, head forward_auth::check_head;
+    "/forward-auth" => get forward_auth::check;
     "/forward-auth/login" => get forward_auth::login;
     "/openapi.json" => get document::get;
 }

@@ -23,18 +23,19 @@ use crate::request;
 #[serde(deny_unknown_fields)]
 pub struct RefreshRequest {
     #[serde(deserialize_with = "json::text")]
-    #[schema(example = "my-app")]
+    #[schema(pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$", example = "my-app")]
     client_id: String,
-    /// Of a native app. A browser's is in its cookie.
+    /// Of a native app, which must send it. A browser's is in its cookie.
     #[serde(default, deserialize_with = "json::optional_secret")]
-    #[schema(value_type = Option<String>, example = "lwrt_...")]
+    #[schema(value_type = Option<String>, pattern = r"^[^\u0000-\u001f\u007f-\u009f]*$", example = "lwrt_...")]
     refresh_token: Option<SecretString>,
 }
 
 /// Renew the tokens
 ///
-/// A refresh token is for one use: the answer has its successor. An answer that was lost can be asked for again for ten
-/// seconds; who comes with a used token after that has stolen it, and the whole family ends.
+/// A refresh token is for one use: the answer has its successor. For `refresh_retry_seconds` (30 by default) a used one gets
+/// the live token of its family, as answers get lost and apps refresh in parallel; after that it counts as stolen, and the
+/// whole family ends.
 ///
 /// Tokens that came by cookie leave by cookie, and want the header `X-CSRF-Token`.
 #[utoipa::path(

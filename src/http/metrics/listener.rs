@@ -37,7 +37,8 @@ pub fn serve(app: &App, listener: TcpListener, handle: PrometheusHandle) -> std:
             let text = handle.render();
             async move { HttpResponse::Ok().content_type("text/plain; version=0.0.4").body(text) }
         };
-        ActixApp::new().route("/metrics", web::get().to(page))
+        let route = web::resource("/metrics").route(web::get().to(page.clone())).route(web::head().to(page));
+        ActixApp::new().service(route)
     });
     let running = server.workers(1).disable_signals().listen(listener)?.run();
     actix_web::rt::spawn(running);

@@ -133,8 +133,12 @@ fn pkce_is_sound(it: &Candidate<'_>) -> Result<(), Refused> {
         (None, None) if it.client.pkce == PkcePolicy::Required => {
             fail("code_challenge is missing: this server requires PKCE with S256", EventKind::PkceMissing)
         }
-        (None, None) if it.params.get("nonce").is_none() || !asks_openid(it.params) => {
-            fail("without code_challenge the request needs the scope openid and a nonce", EventKind::PkceMissing)
+        (None, None) if !asks_openid(it.params) => {
+            fail("without code_challenge the request needs the scope openid", EventKind::PkceMissing)
+        }
+        // RFC 9700 §2.1.1: the nonce binds the code to the browser in place of the verifier.
+        (None, None) if it.client.pkce == PkcePolicy::NonceInstead && it.params.get("nonce").is_none() => {
+            fail("without code_challenge the request needs a nonce", EventKind::PkceMissing)
         }
         (None, None) => Ok(()),
     }
@@ -210,9 +214,12 @@ fn max_age(params: &Params) -> Result<Option<i64>, Refused> {
 fn hinted_user(it: &Candidate<'_>) -> Result<Option<Id>, Refused> {
     match it.params.get("id_token_hint") {
         None => Ok(None),
-        Some(token) => match hint::hinted_user(it.app, token) {
+        Some(token) => match hint::hinted_user(it.app, it.client, token) {
             Some(user) => Ok(Some(user)),
-            None => Err(OAuthError::invalid_request("id_token_hint is no valid ID token of this server").into()),
+            None => {
+                Err(OAuthError::invalid_request("id_token_hint is no ID token that this server issued to this client")
+                    .into())
+            }
         },
     }
 }

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use actix_web::http::Method;
 use actix_web::{HttpRequest, web};
 
-use super::{checks, target};
+use super::{KNOWN, checks, target};
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
 use crate::defense::Exceeded;
@@ -27,6 +27,9 @@ pub async fn handle(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
         Ok(request) => request,
         Err(refused) => return Ok(refuse(&app, info, &client, &target, refused.error, refused.kind).await),
     };
+    if let Some(again) = by_get(&app, &req, &params) {
+        return Ok(again);
+    }
     note_challenge(&app, info, &request).await;
     match proceed(&app, &req, info, &client, &request).await {
         Err(Fault::ClientChanged) => Err(Fault::Page(Problem::Unavailable, None)),
@@ -41,7 +44,7 @@ enum Sources {
 }
 
 fn read(req: &HttpRequest, body: &[u8]) -> Result<(Params, Sources), Fault> {
-    if req.method() == Method::GET || req.method() == Method::HEAD {
+    if req.method() == Method::GET {
         return Ok((request::page_query(req)?, Sources::One));
     }
     let form = request::page_form(req, body)?;
@@ -52,6 +55,26 @@ fn read(req: &HttpRequest, body: &[u8]) -> Result<(Params, Sources), Fault> {
         // OIDC Core §3.1.2.1 knows a request in the query or in the body. Only one that is whole can be told where to go.
         (false, false) => Ok((if query.has("client_id") { query } else { form }, Sources::Two)),
     }
+}
+
+/// Longer ones are not led to the same request by GET; in bytes.
+const MAX_LOCATION: usize = 6 * 1024;
+
+/// Browsers leave our cookies out of a form that another site posts, and send them with the GET that such a form is led to
+/// (SameSite=Lax). Without any cookie it cannot be told whether the person is logged in, so the same request comes again by
+/// GET before anything is decided.
+fn by_get(app: &App, req: &HttpRequest, params: &Params) -> Option<Answer> {
+    let has_cookie = |name: &str| request::cookie(req, app, name).is_some();
+    if req.method() != Method::POST || has_cookie(app.cookies.session) || has_cookie(app.cookies.browser) {
+        return None;
+    }
+    let mut query = url::form_urlencoded::Serializer::new(String::new());
+    for name in ["client_id", "redirect_uri"].iter().chain(KNOWN) {
+        query.extend_pairs(params.get(name).map(|value| (name, value)));
+    }
+    query.extend_pairs(params.all("resource").map(|value| ("resource", value)));
+    let query = query.finish();
+    (query.len() <= MAX_LOCATION).then(|| Answer::local(format!("/oauth2/authorize?{query}")))
 }
 
 async fn proceed(

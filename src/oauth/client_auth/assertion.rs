@@ -3,11 +3,11 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::DecodingKey;
-use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk};
+use jsonwebtoken::jwk::Jwk;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
-use crate::domain::{AssertionAudience, Client};
+use crate::domain::{AssertionAudience, Client, may_verify};
 use crate::fault::Fault;
 use crate::protocol::NumericDate;
 use crate::storage::{Db, Refusal, assertions, restore_point};
@@ -234,23 +234,12 @@ fn check_signature(client: &Client, parts: &Parts<'_>) -> Result<(), Flaw> {
         .into_iter()
         .filter_map(|key| serde_json::from_value::<Jwk>(key).ok())
         .filter(|key| kid.is_none() || key.common.key_id.as_deref() == kid)
-        .filter(|key| key_may_use(key, alg))
+        .filter(|key| may_verify(key, alg))
         .peekable();
     if fitting.peek().is_none() {
         return Err(Flaw::NoKey);
     }
     if fitting.any(|key| verify(&key, alg, parts)) { Ok(()) } else { Err(Flaw::Signature) }
-}
-
-fn key_may_use(key: &Jwk, alg: &str) -> bool {
-    let registered = key.common.key_algorithm.map(|registered| registered.to_string());
-    let fits = match &key.algorithm {
-        AlgorithmParameters::EllipticCurve(ec) => ec.curve == EllipticCurve::P256 && alg == "ES256",
-        AlgorithmParameters::OctetKeyPair(okp) => okp.curve == EllipticCurve::Ed25519 && alg == "EdDSA",
-        AlgorithmParameters::RSA(rsa) => matches!(alg, "PS256" | "RS256") && rsa.n.len() >= 342,
-        _ => false,
-    };
-    fits && registered.is_none_or(|registered| registered == alg)
 }
 
 fn verify(key: &Jwk, alg: &str, parts: &Parts<'_>) -> bool {

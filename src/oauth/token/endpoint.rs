@@ -112,7 +112,15 @@ fn epilogue(ctx: &Ctx, draft: &Draft) -> Result<HttpResponse, Fault> {
         Some((user, grant)) if draft.token.scope.contains(OPENID) => {
             let nonce = (draft.event == EventKind::TokenIssued).then_some(grant.nonce.as_deref()).flatten();
             let ring = ctx.app.keys.snapshot();
-            Some(oidc::id_token::issue(&ctx.app, &ring, &ctx.client, user, grant, nonce, &signed.access_token)?)
+            let about = oidc::id_token::About {
+                client: &ctx.client,
+                user,
+                grant,
+                scope: &draft.token.scope,
+                nonce,
+                access_token: &signed.access_token,
+            };
+            Some(oidc::id_token::issue(&ctx.app, &ring, &about)?)
         }
         _ => None,
     };

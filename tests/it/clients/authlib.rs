@@ -1,6 +1,6 @@
 //! PyPI `Authlib`: the script says what would make it fail.
 
-use super::{app, run_flow};
+use super::{app, preset, run_flow};
 use crate::harness::*;
 
 async fn whole_flow_confidential(server: Shared) {
@@ -11,4 +11,8 @@ async fn whole_flow_public(server: Shared) {
     run_flow("python/authlib_client.py", server, &Client::public(server));
 }
 
-both![whole_flow_confidential, whole_flow_public];
+async fn f07_with_its_preset(server: Shared) {
+    run_flow("python/authlib_client.py", server, &preset(server, "authlib"));
+}
+
+both![f07_with_its_preset, whole_flow_confidential, whole_flow_public];

@@ -123,4 +123,15 @@ async fn b031_empty_is_not_a_value(server: Shared) {
     assert_red(&Browser::new(server).authorize(&request).await, &request, "invalid_request");
 }
 
+/// The mock takes whatever a client has for a secret, and an empty one for none.
+async fn b031_at_the_mock() {
+    let mock = Mock::start("");
+    let url = format!("{}/oauth2/token", mock.base);
+    let form = [("grant_type", "refresh_token"), ("refresh_token", "lwrt_x")];
+    let named = [&form[..], &[("client_id", "notes"), ("client_secret", ""), ("client_assertion", "")]].concat();
+    assert_ig(&Answer::of(http().post(&url).form(&named)).await);
+    assert_ig(&Answer::of(http().post(&url).header("Authorization", basic("notes", "")).form(&form)).await);
+}
+
+once![b031_at_the_mock];
 both![b031_empty_is_absent, b031_empty_is_not_a_value];

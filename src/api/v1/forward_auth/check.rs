@@ -45,18 +45,6 @@ pub async fn check(app: web::Data<App>, req: HttpRequest) -> Result<HttpResponse
     outcome.map(|(response, _)| response)
 }
 
-/// May a request pass? By HEAD
-///
-/// As by GET.
-#[utoipa::path(
-    head, path = "/api/v1/forward-auth", tag = "Forward authentication",
-    security(("bearer" = []), ("api_key" = []), ("access_cookie" = [])),
-    responses((status = 204, description = "Yes"), (status = 401, description = "No"), (status = 403, description = "No"))
-)]
-pub async fn check_head(app: web::Data<App>, req: HttpRequest) -> Result<HttpResponse, Fault> {
-    check(app, req).await
-}
-
 async fn decide(app: &App, req: &HttpRequest) -> Result<(HttpResponse, Option<&'static str>), Fault> {
     let wanted = Requirements::read(req)?;
     let original = Original::read(app, req);

@@ -22,8 +22,8 @@ const TICKET_SECONDS: Seconds = 60;
     get, path = "/api/v1/forward-auth/login", operation_id = "forward_auth_login", tag = "Forward authentication",
     security(()),
     params(
-        ("return_to" = String, Query, description = "The address that the browser wanted to go to"),
-        ("state" = String, Query, description = "A hash of what the browser holds at the app's host"),
+        ("return_to" = String, Query, min_length = 8, max_length = 2048, description = "The address that the browser wanted to go to"),
+        ("state" = String, Query, min_length = 43, max_length = 43, description = "A hash of what the browser holds at the app's host, in base64url"),
         ("max_age" = Option<i64>, Query, description = "Seconds that the login may be old"),
     ),
     responses(

@@ -15,7 +15,7 @@ mod original;
 mod requirements;
 
 pub use callback::callback;
-pub use check::{__path_check, __path_check_head, check, check_head};
+pub use check::{__path_check, check};
 pub use login::{__path_login, login};
 
 /// Where tickets are taken, on the app's own host.
