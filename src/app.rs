@@ -7,13 +7,14 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 
+use crate::audit::Trail;
 use crate::config::Config;
 use crate::defense::{Admission, Limiter};
 use crate::domain::{Algorithm, Client};
 use crate::identity::{KeyUses, Passwords, SessionCookies};
 use crate::keys::KeyRing;
 use crate::storage::{Db, ServerLock};
-use crate::support::{Clock, Digest, Id, Rng, Seconds};
+use crate::support::{AtOnce, Clock, Digest, Id, Rng, Seconds};
 
 /// Whether this is the laptop of a developer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -35,12 +36,16 @@ pub struct Inner {
     pub config: Config,
     pub mode: Mode,
     pub db: Db,
+    /// Where decisions are recorded that wrote nothing else.
+    pub trail: Trail,
     pub clock: Clock,
     pub rng: Rng,
     pub keys: KeyRing,
     pub passwords: Passwords,
     pub limiter: Limiter,
     pub admission: Admission,
+    /// Bodies that have not come yet.
+    pub unread_bodies: AtOnce,
     pub cookies: SessionCookies,
     pub access_token_alg: Algorithm,
     pub id_token_alg: Algorithm,
@@ -57,7 +62,11 @@ pub struct Inner {
     /// PKCE challenges of late, to notice a client that sends the same one again and again.
     pub challenges: Cache<(String, String), Arc<std::sync::atomic::AtomicU32>>,
     /// Origins of registered browser apps, as they were a moment ago.
-    pub origins: Cache<(), Arc<std::collections::HashSet<String>>>,
+    pub origins: moka::future::Cache<(), Arc<std::collections::HashSet<String>>>,
+    /// Whether the database answered a moment ago; what `/readyz` says is asked of it a few times a second.
+    pub database_answers: moka::future::Cache<(), bool>,
+    /// The scopes that the metadata list, as they were a moment ago.
+    pub listed_scopes: moka::future::Cache<(), Vec<String>>,
     /// The scopes that the metadata listed last.
     pub scope_names: Mutex<Vec<String>>,
     /// Why balancers should look elsewhere, if they should.
@@ -138,12 +147,16 @@ pub struct Parts {
 
 /// How long a client may be used as it was read.
 const CLIENT_MEMORY: Duration = Duration::from_secs(1);
+/// How long an answer of the database serves all who ask the same without any credential.
+const PROBE_MEMORY: Duration = Duration::from_millis(200);
 
 impl App {
     pub fn new(parts: Parts) -> Self {
         let inner = Inner {
             limiter: Limiter::new(&parts.config.limits, &parts.config.server.trusted_proxies),
             admission: Admission::new(parts.config.server.max_requests),
+            unread_bodies: AtOnce::new(parts.config.server.max_unread_bodies_per_address),
+            trail: Trail::new(parts.db.clone(), parts.clock.clone(), parts.config.limits.audited_refusals_per_address),
             cookies: SessionCookies::for_issuer(&parts.config.server.issuer),
             config: parts.config,
             mode: parts.mode,
@@ -160,7 +173,9 @@ impl App {
             key_refusals: Cache::builder().max_capacity(100_000).time_to_live(Duration::from_secs(60)).build(),
             key_uses: KeyUses::default(),
             challenges: Cache::builder().max_capacity(10_000).time_to_live(Duration::from_secs(3600)).build(),
-            origins: Cache::builder().max_capacity(1).time_to_live(CLIENT_MEMORY).build(),
+            origins: moka::future::Cache::builder().max_capacity(1).time_to_live(CLIENT_MEMORY).build(),
+            database_answers: moka::future::Cache::builder().max_capacity(1).time_to_live(PROBE_MEMORY).build(),
+            listed_scopes: moka::future::Cache::builder().max_capacity(1).time_to_live(PROBE_MEMORY).build(),
             scope_names: Mutex::new(parts.scope_names),
             readiness: Readiness::default(),
             server_lock: parts.server_lock,

@@ -9,6 +9,8 @@ mod export;
 mod follow;
 mod kinds;
 mod line;
+mod payer;
+mod refusals;
 mod verify;
 mod walk;
 
@@ -17,6 +19,8 @@ pub use claims::Receipt;
 pub use export::{Exported, export};
 pub use follow::{Follower, LATEST_MILLIS, News};
 pub use line::{Header, event_json, time};
+pub use payer::Payer;
+pub use refusals::Trail;
 pub use verify::{Options, Report, Source, WriterReport, header, verify};
 pub use walk::Found;
 
@@ -24,7 +28,7 @@ use serde_json::Value;
 
 use crate::domain::words;
 use crate::storage::audit_events::{self, NewEvent};
-use crate::storage::{Db, StorageError, Tx};
+use crate::storage::{StorageError, Tx};
 use crate::support::{Clock, Id, sha256, text};
 
 words! {
@@ -107,6 +111,7 @@ pub struct Event {
     address: Option<String>,
     request_id: Option<String>,
     detail: Option<Value>,
+    authenticated: bool,
 }
 
 impl Event {
@@ -121,6 +126,7 @@ impl Event {
             address: None,
             request_id: None,
             detail: None,
+            authenticated: false,
         }
     }
 
@@ -170,12 +176,29 @@ impl Event {
         self
     }
 
+    /// The party that it names has proved who it is, so that it may be held responsible: a client by its secret or key, a
+    /// person by a session.
+    #[must_use]
+    pub fn authenticated(mut self) -> Self {
+        self.authenticated = true;
+        self
+    }
+
     /// Stamps it with the time of the decision. Its id and its place in the trail it gets from the thread that writes it.
     pub fn stamp(self, clock: &Clock) -> NewEvent {
         self.stamp_at(clock.now_millis())
     }
 
     fn stamp_at(self, at_millis: i64) -> NewEvent {
+        let detail = match self.detail {
+            // The anomaly rules hold a client responsible for what it did, and not for what was done in its name.
+            Some(Value::Object(mut members)) if self.authenticated => {
+                members.insert(AUTHENTICATED.to_owned(), Value::Bool(true));
+                Some(Value::Object(members))
+            }
+            None if self.authenticated => Some(serde_json::json!({AUTHENTICATED: true})),
+            detail => detail,
+        };
         let reason = self.reason.or_else(|| (!self.success).then(|| self.kind.as_str().to_owned()));
         NewEvent {
             at_millis,
@@ -187,7 +210,7 @@ impl Event {
             operator: None,
             address: self.address,
             request_id: self.request_id,
-            detail: self.detail.map(|detail| detail.to_string()),
+            detail: detail.map(|detail| detail.to_string()),
         }
     }
 
@@ -202,9 +225,14 @@ impl Event {
     }
 
     /// Records a decision that wrote nothing else. A refusal stands whether or not it could be recorded, so a failure
-    /// is logged and goes no further.
-    pub async fn record_alone(self, db: &Db, clock: &Clock) {
-        let event = self.stamp(clock);
+    /// is logged and goes no further. Refusals that anyone can cause without end are counted once there are many.
+    pub async fn record_alone(self, trail: &Trail) {
+        let is_free = !self.success && !self.authenticated && self.kind.payer() == Payer::Nobody;
+        if is_free && !trail.admits(self.kind, self.address.as_deref()) {
+            tracing::debug!(event = self.kind.as_str(), "counted, and recorded later together with others");
+            return;
+        }
+        let event = self.stamp(trail.clock());
         tracing::debug!(
             event = event.kind,
             outcome = event.outcome,
@@ -214,7 +242,7 @@ impl Event {
             request_id = event.request_id,
             "audit"
         );
-        let recorded = db.write("audit", move |tx| -> Result<_, crate::storage::Refusal<StorageError>> {
+        let recorded = trail.db().write("audit", move |tx| -> Result<_, crate::storage::Refusal<StorageError>> {
             Ok(audit_events::insert(tx, &event)?)
         });
         if let Err(error) = recorded.await {
@@ -222,6 +250,9 @@ impl Event {
         }
     }
 }
+
+/// The member of an event's detail that says that the party it names has proved who it is.
+pub const AUTHENTICATED: &str = "authenticated";
 
 /// A person in the trail: the same for the same person, and not their id.
 pub fn hash_subject(user_id: Id) -> String {

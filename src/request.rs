@@ -124,21 +124,35 @@ pub fn cookie(req: &HttpRequest, app: &App, name: &str) -> Option<String> {
 
 /// The browser that sent this, if it is one in which somebody has logged in before.
 pub fn device(req: &HttpRequest, app: &App) -> Option<Device> {
-    let sealed = URL_SAFE_NO_PAD.decode(cookie(req, app, app.cookies.device)?).ok()?;
+    marked_device(app, &cookie(req, app, app.cookies.device)?)
+}
+
+/// The device of a mark that an app kept. One that is not ours or was cut is as good as none.
+pub fn marked_device(app: &App, mark: &str) -> Option<Device> {
+    let sealed = URL_SAFE_NO_PAD.decode(mark).ok()?;
     Device::from_bytes(&app.keys.sealer().open(DEVICE, &sealed)?)
+}
+
+/// What a device is known by from now on as one in which this person has logged in.
+pub fn device_mark(app: &App, device: Option<Device>, user_id: Id) -> Option<String> {
+    let (now, seconds) = (app.now(), device_seconds(app)?);
+    let device = device.unwrap_or_else(|| Device::new(&app.rng)).with(user_id, now + seconds, now);
+    Some(URL_SAFE_NO_PAD.encode(app.keys.sealer().seal(&app.rng, DEVICE, &device.to_bytes())?))
 }
 
 /// The cookie by which a browser is known from now on as one in which this person has logged in.
 pub fn device_cookie(app: &App, device: Option<Device>, user_id: Id) -> Option<String> {
+    cookie_of_mark(app, &device_mark(app, device, user_id)?)
+}
+
+/// The cookie that carries a mark.
+pub fn cookie_of_mark(app: &App, mark: &str) -> Option<String> {
+    Some(app.cookies.keep(app.cookies.device, mark, device_seconds(app)?))
+}
+
+fn device_seconds(app: &App) -> Option<Seconds> {
     const DAY: Seconds = 86_400;
-    let seconds = Seconds::from(app.config.limits.known_device_days) * DAY;
-    if seconds == 0 {
-        return None;
-    }
-    let now = app.now();
-    let device = device.unwrap_or_else(|| Device::new(&app.rng)).with(user_id, now + seconds, now);
-    let sealed = app.keys.sealer().seal(&app.rng, DEVICE, &device.to_bytes())?;
-    Some(app.cookies.keep(app.cookies.device, &URL_SAFE_NO_PAD.encode(sealed), seconds))
+    Some(Seconds::from(app.config.limits.known_device_days) * DAY).filter(|seconds| *seconds > 0)
 }
 
 /// Who is logged in, in the browser that sent this.

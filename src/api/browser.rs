@@ -52,7 +52,7 @@ async fn forged(app: &App, info: RequestInfo, error: &'static str) -> Fault {
         .reason("not_our_page")
         .request(info.address, info.id)
         .detail(serde_json::json!({"form": "api"}))
-        .record_alone(&app.db, &app.clock)
+        .record_alone(&app.trail)
         .await;
     OAuthError::new(ErrorCode::Forbidden, error).into()
 }

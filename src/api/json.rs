@@ -94,8 +94,14 @@ pub fn one_or_many<'de, D: Deserializer<'de>>(reader: D) -> Result<Vec<String>, 
         OneOrMany::One(text) => vec![text],
         OneOrMany::Many(texts) => texts,
     };
+    if texts.len() > MAX_TEXTS {
+        return Err(D::Error::custom("too many"));
+    }
     texts.into_iter().map(checked).collect()
 }
+
+/// Longer lists are refused: each text is compared with a list of the client's.
+const MAX_TEXTS: usize = 100;
 
 #[cfg(test)]
 mod tests {

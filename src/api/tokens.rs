@@ -47,6 +47,10 @@ pub struct Tokens {
     /// What the access token allows.
     #[schema(example = "orders:read profile")]
     scope: String,
+    /// After a login: what the app keeps for this person and sends with the next login, so that others' wrong passwords do
+    /// not keep the person out. It is no credential.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    device_mark: Option<String>,
 }
 
 /// For browsers: the tokens are in cookies that no script can read.
@@ -90,13 +94,18 @@ async fn first_party(app: &App, client_id: &str) -> Result<Arc<Client>, Fault> {
     }
 }
 
-/// Signs what was decided, and answers with it.
-pub fn answer(ctx: &issuing::Ctx, draft: &issuing::Draft, delivery: Delivery) -> Result<HttpResponse, Fault> {
+/// Signs what was decided, and answers with it. `device_mark` goes into the body where the tokens do.
+pub fn answer(
+    ctx: &issuing::Ctx,
+    draft: &issuing::Draft,
+    delivery: Delivery,
+    device_mark: Option<String>,
+) -> Result<HttpResponse, Fault> {
     let Signed { access_token, expires_in, scope, refresh_token } = issuing::sign(ctx, draft)?;
     let refresh_token =
         refresh_token.ok_or_else(|| OAuthError::server_error("a first-party family without a refresh token"))?;
     if delivery == Delivery::Body {
-        let body = Tokens { access_token, token_type: "Bearer", expires_in, refresh_token, scope };
+        let body = Tokens { access_token, token_type: "Bearer", expires_in, refresh_token, scope, device_mark };
         return Ok(HttpResponse::Ok().json(TokenAnswer::Body(body)));
     }
     let cookies = TokenCookies::for_issuer(ctx.app.issuer());

@@ -3,7 +3,10 @@ use serde_json::json;
 
 use crate::app::RequestInfo;
 use crate::audit::{Event, EventKind};
-use crate::domain::{ApiKey, ApiKeyStage, ClientStatus, InvalidApiKey, KeyOwner, NOT_FOR_KEYS, Scopes, UserStatus};
+use crate::config;
+use crate::domain::{
+    ApiKey, ApiKeyStage, Client, ClientStatus, InvalidApiKey, KeyOwner, NOT_FOR_KEYS, Scopes, UserStatus,
+};
 use crate::storage::{Conn, StorageError, Tx, WriteError, api_keys, clients, users};
 use crate::support::{ApiKeyText, Clock, Id, Rng, Seconds};
 
@@ -30,13 +33,22 @@ pub struct Actor {
     pub request: Option<RequestInfo>,
 }
 
-/// How many keys an owner may have that count.
+/// How many keys an owner may have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Limit {
     /// The operator knows what they do.
     None,
-    Live(usize),
+    /// Keys that are neither revoked nor expired, and keys made in 24 hours, whatever became of them.
+    Of { live: usize, a_day: usize },
 }
+
+impl Limit {
+    pub fn configured(config: &config::ApiKeys) -> Self {
+        Self::Of { live: config.max_per_owner, a_day: config.max_made_per_day }
+    }
+}
+
+const DAY: Seconds = 86_400;
 
 /// Why nothing was done.
 #[derive(Debug, thiserror::Error)]
@@ -58,7 +70,12 @@ pub enum Unfit {
     Raced,
     /// The owner has as many as it may.
     #[error("there are {0} API keys that count, and there cannot be more; revoke one first")]
-    TooMany(usize),
+    TooMany(i64),
+    /// The owner made as many in the last 24 hours as it may.
+    #[error(
+        "{most} API keys were made in the last 24 hours, and there cannot be more; the next can be made in {seconds} s"
+    )]
+    TooManyToday { most: i64, seconds: Seconds },
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
@@ -76,21 +93,30 @@ fn invalid<T>(parameter: &'static str, why: impl Into<String>) -> Result<T, Unfi
     Err(Unfit::Invalid(InvalidApiKey { parameter, why: why.into() }))
 }
 
-/// All scopes that a key of this owner may have, and the APIs that it may be for. `None`: there is no such owner, or it
-/// is not active.
-pub fn may_have(conn: &mut Conn, owner: &KeyOwner) -> Result<Option<(Scopes, Vec<String>)>, StorageError> {
-    let strict = |scope: Scopes| NOT_FOR_KEYS.iter().fold(scope, |scope, never| scope.without(never));
-    match owner {
-        KeyOwner::Client(client_id) => {
-            let client = clients::find(conn, client_id)?.filter(|client| client.status == ClientStatus::Active);
-            Ok(client.map(|client| (strict(client.scope), client.audiences)))
-        }
+/// All scopes that a key of this owner may have. `None`: there is no such owner, or it is not active.
+pub fn may_have(conn: &mut Conn, owner: &KeyOwner) -> Result<Option<Scopes>, StorageError> {
+    let scope = match owner {
+        KeyOwner::Client(client_id) => active_client(conn, client_id)?.map(|client| client.scope),
         KeyOwner::Person(user_id) => {
             let user = users::find(conn, *user_id)?.filter(|user| user.status == UserStatus::Active);
-            let Some(_) = user else { return Ok(None) };
-            let known = clients::list(conn)?.into_iter().filter(|client| client.status == ClientStatus::Active);
-            Ok(Some((strict(api_keys::registered(conn)?), known.flat_map(|client| client.audiences).collect())))
+            user.map(|_| api_keys::registered(conn)).transpose()?
         }
+    };
+    Ok(scope.map(|scope| NOT_FOR_KEYS.iter().fold(scope, |scope, never| scope.without(never))))
+}
+
+fn active_client(conn: &mut Conn, client_id: &str) -> Result<Option<Client>, StorageError> {
+    Ok(clients::find(conn, client_id)?.filter(|client| client.status == ClientStatus::Active))
+}
+
+/// Whether a key of this owner may be for an API.
+fn may_use(conn: &mut Conn, owner: &KeyOwner, api: &str) -> Result<bool, StorageError> {
+    match owner {
+        KeyOwner::Client(client_id) => {
+            let client = active_client(conn, client_id)?;
+            Ok(client.is_some_and(|client| client.audiences.iter().any(|known| known == api)))
+        }
+        KeyOwner::Person(_) => clients::is_audience(conn, api),
     }
 }
 
@@ -125,13 +151,7 @@ pub fn create(
     };
     key.validate()?;
     check_owner(tx.reader(), &key, issuer)?;
-    if let Limit::Live(most) = limit {
-        let live = api_keys::list(tx.reader(), Some(&key.owner))?;
-        let live = live.iter().filter(|key| key.stage == ApiKeyStage::Live && !key.is_expired(now)).count();
-        if live >= most {
-            return Err(Unfit::TooMany(live));
-        }
-    }
+    check_limit(tx.reader(), &key.owner, limit, now)?;
     api_keys::insert(tx, &key)?;
     let detail = json!({
         "api_key": key.id.to_string(), "scope": key.scope.to_string(), "audience": key.audience,
@@ -141,6 +161,22 @@ pub fn create(
     Ok((key, text))
 }
 
+/// Both are counted by the database, whatever the number of keys that ended long ago.
+fn check_limit(conn: &mut Conn, owner: &KeyOwner, limit: Limit, now: Seconds) -> Result<(), Unfit> {
+    let Limit::Of { live, a_day } = limit else { return Ok(()) };
+    let is_full = |count: i64, most: usize| usize::try_from(count).is_ok_and(|count| count >= most);
+    let standing = api_keys::count_live(conn, owner, now)?;
+    if is_full(standing, live) {
+        return Err(Unfit::TooMany(standing));
+    }
+    let (made, first) = api_keys::made_since(conn, owner, now - DAY)?;
+    if is_full(made, a_day) {
+        let seconds = (first.unwrap_or(now) + DAY - now).clamp(1, DAY);
+        return Err(Unfit::TooManyToday { most: made, seconds });
+    }
+    Ok(())
+}
+
 /// Never more than the owner has.
 fn check_owner(conn: &mut Conn, key: &ApiKey, issuer: &str) -> Result<(), Unfit> {
     if let KeyOwner::Client(client_id) = &key.owner
@@ -148,12 +184,14 @@ fn check_owner(conn: &mut Conn, key: &ApiKey, issuer: &str) -> Result<(), Unfit>
     {
         return invalid("client", "is public: what everybody can read out of an app is no secret");
     }
-    let Some((scope, audiences)) = may_have(conn, &key.owner)? else { return Err(Unfit::Owner) };
+    let Some(scope) = may_have(conn, &key.owner)? else { return Err(Unfit::Owner) };
     if let Some(beyond) = key.scope.iter().find(|name| !scope.contains(name)) {
         return invalid("scope", format!("has {beyond}, which its owner may not ask for"));
     }
-    if let Some(beyond) = key.audience.iter().find(|api| api.as_str() != issuer && !audiences.contains(api)) {
-        return invalid("audience", format!("has {beyond}, which its owner may not use"));
+    for api in key.audience.iter().filter(|api| api.as_str() != issuer) {
+        if !may_use(conn, &key.owner, api)? {
+            return invalid("audience", format!("has {api}, which its owner may not use"));
+        }
     }
     Ok(())
 }

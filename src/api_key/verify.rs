@@ -46,8 +46,10 @@ pub enum Dead {
     /// The text is no key.
     NoKey,
     Unknown,
-    /// The id of a key with another secret, such as one before the last rotation.
+    /// The id of a key with another secret.
     WrongSecret,
+    /// The secret of before the last rotation, after the time for which it was taken. It is no guess.
+    Replaced,
     Revoked,
     Expired,
     /// The owner is gone, disabled, or has changed the password.
@@ -64,6 +66,7 @@ impl Dead {
             Self::NoKey => "no API key of ours",
             Self::Unknown => "an unknown API key",
             Self::WrongSecret => "an API key with another secret",
+            Self::Replaced => "an API key with a secret that was replaced",
             Self::Revoked => "a revoked API key",
             Self::Expired => "an expired API key",
             Self::Owner => "an API key whose owner is not active",
@@ -90,9 +93,12 @@ pub fn judge(text: &ApiKeyText, state: Option<KeyState>, issuer: &str, now: Seco
         let _ = text.matches(&[0; 32]);
         return Err(Dead::Unknown);
     };
-    let previous = key.previous.as_ref().filter(|(_, until)| *until > now);
-    if !text.matches(&key.secret_hash) && !previous.is_some_and(|(hash, _)| text.matches(hash)) {
-        return Err(Dead::WrongSecret);
+    if !text.matches(&key.secret_hash) {
+        match key.previous.as_ref().filter(|(hash, _)| text.matches(hash)) {
+            Some((_, until)) if *until > now => {}
+            Some(_) => return Err(Dead::Replaced),
+            None => return Err(Dead::WrongSecret),
+        }
     }
     if key.stage != ApiKeyStage::Live {
         return Err(Dead::Revoked);
@@ -212,5 +218,5 @@ pub async fn report(app: &App, info: RequestInfo, id: Id, owner: Option<KeyOwner
         KeyOwner::Client(client_id) => event.client(&client_id),
         KeyOwner::Person(user_id) => event.subject(user_id),
     };
-    event.record_alone(&app.db, &app.clock).await;
+    event.record_alone(&app.trail).await;
 }

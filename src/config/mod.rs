@@ -75,6 +75,8 @@ pub struct Server {
     pub max_requests: usize,
     /// Simultaneous connections per worker.
     pub max_connections: usize,
+    /// Requests of one address whose body has not come yet, over all workers.
+    pub max_unread_bodies_per_address: usize,
 }
 
 /// Where state is kept.
@@ -175,6 +177,8 @@ pub struct Passwords {
 pub struct ApiKeys {
     /// Keys that count, of one person or client.
     pub max_per_owner: usize,
+    /// Keys that one person or client can make in 24 hours, whatever became of them.
+    pub max_made_per_day: usize,
     /// For how long a rotated secret is taken beside its successor.
     pub overlap_seconds: i64,
     /// How often last uses are written down.
@@ -213,6 +217,8 @@ pub struct Limits {
     pub link_failures_per_address: Rate,
     /// Wrong user codes (RFC 8628 §5.1), of one person and from one address.
     pub user_code_failures: Rate,
+    /// Refusals that anyone can cause, of one kind and from one address, that the audit trail has one by one.
+    pub audited_refusals_per_address: Rate,
     pub authorize_per_address: Rate,
     pub token_per_address: Rate,
     pub token_per_client: Rate,

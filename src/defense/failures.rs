@@ -4,9 +4,10 @@ use super::gauge::Exceeded;
 use super::limiter::Limiter;
 use super::restraints::{RestraintKind, pair};
 use crate::config::{Limits, Rate};
-use crate::storage::restraints::{self, Restraint};
-use crate::storage::{Db, Refusal, StorageError, Tx, throttles};
-use crate::support::{Seconds, network, sha256};
+use crate::domain::ThrottleKind;
+use crate::storage::throttles::{self, Counter};
+use crate::storage::{Db, Refusal, StorageError, Tx};
+use crate::support::{Seconds, host};
 
 /// A secret that was presented, by whom it is said to be. What people choose has counters of its own
 /// (`identity/login.rs`).
@@ -33,9 +34,6 @@ pub enum Counted {
     /// It was one too many: nothing was recorded, and nothing is to be told of it but that.
     Beyond(Exceeded),
 }
-
-/// How long a node remembers by itself what the database tells it soon, in seconds.
-const MOMENT: Seconds = 3;
 
 /// How many failures are within the limit.
 pub(super) struct FailureLimits {
@@ -84,14 +82,15 @@ impl Proof<'_> {
         }
     }
 
-    /// Whether other nodes are to know when it was too often: there is something to guess, and a bounded number of them.
-    fn is_shared(self) -> bool {
-        matches!(self, Self::Client(_) | Self::ApiKey(_))
-    }
-
-    fn counter(self, address: IpAddr) -> String {
-        let hash = |text: &str| sha256(text.as_bytes())[..16].iter().map(|b| format!("{b:02x}")).collect::<String>();
-        format!("{}:{}:{}", self.kind(), hash(self.name()), hash(&network(address).to_string()))
+    fn counter(self, address: IpAddr) -> Counter {
+        let kind = match self {
+            Self::Client(_) => ThrottleKind::ClientAuth,
+            Self::UnknownClient => ThrottleKind::UnknownClient,
+            Self::ApiKey(_) => ThrottleKind::ApiKey,
+            Self::UnknownApiKey => ThrottleKind::UnknownApiKey,
+            Self::Link => ThrottleKind::Link,
+        };
+        Counter::new(kind, self.name(), self.name(), Some(&host(address).to_string()))
     }
 }
 
@@ -124,27 +123,30 @@ impl Limiter {
     {
         let limit = self.failures.of(proof);
         let (counter, window) = (proof.counter(address), Seconds::from(limit.seconds));
-        let allowed = if limit.is_on() { i64::from(limit.count) } else { i64::MAX };
-        let subject = pair(proof.name(), address);
-        let shared = proof.is_shared().then(|| (proof.kind().to_string(), subject.clone()));
-        let (attempts, until) = db
+        let most = if limit.is_on() { i64::from(limit.count) } else { i64::MAX };
+        let (within, full_until) = db
             .write("failure.count", move |tx| -> Result<_, Refusal<StorageError>> {
-                let (attempts, until) = throttles::count(tx, &counter, window, now)?;
-                if attempts <= allowed {
+                // Beyond the limit nothing is written.
+                if let Some(until) = throttles::look(tx.reader(), &counter)?.full_until(most, now) {
+                    return Ok((false, Some(until)));
+                }
+                let mut attempts = throttles::hold(tx, &counter)?;
+                let within = attempts.full_until(most, now).is_none();
+                if within {
+                    attempts.fail(window, now);
                     record(tx)?;
                 }
-                if let Some((kind, subject)) = shared.clone().filter(|_| attempts == allowed) {
-                    let reason = format!("{attempts} failures in {window} seconds");
-                    restraints::put(tx, &Restraint { kind, subject, reason, created_at: now, expires_at: until })?;
-                }
-                Ok((attempts, until))
+                throttles::keep(tx, &counter, &attempts, Some(most), now)?;
+                Ok((within, attempts.full_until(most, now)))
             })
             .await?;
-        if attempts >= allowed {
-            let kept_until = if proof.is_shared() { now + MOMENT } else { until };
-            self.restraints.add(proof.kind(), subject, until, kept_until);
+        if let Some(until) = full_until {
+            self.restraints.add(proof.kind(), pair(proof.name(), address), until);
         }
-        Ok(if attempts > allowed { Counted::Beyond(exceeded(until, now)) } else { Counted::Within })
+        Ok(match full_until {
+            Some(until) if !within => Counted::Beyond(exceeded(until, now)),
+            _ => Counted::Within,
+        })
     }
 }
 

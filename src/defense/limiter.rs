@@ -238,7 +238,7 @@ mod tests {
             expires_at: 60,
         };
         let rows = [row("block", "192.0.2.1/32"), row("block", "127.0.0.1/32"), row("block", "10.0.0.1/32")];
-        limiter.restraints.replace(&rows, 0);
+        limiter.restraints.replace(&rows, &[], limiter.restraints.asking());
         assert!(!opens(&limiter, "/login", "192.0.2.1") && !opens(&limiter, "/oauth2/token", "192.0.2.1"));
         for (path, address) in [
             ("/.well-known/jwks.json", "192.0.2.1"),
@@ -248,7 +248,8 @@ mod tests {
         ] {
             assert!(opens(&limiter, path, address), "{path} from {address}");
         }
-        limiter.restraints.replace(&[row("slow_address", "192.0.2.0/24"), row("slow_client", "app")], 0);
+        let rows = [row("slow_address", "192.0.2.0/24"), row("slow_client", "app")];
+        limiter.restraints.replace(&rows, &[], limiter.restraints.asking());
         let through = (0..40).filter(|_| opens(&limiter, "/login", "192.0.2.7")).count();
         assert!((10..=12).contains(&through), "{through} of a burst of 10");
         let through = (0..40).filter(|_| limiter.client("/oauth2/token", "app", None, 0).is_ok()).count();

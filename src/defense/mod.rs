@@ -9,6 +9,7 @@ mod failures;
 mod gauge;
 mod group;
 mod limiter;
+mod listing;
 mod restraints;
 mod table;
 
@@ -17,6 +18,7 @@ pub use failures::{Counted, Proof};
 pub use gauge::{Exceeded, Left};
 pub use group::Group;
 pub use limiter::{Limiter, Passage};
-pub use restraints::{RestraintKind, Restraints};
+pub use listing::{Listed, Wanted, lift, list};
+pub use restraints::{Asked, RestraintKind, Restraints};
 
 pub use crate::support::network;

@@ -1,12 +1,13 @@
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 
 use ipnet::IpNet;
 
 use crate::domain::words;
 use crate::storage::restraints::Restraint;
+use crate::storage::throttles::Full;
 use crate::support::{Seconds, host, neighbourhood};
 
 words! {
@@ -22,11 +23,11 @@ words! {
         ClientAuth = "client_auth",
         /// A network may not show that API key.
         ApiKey = "api_key",
-        /// A network has named too many clients that there are not. Each node finds that by itself.
+        /// A network has named too many clients that there are not.
         UnknownClient = "unknown_client",
-        /// A network has shown too many API keys that there are not. Each node finds that by itself.
+        /// A network has shown too many API keys that there are not.
         UnknownApiKey = "unknown_api_key",
-        /// A network has tried too many one-time links. Each node finds that by itself.
+        /// A network has tried too many one-time links.
         Link = "link",
     }
 }
@@ -40,17 +41,21 @@ const MAX_OWN: usize = 10_000;
 #[derive(Clone, Default)]
 pub struct Restraints {
     any: Arc<AtomicBool>,
-    current: Arc<RwLock<Arc<Table>>>,
-    own: Arc<Mutex<HashMap<(RestraintKind, String), Own>>>,
+    current: Arc<RwLock<Table>>,
+    own: Arc<Mutex<Own>>,
 }
 
-/// What this node found by itself.
-#[derive(Clone, Copy)]
+/// What this node found by itself and the database tells from its next answer on.
+#[derive(Default)]
 struct Own {
-    until: Seconds,
-    /// From then on the database tells it, if it is to be told at all.
-    kept_until: Seconds,
+    found: HashMap<(RestraintKind, String), (Seconds, u64)>,
+    /// Numbers what is found.
+    last: u64,
 }
+
+/// How much this node had found when it asked the database: what it found later, an answer does not know of.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked(u64);
 
 #[derive(Default)]
 struct Table {
@@ -88,37 +93,45 @@ pub(super) fn pair(name: &str, address: IpAddr) -> String {
 }
 
 impl Restraints {
-    /// Takes up what the database says.
-    pub fn replace(&self, stored: &[Restraint], now: Seconds) {
+    /// To be called before the database is asked.
+    pub fn asking(&self) -> Asked {
+        Asked(self.own().last)
+    }
+
+    /// Takes up what the database says: what it does not name was lifted or has ended.
+    pub fn replace(&self, stored: &[Restraint], full: &[Full], asked: Asked) {
         let mut own = self.own();
-        own.retain(|_, own| own.kept_until > now);
+        own.found.retain(|_, (_, number)| *number > asked.0);
         let mut table = Table::default();
-        let own = own.iter().map(|((kind, subject), own)| (*kind, subject.as_str(), own.until));
-        let stored =
-            stored.iter().filter_map(|row| Some((row.kind.parse().ok()?, row.subject.as_str(), row.expires_at)));
-        for (kind, subject, until) in stored.chain(own) {
-            table.put(kind, subject, until);
+        for row in stored {
+            if let Ok(kind) = row.kind.parse() {
+                table.put(kind, &row.subject, row.expires_at);
+            }
+        }
+        for row in full {
+            if let Ok(kind) = row.kind.parse() {
+                table.put(kind, format!("{} {}", row.subject, row.network).trim_start(), row.until);
+            }
+        }
+        for ((kind, subject), (until, _)) in &own.found {
+            table.put(*kind, subject, *until);
         }
         let any = !table.is_empty();
-        *self.current.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(table);
+        // Nothing is found between these two, or it would be lost until the next answer.
+        *self.current.write().unwrap_or_else(PoisonError::into_inner) = table;
         self.any.store(any, Ordering::Relaxed);
     }
 
-    /// Restrains at once, on this node alone; what all are to know is left to the database after a moment.
-    pub(super) fn add(&self, kind: RestraintKind, subject: String, until: Seconds, kept_until: Seconds) {
+    /// Restrains at once, on this node alone; all nodes know when the database has told them.
+    pub(super) fn add(&self, kind: RestraintKind, subject: String, until: Seconds) {
         let mut own = self.own();
-        if own.len() < MAX_OWN {
-            own.insert((kind, subject.clone()), Own { until, kept_until });
+        own.last += 1;
+        if own.found.len() < MAX_OWN {
+            let number = own.last;
+            own.found.insert((kind, subject.clone()), (until, number));
         }
-        drop(own);
-        let mut current = self.current.write().unwrap_or_else(PoisonError::into_inner);
-        let mut table = Table {
-            blocked: current.blocked.clone(),
-            slow_networks: current.slow_networks.clone(),
-            others: current.others.clone(),
-        };
-        table.put(kind, &subject, until);
-        *current = Arc::new(table);
+        // In place: readers wait for one insertion and not for a copy of all that is restrained.
+        self.current.write().unwrap_or_else(PoisonError::into_inner).put(kind, &subject, until);
         self.any.store(true, Ordering::Relaxed);
     }
 
@@ -149,12 +162,12 @@ impl Restraints {
         table.others.get(&(kind, subject())).copied().filter(|until| *until > now)
     }
 
-    fn table(&self) -> Option<Arc<Table>> {
+    fn table(&self) -> Option<RwLockReadGuard<'_, Table>> {
         let any = self.any.load(Ordering::Relaxed);
-        any.then(|| self.current.read().unwrap_or_else(PoisonError::into_inner).clone())
+        any.then(|| self.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn own(&self) -> MutexGuard<'_, HashMap<(RestraintKind, String), Own>> {
+    fn own(&self) -> MutexGuard<'_, Own> {
         self.own.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -195,28 +208,50 @@ mod tests {
             row(RestraintKind::Block, "2001:db8::/64", 20),
             row(RestraintKind::Block, "nonsense", 20),
         ];
-        restraints.replace(&rows, 0);
+        restraints.replace(&rows, &[], restraints.asking());
         assert_eq!(restraints.blocked(at("192.0.2.1"), 5), Some(10));
         assert_eq!(restraints.blocked(at("192.0.2.1"), 10), None, "the end comes without anybody's doing");
         assert_eq!(restraints.blocked(at("2001:db8::1"), 5), Some(20));
         assert_eq!(restraints.blocked(at("2001:db8:0:1::1"), 5), None);
         assert_eq!(restraints.slowed(at("192.0.2.1"), 5), None);
-        restraints.replace(&[], 0);
+        restraints.replace(&[], &[], restraints.asking());
         assert_eq!(restraints.blocked(at("192.0.2.1"), 5), None);
     }
 
     #[test]
-    fn what_a_node_found_itself_outlives_the_next_look() {
+    fn what_a_node_found_itself_outlives_an_answer_to_an_older_question() {
         let restraints = Restraints::default();
-        restraints.add(RestraintKind::ClientAuth, pair("app", at("192.0.2.1")), 10, 10);
-        restraints.replace(&[], 0);
+        let asked = restraints.asking();
+        restraints.add(RestraintKind::ClientAuth, pair("app", at("192.0.2.1")), 10);
+        restraints.replace(&[], &[], asked);
         let barred =
             |name: &str, address: &str, now| restraints.barred(RestraintKind::ClientAuth, name, at(address), now);
         assert_eq!(barred("app", "192.0.2.1", 5), Some(10));
         assert_eq!(barred("app", "192.0.2.2", 5), None, "from elsewhere");
         assert_eq!(barred("other", "192.0.2.1", 5), None);
         assert_eq!(barred("app", "192.0.2.1", 10), None);
-        restraints.replace(&[], 11);
-        assert!(restraints.table().is_none(), "nothing is left to ask");
+        let full = Full {
+            name: String::new(),
+            kind: "client_auth".to_owned(),
+            subject: "app".to_owned(),
+            network: "192.0.2.1/32".to_owned(),
+            failures: 20,
+            until: 12,
+        };
+        restraints.replace(&[], &[full], restraints.asking());
+        assert_eq!(barred("app", "192.0.2.1", 5), Some(12), "as the database tells it");
+        restraints.replace(&[], &[], restraints.asking());
+        assert!(restraints.table().is_none(), "it was lifted: nothing is left to ask");
+    }
+
+    /// Many that are found one after the other cost as much each as the first.
+    #[test]
+    fn adding_copies_nothing() {
+        let restraints = Restraints::default();
+        for n in 0..40_000_u32 {
+            let address = IpAddr::from(std::net::Ipv4Addr::from(n));
+            restraints.add(RestraintKind::UnknownClient, pair("", address), 10);
+        }
+        assert!(restraints.barred(RestraintKind::UnknownClient, "", at("0.0.156.63"), 5).is_some());
     }
 }

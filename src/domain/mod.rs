@@ -1,6 +1,7 @@
 //! Entities as enums of stages. No IO.
 
 mod api_key;
+mod attempts;
 pub mod chain;
 mod client;
 mod client_keys;
@@ -15,6 +16,7 @@ mod user_code;
 mod username;
 
 pub use api_key::{ApiKey, ApiKeyStage, InvalidApiKey, KeyOwner, LastUse};
+pub use attempts::{Attempts, Lease, Place, ThrottleKind};
 pub use client::{
     Algorithm, ApplicationType, AuthMethod, Client, ClientStatus, ClientValidation, GrantType, Party,
     validate_resource, validate_uri,

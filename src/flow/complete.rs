@@ -80,7 +80,7 @@ pub async fn check_redirect(
         .reason("not_registered")
         .client(&client.client_id)
         .request(info.address, info.id)
-        .record_alone(&app.db, &app.clock)
+        .record_alone(&app.trail)
         .await;
     Err(Fault::page(Problem::RedirectUri, "redirect_uri is not registered any more"))
 }
@@ -99,7 +99,7 @@ async fn check_challenge(
         .reason("policy_changed")
         .client(&client.client_id)
         .request(info.address, info.id)
-        .record_alone(&app.db, &app.clock)
+        .record_alone(&app.trail)
         .await;
     Err(OAuthError::invalid_request("code_challenge is missing: this client has to use PKCE with S256 now"))
 }

@@ -4,11 +4,13 @@ use super::complete::{family_seconds, hold_session, remember};
 use super::device_proof::shown_device;
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
-use crate::domain::{Client, DeviceCode, Grant, GrantOrigin, GrantStage, GrantType, Renewal, UserCode};
+use crate::config::Rate;
+use crate::domain::{Client, DeviceCode, Grant, GrantOrigin, GrantStage, GrantType, Renewal, ThrottleKind, UserCode};
 use crate::fault::{Fault, Problem};
 use crate::identity::CurrentSession;
+use crate::storage::throttles::Counter;
 use crate::storage::{Refusal, StorageError, Tx, device_codes, grants, throttles};
-use crate::support::{Id, Seconds, network, sha256};
+use crate::support::{Id, Seconds, host};
 
 /// What came of a code that was typed.
 #[derive(Debug)]
@@ -29,7 +31,7 @@ pub fn user_code_marks(app: &App, code: &UserCode) -> Vec<Vec<u8>> {
 
 /// Looks for the request of a code that a person typed: the one function that turns a user code into a request, so that
 /// nothing can guess past the count. Each try counts, for the person and for the address, before it is
-/// evaluated and over all nodes (RFC 8628 §5.1); a right one is given back.
+/// evaluated and over all nodes (RFC 8628 §5.1); a right one counts for nothing.
 pub async fn enter_user_code(
     app: &App,
     info: RequestInfo,
@@ -48,26 +50,21 @@ pub async fn enter_user_code(
                     .subject(user_id)
                     .request(info.address, info.id)
             };
-            let mut tries = Tries { attempts: 0, until: now };
-            if rate.is_on() {
-                tries = count(tx, &counters, Seconds::from(rate.seconds), now)?;
-            }
-            let allowed = i64::from(rate.count);
-            if rate.is_on() && tries.attempts > allowed {
-                if tries.attempts == allowed + 1 {
+            if rate.is_on()
+                && let Some(full) = full(tx, &counters, rate, now)?
+            {
+                if full.just_now {
                     refused("too_many").record(tx, &writer.clock)?;
                 }
-                let seconds = u64::try_from(tries.until - now).unwrap_or(0).max(1);
+                let seconds = u64::try_from(full.until - now).unwrap_or(0).max(1);
                 return Ok(DeviceEntry::TooMany { seconds });
             }
             match device_codes::find_by_user_code(tx.reader(), &marks)?.filter(|found| found.is_open(now)) {
-                Some(found) => {
-                    if rate.is_on() {
-                        give_back(tx, &counters)?;
-                    }
-                    Ok(DeviceEntry::Found(Box::new(found)))
-                }
+                Some(found) => Ok(DeviceEntry::Found(Box::new(found))),
                 None => {
+                    if rate.is_on() {
+                        fail(tx, &counters, rate, now)?;
+                    }
                     refused("wrong_code").record(tx, &writer.clock)?;
                     Ok(DeviceEntry::Wrong)
                 }
@@ -83,31 +80,48 @@ pub async fn enter_user_code(
     Ok(entry)
 }
 
-struct Tries {
-    attempts: i64,
+/// A limit that failures have filled.
+struct Full {
     until: Seconds,
+    /// This try is the first that meets it.
+    just_now: bool,
 }
 
 /// In this order always, so that no two wait for each other.
-fn counters(info: RequestInfo, user_id: Id) -> [String; 2] {
-    let hash = |data: &[u8]| sha256(data)[..16].iter().map(|b| format!("{b:02x}")).collect::<String>();
-    let address = network(info.address).to_string();
-    [format!("user_code:{}", hash(address.as_bytes())), format!("user_code_person:{}", hash(user_id.as_bytes()))]
+fn counters(info: RequestInfo, user_id: Id) -> [Counter; 2] {
+    let (address, person) = (host(info.address).to_string(), user_id.to_string());
+    [
+        Counter::new(ThrottleKind::UserCodeAddress, "", "", Some(&address)),
+        Counter::new(ThrottleKind::UserCodePerson, &person, &person, None),
+    ]
 }
 
-fn count(tx: &mut Tx<'_>, counters: &[String], window: Seconds, now: Seconds) -> Result<Tries, StorageError> {
-    let mut most = Tries { attempts: 0, until: now };
+/// Whether one of the limits is full: then nothing is evaluated. Both counters are held until the transaction ends, so that
+/// nobody else's try is evaluated beside this one.
+fn full(tx: &mut Tx<'_>, counters: &[Counter], rate: Rate, now: Seconds) -> Result<Option<Full>, StorageError> {
+    let allowed = i64::from(rate.count);
+    let mut full: Option<Full> = None;
     for counter in counters {
-        let (attempts, until) = throttles::count(tx, counter, window, now)?;
-        if attempts > most.attempts {
-            most = Tries { attempts, until };
+        let mut attempts = throttles::hold(tx, counter)?;
+        if let Some(until) = attempts.full_until(allowed, now) {
+            let just_now = attempts.failures_at(now) == allowed;
+            attempts.failures += i64::from(just_now);
+            let (later, noted) = full.map_or((until, false), |full| (full.until.max(until), full.just_now));
+            full = Some(Full { until: later, just_now: just_now || noted });
         }
+        throttles::keep(tx, counter, &attempts, Some(allowed), now)?;
     }
-    Ok(most)
+    Ok(full)
 }
 
-fn give_back(tx: &mut Tx<'_>, counters: &[String]) -> Result<(), StorageError> {
-    counters.iter().try_for_each(|counter| throttles::give_back(tx, counter, 1))
+/// The code was wrong.
+fn fail(tx: &mut Tx<'_>, counters: &[Counter], rate: Rate, now: Seconds) -> Result<(), StorageError> {
+    for counter in counters {
+        let mut attempts = throttles::hold(tx, counter)?;
+        attempts.fail(rate.seconds.into(), now);
+        throttles::keep(tx, counter, &attempts, Some(rate.count.into()), now)?;
+    }
+    Ok(())
 }
 
 /// The request that was shown in this session under this code, by the proof of that (see [`super::proof_of_showing`]).

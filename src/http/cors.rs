@@ -15,8 +15,7 @@ use actix_web::http::header::{
 use url::Url;
 
 use crate::app::App;
-use crate::domain::{Client, ClientStatus};
-use crate::storage::clients;
+use crate::storage::{StorageError, clients};
 
 /// For everybody.
 const PUBLIC: &[&str] =
@@ -33,6 +32,8 @@ const MAX_ASKED: usize = 1024;
 /// What this request may be told about sharing its answer.
 pub struct Verdict {
     allow: Option<HeaderValue>,
+    /// The origin of an app, of which it was not asked yet whether it is registered.
+    asking: Option<HeaderValue>,
     vary: bool,
     methods: &'static str,
     headers: HeaderValue,
@@ -40,9 +41,11 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    pub async fn of(app: &App, req: &ServiceRequest) -> Self {
+    /// What can be said without asking the database.
+    pub fn of(req: &ServiceRequest) -> Self {
         let none = Self {
             allow: None,
+            asking: None,
             vary: false,
             methods: "",
             headers: HeaderValue::from_static(HEADERS),
@@ -60,15 +63,31 @@ impl Verdict {
         };
         let headers = req.headers();
         let preflight = req.method() == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
-        let allow = match (is_public, headers.get(ORIGIN)) {
-            (_, None) => None,
-            (true, Some(_)) => Some(HeaderValue::from_static("*")),
-            (false, Some(origin)) => is_registered(app, origin).await.then(|| origin.clone()),
+        let origin = headers.get(ORIGIN).cloned();
+        let (allow, asking) = match origin {
+            Some(_) if is_public => (Some(HeaderValue::from_static("*")), None),
+            origin => (None, origin),
         };
         let asked = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).filter(|_| is_public && preflight);
         let headers = asked.filter(|asked| is_list_of_names(asked)).cloned();
         let headers = headers.unwrap_or(HeaderValue::from_static(HEADERS));
-        Self { allow, vary: !is_public, methods, headers, preflight }
+        Self { allow, asking, vary: !is_public, methods, headers, preflight }
+    }
+
+    /// Asks whether the origin is a registered app's. To be called once the request is within its limits.
+    pub async fn resolve(&mut self, app: &App) {
+        if let Some(origin) = self.asking.take() {
+            let known = origins(app).await;
+            self.allow = known.filter(|known| is_registered(known, &origin)).map(|_| origin);
+        }
+    }
+
+    /// The same from memory alone, for a request that is refused for being one too many: the app may still read why.
+    pub async fn recall(&mut self, app: &App) {
+        if let Some(origin) = self.asking.take() {
+            let known = app.origins.get(&()).await;
+            self.allow = known.filter(|known| is_registered(known, &origin)).map(|_| origin);
+        }
     }
 
     pub fn is_preflight(&self) -> bool {
@@ -105,28 +124,18 @@ fn is_list_of_names(list: &HeaderValue) -> bool {
 }
 
 /// Whether an app that runs in the browser is registered at this origin. `null` never is.
-async fn is_registered(app: &App, origin: &HeaderValue) -> bool {
-    let Ok(origin) = origin.to_str() else { return false };
-    match origins(app).await {
-        Some(known) => known.contains(origin),
-        None => false,
-    }
+fn is_registered(known: &HashSet<String>, origin: &HeaderValue) -> bool {
+    origin.to_str().is_ok_and(|origin| known.contains(origin))
 }
 
+/// The origins of all active public clients. Of many requests that find the memory stale one asks the database.
 async fn origins(app: &App) -> Option<Arc<HashSet<String>>> {
-    if let Some(known) = app.origins.get(&()) {
-        return Some(known);
-    }
-    let clients = app.db.read("cors.clients", clients::list).await.ok()?;
-    let live = |client: &&Client| client.is_public() && client.status == ClientStatus::Active;
-    let uris = clients.iter().filter(live).flat_map(|client| &client.redirect_uris);
-    let known: HashSet<String> = uris
-        .filter_map(|uri| Url::parse(uri.as_str()).ok())
-        .map(|url| url.origin())
-        .filter(url::Origin::is_tuple)
-        .map(|origin| origin.ascii_serialization())
-        .collect();
-    let known = Arc::new(known);
-    app.origins.insert((), known.clone());
-    Some(known)
+    let read = async {
+        let uris = app.db.read("cors.redirect_uris", clients::public_redirect_uris).await?;
+        let origins = uris.iter().filter_map(|uri| Url::parse(uri).ok()).map(|url| url.origin());
+        let known: HashSet<String> =
+            origins.filter(url::Origin::is_tuple).map(|origin| origin.ascii_serialization()).collect();
+        Ok::<_, StorageError>(Arc::new(known))
+    };
+    app.origins.try_get_with((), read).await.ok()
 }

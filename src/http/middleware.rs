@@ -20,10 +20,10 @@ use metrics::{Counter, counter, histogram};
 use super::error::{Form, from_status, render};
 use super::request_log::{Line, Refused};
 use super::unread::Kept;
-use super::{address, cors, rate_limit, routes};
+use super::{address, body, cors, rate_limit, routes};
 use crate::api;
 use crate::app::{App, Mode, RequestInfo};
-use crate::defense::{Left, Passage};
+use crate::defense::{Left, Passage, Slot};
 use crate::fault::{Fault, Problem};
 use crate::pages::policy;
 use crate::request::{self, Caller};
@@ -50,14 +50,13 @@ pub async fn serve(
         route: label(req.path()),
     };
     req.extensions_mut().insert(info);
-    let slot = app.admission.enter(routes::urgency(req.path()));
     let form = Form::of(req.path());
     let mut exchange = Exchange {
         started,
         info,
         method: req.method().clone(),
         elsewhere: routes::answers_elsewhere(req.path()),
-        cors: cors::Verdict::of(&app, &req).await,
+        cors: cors::Verdict::of(&req),
         unread: Kept::of(&mut req),
         left: None,
     };
@@ -65,30 +64,11 @@ pub async fn serve(
         // RFC 9110 §9.3.2: answered as GET is; the connection leaves the body out, as it knows the method that was sent.
         req.head_mut().method = Method::GET;
     }
-    let refusal = match &slot {
-        Some(_) => refuse_early(&app, &req),
-        None => {
-            counter!("latchway_requests_shed_total").increment(1);
-            Some(StatusCode::SERVICE_UNAVAILABLE)
-        }
-    };
     let (answer, client) = request::with_client(async {
-        match refusal {
-            Some(status) => Ok(req.into_response(render_status(&app, form, status, info))),
-            None if exchange.cors.is_preflight() => Ok(req.into_response(exchange.cors.preflight())),
-            None => match app.limiter.request(req.path(), info.address, app.now()) {
-                Passage::Closed(exceeded) => {
-                    counter!("latchway_requests_limited_total", "route" => info.route).increment(1);
-                    let fault = Fault::Page(Problem::TooMany { retry_after: exceeded.retry_after }, None);
-                    let mut response = render(&app, form, &fault, &info.id.to_string());
-                    rate_limit::refused(&exceeded, response.headers_mut());
-                    Ok(req.into_response(response))
-                }
-                Passage::Open(narrowest) => {
-                    exchange.left = narrowest;
-                    serve_in_time(&app, req, next, form, info).await
-                }
-            },
+        match enter(&app, &mut req, (form, info), &mut exchange.cors, &mut exchange.left).await {
+            Err(response) => Ok(req.into_response(response)),
+            // Held until the answer is there: what is counted is work.
+            Ok(_slot) => serve_in_time(&app, req, next, form, info).await,
         }
     })
     .await;
@@ -145,6 +125,45 @@ impl Exchange {
         Line { info: self.info, method: &self.method, status, elapsed, client_id }.write(refused.as_ref());
         response
     }
+}
+
+/// What a request goes through before a handler sees it: what can be said without work comes first, then the limits, then
+/// its body, and at last the place among those that are worked on. `Err` is the answer.
+async fn enter<'a>(
+    app: &'a App,
+    req: &mut ServiceRequest,
+    (form, info): (Form, RequestInfo),
+    cors: &mut cors::Verdict,
+    left: &mut Option<Left>,
+) -> Result<Slot<'a>, HttpResponse> {
+    if let Some(status) = refuse_early(app, req) {
+        return Err(render_status(app, form, status, info));
+    }
+    match app.limiter.request(req.path(), info.address, app.now()) {
+        Passage::Open(narrowest) => *left = narrowest,
+        Passage::Closed(exceeded) => {
+            counter!("latchway_requests_limited_total", "route" => info.route).increment(1);
+            cors.recall(app).await;
+            let fault = Fault::Page(Problem::TooMany { retry_after: exceeded.retry_after }, None);
+            let mut response = render(app, form, &fault, &info.id.to_string());
+            rate_limit::refused(&exceeded, response.headers_mut());
+            return Err(response);
+        }
+    }
+    cors.resolve(app).await;
+    if cors.is_preflight() {
+        return Err(cors.preflight());
+    }
+    if let Err(status) = body::read(app, req, info).await {
+        let mut response = render_status(app, form, status, info);
+        // What was not read of the body is not taken for the next request.
+        response.head_mut().set_connection_type(ConnectionType::Close);
+        return Err(response);
+    }
+    app.admission.enter(routes::urgency(req.path())).ok_or_else(|| {
+        counter!("latchway_requests_shed_total").increment(1);
+        render_status(app, form, StatusCode::SERVICE_UNAVAILABLE, info)
+    })
 }
 
 /// What the handler answers, if it does so before the deadline. `Err` is an answer too, for which the request is gone.

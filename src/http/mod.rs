@@ -1,6 +1,7 @@
 //! The outermost room: sockets, routes, and what every answer has in common.
 
 mod address;
+mod body;
 mod cors;
 mod error;
 mod health;

@@ -12,7 +12,7 @@ use crate::oidc::userinfo;
 use crate::pages::{account, api_keys, assets_route, consent, device, example, home, login, logout, playground, setup};
 
 /// Larger bodies are refused, in bytes.
-const MAX_BODY: usize = 16 * 1024;
+pub const MAX_BODY: usize = 16 * 1024;
 
 /// Every fixed path, as a metric may name it.
 pub const PATHS: &[&str] = &[

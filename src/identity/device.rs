@@ -56,13 +56,12 @@ impl Device {
         self
     }
 
-    /// The counter for a person's failed logins here, if they have logged in here before.
+    /// What a person's failed logins here are counted under, if they have logged in here before.
     pub(super) fn counter(&self, user_id: Id, now: Seconds) -> Option<String> {
         let known = self.people.iter().any(|(id, until)| *id == user_id && *until > now);
         known.then(|| {
             let hash = sha256(&[&self.id[..], user_id.as_bytes()].concat());
-            let hex: String = hash[..16].iter().map(|b| format!("{b:02x}")).collect();
-            format!("device:{hex}")
+            hash[..16].iter().map(|b| format!("{b:02x}")).collect()
         })
     }
 }

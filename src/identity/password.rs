@@ -1,3 +1,4 @@
+use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -10,7 +11,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::dummies::{Dummies, parameters_of};
 use crate::config;
-use crate::support::Rng;
+use crate::support::{AtOnce, Rng, Share};
 
 /// Longer passwords are refused before anything is computed from them, in bytes.
 pub const MAX_BYTES: usize = 1024;
@@ -38,6 +39,9 @@ pub struct Passwords {
     dummies: Arc<Dummies>,
     /// How a new hash begins.
     current: Arc<str>,
+    queue_length: usize,
+    /// Logins that wait for a place beside those of their network that are being evaluated.
+    waiting: Arc<AtOnce>,
 }
 
 type Job = Box<dyn FnOnce() + Send>;
@@ -69,7 +73,18 @@ impl Passwords {
         metrics::counter!("latchway_password_verifications_total", "parameters" => cost).increment(0);
         // Without another key it is one of this process alone.
         let dummies = Dummies::new(&hasher.rng.bytes::<32>(), current.clone());
-        Ok(Self { queue, hasher, dummies: Arc::new(dummies), current: current.into() })
+        let (queue_length, waiting) = (config.queue, Arc::new(AtOnce::new(config.queue)));
+        Ok(Self { queue, hasher, dummies: Arc::new(dummies), current: current.into(), queue_length, waiting })
+    }
+
+    /// How many hashes may wait.
+    pub(super) fn queue_length(&self) -> usize {
+        self.queue_length
+    }
+
+    /// Lets a login wait, if not too many of its network do.
+    pub(super) fn wait_beside(&self, network: IpAddr) -> Option<Share<'_>> {
+        self.waiting.enter(network)
     }
 
     /// The secret by which names without an account get their parameters: the same on all nodes and after a restart.

@@ -38,7 +38,7 @@ pub async fn refused(ctx: &Ctx, fault: Fault) -> Fault {
     {
         let detail = serde_json::json!({"grant_type": ctx.params.get("grant_type"), "why": error.detail});
         let event = ctx.event(EventKind::TokenRefused, false).reason(error.code.as_str()).detail(detail);
-        event.record_alone(&ctx.app.db, &ctx.app.clock).await;
+        event.record_alone(&ctx.app.trail).await;
     }
     fault
 }

@@ -39,7 +39,9 @@ pub struct Draft {
 impl Ctx {
     pub fn event(&self, kind: EventKind, success: bool) -> Event {
         let event = if success { Event::success(kind) } else { Event::failure(kind) };
-        event.client(&self.client.client_id).request(self.info.address, self.info.id)
+        let event = event.client(&self.client.client_id).request(self.info.address, self.info.id);
+        // A public client's name is no proof.
+        if success || self.client.is_public() { event } else { event.authenticated() }
     }
 
     pub fn record(&self, tx: &mut Tx<'_>, event: Event) -> Result<(), Fault> {

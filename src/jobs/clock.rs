@@ -30,7 +30,7 @@ pub async fn settle(app: App) -> Result<(), String> {
     let what = if ahead { "forward: followed" } else { "back: not followed, and no requests are taken" };
     tracing::error!(millis, "the system's clock was set {what}");
     let event = Event::failure(EventKind::ClockJump).detail(json!({"severity": "high", "millis": millis}));
-    event.record_alone(&app.db, &app.clock).await;
+    event.record_alone(&app.trail).await;
     Ok(())
 }
 

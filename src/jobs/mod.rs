@@ -32,6 +32,7 @@ pub struct Running(Vec<JoinHandle<()>>);
 /// Starts all jobs on the calling thread's runtime.
 pub fn start(app: &App) -> Running {
     let every = |seconds: u64| Duration::from_secs(seconds.max(1));
+    let refusals = app.config.limits.audited_refusals_per_address;
     let mut running = vec![
         repeat(app.clone(), "keys", every(app.config.keys.reload_seconds), keys::reload),
         repeat(app.clone(), "clock", every(1), clock::settle),
@@ -39,6 +40,7 @@ pub fn start(app: &App) -> Running {
         repeat(app.clone(), "database_file", every(1), file::check),
         repeat(app.clone(), "api_key_uses", every(app.config.api_keys.last_use_seconds), key_uses::flush),
         repeat(app.clone(), "password_parameters", every(3600), passwords::count),
+        repeat(app.clone(), "audit_refusals", every(refusals.seconds.into()), refusals_counted),
         repeat(app.clone(), "restraints", Duration::from_millis(500), restraints::reload),
         repeat(app.clone(), "measure", Duration::from_secs(30), measure::run),
         repeat(app.clone(), "audit", every(app.config.audit.checkpoint_seconds), audit::run),
@@ -53,6 +55,11 @@ pub fn start(app: &App) -> Running {
     Running(running)
 }
 
+/// Records the refusals that were counted and not recorded one by one.
+async fn refusals_counted(app: App) -> Result<(), String> {
+    app.trail.flush().await.map_err(|error| error.to_string())
+}
+
 /// Ends the jobs, writes down what they would have written, and closes the database: explicitly, because a worker thread may
 /// hold a clone of the [`App`] for longer than the process lives.
 pub async fn finish(app: &App, running: Running) {
@@ -62,6 +69,9 @@ pub async fn finish(app: &App, running: Running) {
     }
     let longest = Duration::from_secs(app.config.database.timeout_seconds);
     let last = async {
+        if let Err(error) = app.trail.flush().await {
+            tracing::warn!(%error, "the number of the last refusals could not be recorded");
+        }
         if let Err(error) = key_uses::flush(app.clone()).await {
             tracing::warn!(error, "the last uses of API keys could not be written down");
         }

@@ -40,7 +40,7 @@ pub async fn welcome(app: &App, settings: &Settings, seen: &Seen) -> Result<(), 
         })
         .await?;
     app.clients.invalidate(id);
-    app.origins.invalidate(&());
+    app.origins.invalidate(&()).await;
     Ok(())
 }
 

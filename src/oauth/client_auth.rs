@@ -36,6 +36,8 @@ pub enum Freshness {
 enum Failure {
     Unknown,
     WrongSecret,
+    /// The secret of before the last rotation, after the time for which it was taken.
+    ReplacedSecret,
     Assertion(Flaw),
     /// It came by a method that cannot be this client's.
     NotItsMethod,
@@ -49,6 +51,7 @@ impl Failure {
         match self {
             Self::Unknown => "unknown_client",
             Self::WrongSecret => "wrong_credentials",
+            Self::ReplacedSecret => "replaced_secret",
             Self::Assertion(flaw) => flaw.as_str(),
             Self::NotItsMethod | Self::OtherMethod(_) => "other_method",
         }
@@ -57,7 +60,18 @@ impl Failure {
     fn kind(self) -> EventKind {
         match self {
             Self::NotItsMethod | Self::OtherMethod(_) => EventKind::ClientAuthMethodMismatch,
-            Self::Unknown | Self::WrongSecret | Self::Assertion(_) => EventKind::ClientAuthFailed,
+            Self::Unknown | Self::WrongSecret | Self::ReplacedSecret | Self::Assertion(_) => {
+                EventKind::ClientAuthFailed
+            }
+        }
+    }
+
+    /// Whether it may have been a guess at what only the client has. Nothing else is counted: a client that has no secret,
+    /// or sent none, or sent what was its own, guesses nothing and must not be kept out for it.
+    fn is_guess(self) -> bool {
+        match self {
+            Self::Unknown | Self::WrongSecret | Self::Assertion(Flaw::Signature) => true,
+            Self::ReplacedSecret | Self::Assertion(_) | Self::NotItsMethod | Self::OtherMethod(_) => false,
         }
     }
 
@@ -85,8 +99,10 @@ pub async fn authenticate(
     freshness: Freshness,
 ) -> Result<Arc<Client>, Fault> {
     let credentials = Credentials::read(headers, params)?;
-    let may_try = app.limiter.may_prove(Proof::Client(&credentials.client_id), info.address, app.now());
-    may_try.map_err(request::too_many)?;
+    if !matches!(credentials.presented, Presented::Nothing) {
+        let may_try = app.limiter.may_prove(Proof::Client(&credentials.client_id), info.address, app.now());
+        may_try.map_err(request::too_many)?;
+    }
     let mut outcome = match freshness {
         Freshness::Recent => prove(app, recent(app, &credentials.client_id).await?, &credentials),
         Freshness::Now => Err(Failure::Unknown),
@@ -130,7 +146,7 @@ fn prove(app: &App, client: Option<Arc<Client>>, credentials: &Credentials) -> R
     match (&credentials.presented, client.auth_method) {
         (Presented::Basic(secret) | Presented::Post(secret), registered) if client.has_secret() => {
             if !secret_is_right(&client, secret, app.now()) {
-                return Err(Failure::WrongSecret);
+                return Err(if is_replaced(&client, secret) { Failure::ReplacedSecret } else { Failure::WrongSecret });
             }
             if client.method_check == MethodCheck::Strict && credentials.method() != registered.as_str() {
                 return Err(Failure::OtherMethod(registered));
@@ -159,6 +175,12 @@ fn secret_is_right(client: &Client, secret: &str, now: crate::support::Seconds) 
     current | previous
 }
 
+/// Whether a wrong secret is the one of before the last rotation.
+fn is_replaced(client: &Client, secret: &str) -> bool {
+    let presented = sha256(secret.as_bytes());
+    client.previous_secret.as_ref().is_some_and(|(hash, _)| constant_time_eq(&presented, hash))
+}
+
 /// RFC 7523 §3: an assertion is used once, on whichever node and at whichever endpoint.
 async fn use_up(app: &App, client: &Client, credentials: &Credentials) -> Result<bool, Fault> {
     match &credentials.presented {
@@ -173,27 +195,35 @@ async fn use_up(app: &App, client: &Client, credentials: &Credentials) -> Result
     }
 }
 
-/// Counts a failure and records it, unless it was one too many. The right secret is no guess at one.
+/// Counts what may have been a guess, and records the failure unless it was one too many.
 async fn count(app: &App, info: RequestInfo, credentials: &Credentials, failure: Failure) -> Result<(), Fault> {
-    let tried = credentials.tag().filter(|_| !matches!(failure, Failure::OtherMethod(_)));
+    let tried = credentials.tag().filter(|_| failure.is_guess());
     let event = Event::failure(failure.kind())
         .reason(failure.reason())
         .client(&credentials.client_id)
         .request(info.address, info.id)
         .detail(serde_json::json!({"method": credentials.method(), "tried": tried}));
     let proof = match failure {
-        Failure::OtherMethod(_) => {
-            event.record_alone(&app.db, &app.clock).await;
+        Failure::Unknown => Proof::UnknownClient,
+        _ if failure.is_guess() => Proof::Client(&credentials.client_id),
+        _ => {
+            event.record_alone(&app.trail).await;
             return Ok(());
         }
-        Failure::Unknown => Proof::UnknownClient,
-        Failure::WrongSecret | Failure::Assertion(_) | Failure::NotItsMethod => Proof::Client(&credentials.client_id),
     };
     let now = app.now();
     app.limiter.may_prove(proof, info.address, now).map_err(request::too_many)?;
-    let writer = app.clone();
-    let record = move |tx: &mut Tx<'_>| event.clone().record(tx, &writer.clock);
+    // What is guessed of a client that there is, is recorded with the count. Names that do not exist cost nothing.
+    let (writer, counted) = (app.clone(), (failure != Failure::Unknown).then(|| event.clone()));
+    let record = move |tx: &mut Tx<'_>| match &counted {
+        Some(event) => event.clone().record(tx, &writer.clock),
+        None => Ok(()),
+    };
     match app.limiter.failed(&app.db, proof, info.address, now, record).await? {
+        Counted::Within if failure == Failure::Unknown => {
+            event.record_alone(&app.trail).await;
+            Ok(())
+        }
         Counted::Within => Ok(()),
         Counted::Beyond(exceeded) => Err(request::too_many(exceeded).into()),
     }

@@ -73,7 +73,8 @@ async fn scope_names(app: &App) -> Vec<String> {
 
 /// `GET /.well-known/oauth-authorization-server` and `GET /.well-known/openid-configuration`
 pub async fn get(app: web::Data<App>) -> Result<HttpResponse, Fault> {
-    let document = build(&app, scope_names(&app).await)?;
+    let scopes = app.listed_scopes.get_with((), scope_names(&app)).await;
+    let document = build(&app, scopes)?;
     Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "public, max-age=300")).json(document))
 }
 

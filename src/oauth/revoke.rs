@@ -37,7 +37,8 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
         {
             let event = Event::failure(EventKind::TokenRevoked).reason("another_clients_token");
             let event = event.client(&client.client_id).request(info.address, info.id);
-            event.record_alone(&app.db, &app.clock).await;
+            let event = if client.is_public() { event } else { event.authenticated() };
+            event.record_alone(&app.trail).await;
         }
         revoked?;
     }

@@ -129,7 +129,7 @@ async fn act(
             .reason("no_session")
             .request(info.address, info.id)
             .detail(serde_json::json!({"form": "account"}))
-            .record_alone(&app.db, &app.clock)
+            .record_alone(&app.trail)
             .await;
         return Err(Fault::page(Problem::Forged, "nobody is logged in"));
     };

@@ -10,7 +10,7 @@ use super::view::{Name, When};
 use super::{forms, render};
 use crate::api_key::{self, Actor, Limit, Unfit, Wish};
 use crate::app::{App, RequestInfo};
-use crate::domain::{ApiKey, ApiKeyStage, KeyOwner, Scopes};
+use crate::domain::{ApiKey, KeyOwner, Scopes};
 use crate::fault::{Fault, Problem};
 use crate::flow::{self, After, Answer};
 use crate::identity::{self, CurrentSession, csrf};
@@ -33,6 +33,8 @@ const LIFETIMES: &[(&str, &str, Option<Seconds>)] = &[
     ("never", "It does not expire", None),
 ];
 const USUAL_LIFETIME: &str = "90d";
+/// Keys on one page.
+const MAX_SHOWN: i64 = 500;
 
 /// `GET /account/api-keys`
 pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<Response, Fault> {
@@ -62,7 +64,7 @@ pub async fn create(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
         Err(error) => return page.again(typed, error).await,
     };
     let (actor, issuer, once) = (made.actor(&app), app.issuer().to_owned(), made.once);
-    let limit = Limit::Live(app.config.api_keys.max_per_owner);
+    let limit = Limit::configured(&app.config.api_keys);
     let current = made.session.clone();
     let write = app.db.write("api_key.create", move |tx| -> Result<_, Refusal<Unfit>> {
         hold(tx, &current, actor.clock.now())?;
@@ -289,7 +291,7 @@ impl Page<'_> {
             .db
             .read("account.api_keys", move |conn| {
                 let allowed = api_key::may_have(conn, &owner)?.unwrap_or_default();
-                Ok((api_keys::list(conn, Some(&owner))?, allowed.0, scopes::list(conn)?))
+                Ok((api_keys::list_standing(conn, &owner, MAX_SHOWN)?, allowed, scopes::list(conn)?))
             })
             .await?;
         let confirmed = After::ApiKeys.accepts(self.session.session.auth_time, now);
@@ -314,7 +316,7 @@ impl Page<'_> {
             layout: render::layout(app, Some(&self.session.user)),
             csrf: csrf::token(self.cookie, "api-keys"),
             account_csrf: csrf::token(self.cookie, "account"),
-            keys: keys.iter().filter(|key| key.stage == ApiKeyStage::Live).map(|key| view(key, now)).collect(),
+            keys: keys.iter().map(|key| view(key, now)).collect(),
             maker,
             confirm: After::ApiKeys.login(),
             shown,

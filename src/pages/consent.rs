@@ -49,7 +49,7 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
             .reason("replayed")
             .request(info.address, info.id)
             .detail(serde_json::json!({"form": "consent"}))
-            .record_alone(&app.db, &app.clock)
+            .record_alone(&app.trail)
             .await;
     }
     outcome

@@ -190,7 +190,7 @@ pub async fn decide(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
                 .reason("replayed")
                 .request(info.address, info.id)
                 .detail(serde_json::json!({"form": "device-decision"}))
-                .record_alone(&app.db, &app.clock)
+                .record_alone(&app.trail)
                 .await;
             Err(fault)
         }

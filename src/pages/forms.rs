@@ -28,7 +28,7 @@ pub async fn check(
         .reason("not_our_form")
         .request(info.address, info.id)
         .detail(serde_json::json!({"form": purpose.split(' ').next()}))
-        .record_alone(&app.db, &app.clock)
+        .record_alone(&app.trail)
         .await;
     Err(Fault::page(Problem::Forged, "the form's token or origin is not ours"))
 }

@@ -193,7 +193,7 @@ pub async fn proceed(
                 .client(&client.client_id)
                 .subject(session.user.id)
                 .request(info.address, info.id)
-                .record_alone(&app.db, &app.clock)
+                .record_alone(&app.trail)
                 .await;
             Ok(flow::refuse(&transaction.request().target, &error, app.issuer()).with_cookies(ending.cookies))
         }
@@ -280,7 +280,7 @@ async fn refuse(
         LoginRefusal::Failed(why) => return Err(OAuthError::server_error(why).into()),
     };
     if let Some(event) = event {
-        event.record_alone(&app.db, &app.clock).await;
+        event.record_alone(&app.trail).await;
     }
     let mode = LoginMode::Anyone { username: username.chars().take(320).collect() };
     let mut response = show(app, info, browser, purpose, mode, Some(problem)).await?;

@@ -59,7 +59,7 @@ pub async fn post(
 async fn noted<T>(app: &App, info: RequestInfo, outcome: Result<T, Fault>) -> Result<T, Fault> {
     if let Err(Fault::Page(Problem::LinkUsed, _)) = outcome {
         let event = Event::failure(EventKind::SetupRefused).reason("dead_link").request(info.address, info.id);
-        event.record_alone(&app.db, &app.clock).await;
+        event.record_alone(&app.trail).await;
     }
     outcome
 }
@@ -93,7 +93,7 @@ async fn set_up(
 async fn check_link(app: &App, info: RequestInfo, token: &str) -> Result<Handle, Fault> {
     let too_many = |e: Exceeded| Fault::Page(Problem::TooMany { retry_after: e.retry_after }, None);
     let now = app.now();
-    app.limiter.may_prove(Proof::Link, info.address, now).map_err(too_many)?;
+    // The right link is 256 bits that nobody guesses: it counts for nothing, and others' failures are none of its business.
     if let Ok(handle) = Handle::parse(token) {
         let wanted = handle.clone();
         let valid = app
@@ -106,6 +106,7 @@ async fn check_link(app: &App, info: RequestInfo, token: &str) -> Result<Handle,
             return Ok(handle);
         }
     }
+    app.limiter.may_prove(Proof::Link, info.address, now).map_err(too_many)?;
     match app.limiter.failed(&app.db, Proof::Link, info.address, now, |_| Ok(())).await? {
         Counted::Within => Err(Fault::page(Problem::LinkUsed, "the set-up link is used, expired or unknown")),
         Counted::Beyond(exceeded) => Err(too_many(exceeded)),

@@ -7,10 +7,18 @@ pub struct Params {
     repeated: BTreeSet<String>,
 }
 
-/// Not `application/x-www-form-urlencoded`: a broken escape, no UTF-8, or a control character.
+/// Why parameters are not read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the parameters are not valid application/x-www-form-urlencoded UTF-8 without control characters")]
-pub struct MalformedForm;
+pub enum MalformedForm {
+    /// A broken escape, no UTF-8, or a control character.
+    #[error("the parameters are not valid application/x-www-form-urlencoded UTF-8 without control characters")]
+    Encoding,
+    #[error("there are more than {MAX_PARAMETERS} parameters")]
+    TooMany,
+}
+
+/// More parameters in one form or query are refused: no request of ours has a third of it.
+const MAX_PARAMETERS: usize = 100;
 
 /// RFC 8707 §2: the one parameter that may be given several times.
 const REPEATABLE: &str = "resource";
@@ -20,6 +28,10 @@ impl Params {
     pub fn parse(encoded: &[u8]) -> Result<Self, MalformedForm> {
         let mut params = Self::default();
         for pair in encoded.split(|&b| b == b'&').filter(|pair| !pair.is_empty()) {
+            // Each name is compared with those before it, so that their number must be bounded.
+            if params.pairs.len() >= MAX_PARAMETERS {
+                return Err(MalformedForm::TooMany);
+            }
             let at = pair.iter().position(|&b| b == b'=');
             let (name, value) = at.map_or((pair, &[][..]), |at| (&pair[..at], &pair[at + 1..]));
             params.add(decode(name)?, decode(value)?);
@@ -95,8 +107,8 @@ fn decode(encoded: &[u8]) -> Result<String, MalformedForm> {
             other => other,
         });
     }
-    let text = String::from_utf8(bytes).map_err(|_| MalformedForm)?;
-    if text.chars().any(char::is_control) { Err(MalformedForm) } else { Ok(text) }
+    let text = String::from_utf8(bytes).map_err(|_| MalformedForm::Encoding)?;
+    if text.chars().any(char::is_control) { Err(MalformedForm::Encoding) } else { Ok(text) }
 }
 
 fn hex(digit: Option<&u8>) -> Result<u8, MalformedForm> {
@@ -104,7 +116,7 @@ fn hex(digit: Option<&u8>) -> Result<u8, MalformedForm> {
         Some(d @ b'0'..=b'9') => Ok(d - b'0'),
         Some(d @ b'a'..=b'f') => Ok(d - b'a' + 10),
         Some(d @ b'A'..=b'F') => Ok(d - b'A' + 10),
-        _ => Err(MalformedForm),
+        _ => Err(MalformedForm::Encoding),
     }
 }
 
@@ -129,8 +141,35 @@ mod tests {
         for bad in
             ["a=%", "a=%z1", "a=%0", "a=%00", "a=%0d%0aSet-Cookie:x", "a=%ed%a0%80", "a=%c0%af", "%ff=1", "a=\x7f"]
         {
-            assert_eq!(Params::parse(bad.as_bytes()).err(), Some(MalformedForm), "{bad}");
+            assert_eq!(Params::parse(bad.as_bytes()).err(), Some(MalformedForm::Encoding), "{bad}");
         }
+    }
+
+    /// Twice the bytes take twice the time and not four times it. What is refused beyond the bound is not even decoded.
+    #[test]
+    fn p08_reading_is_linear() {
+        let form = |names: usize| (0..names).map(|n| format!("n{n}=1")).collect::<Vec<_>>().join("&").into_bytes();
+        assert!(Params::parse(&form(MAX_PARAMETERS)).is_ok());
+        assert_eq!(Params::parse(&form(MAX_PARAMETERS + 1)).err(), Some(MalformedForm::TooMany));
+        let repeated = vec!["resource=x"; MAX_PARAMETERS + 1].join("&");
+        assert_eq!(Params::parse(repeated.as_bytes()).err(), Some(MalformedForm::TooMany), "repeated or not");
+        // The best of several runs, and several comparisons: other programs use the same processor, and a parser that takes
+        // four times as long for twice as much does so each time.
+        let cost = |form: &[u8]| {
+            let run = || {
+                let begin = std::time::Instant::now();
+                for _ in 0..10 {
+                    let _ = std::hint::black_box(Params::parse(form));
+                }
+                begin.elapsed()
+            };
+            (0..10).map(|_| run()).min().unwrap_or_default()
+        };
+        let is_linear = |one: &[u8], two: &[u8]| (0..20).any(|_| cost(two) < 3 * cost(one));
+        assert!(is_linear(&form(MAX_PARAMETERS / 2), &form(MAX_PARAMETERS)), "within the bound");
+        assert!(is_linear(&form(2_000), &form(4_000)), "beyond the bound");
+        let value = |bytes: usize| [b"a=".as_slice(), &vec![b'x'; bytes]].concat();
+        assert!(is_linear(&value(8_192), &value(16_384)), "one long value");
     }
 
     proptest! {

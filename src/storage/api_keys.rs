@@ -4,6 +4,7 @@ use diesel::prelude::*;
 use ipnet::IpNet;
 
 use super::cached::update;
+use super::cleanup::first_id_at;
 use super::conn::on;
 use super::row::Place;
 use super::schema::{api_keys, clients, scopes, users};
@@ -136,6 +137,72 @@ pub fn list(conn: &mut Conn, owner: Option<&KeyOwner>) -> Result<Vec<ApiKey>, St
             .load::<Row>(c),
     })?;
     Ok(rows.into_iter().map(ApiKey::try_from).collect::<Result<_, _>>()?)
+}
+
+/// Runs one query for the keys of a client or of a person: each has an index of its own.
+macro_rules! owned {
+    ($owner:expr, $of:ident => $query:expr) => {
+        match $owner {
+            KeyOwner::Client(client_id) => {
+                let $of = api_keys::client_id.eq(client_id.as_str());
+                $query
+            }
+            KeyOwner::Person(user_id) => {
+                let $of = api_keys::user_id.eq(user_id.as_bytes().as_slice());
+                $query
+            }
+        }
+    };
+}
+
+/// At most `limit` keys of one owner, the newest first, older than the key `before`.
+pub fn page(conn: &mut Conn, owner: &KeyOwner, before: Option<Id>, limit: i64) -> Result<Vec<ApiKey>, StorageError> {
+    let before = before.map_or([u8::MAX; 16], |id| *id.as_bytes());
+    let rows = on!(conn, c => owned!(owner, of => api_keys::table
+        .filter(of)
+        .filter(api_keys::id.lt(before.as_slice()))
+        .order(api_keys::id.desc())
+        .limit(limit)
+        .load::<Row>(c)))?;
+    Ok(rows.into_iter().map(ApiKey::try_from).collect::<Result<_, _>>()?)
+}
+
+/// The keys of one owner that were not revoked, the newest first and at most `limit`.
+pub fn list_standing(conn: &mut Conn, owner: &KeyOwner, limit: i64) -> Result<Vec<ApiKey>, StorageError> {
+    let rows = on!(conn, c => owned!(owner, of => api_keys::table
+        .filter(of)
+        .filter(api_keys::revoked_at.is_null())
+        .order(api_keys::id.desc())
+        .limit(limit)
+        .load::<Row>(c)))?;
+    Ok(rows.into_iter().map(ApiKey::try_from).collect::<Result<_, _>>()?)
+}
+
+/// How many keys of an owner are neither revoked nor expired. Two counts, because each is a range of the index.
+pub fn count_live(conn: &mut Conn, owner: &KeyOwner, now: Seconds) -> Result<i64, StorageError> {
+    let for_ever: i64 = on!(&mut *conn, c => owned!(owner, of => api_keys::table
+        .filter(of)
+        .filter(api_keys::revoked_at.is_null())
+        .filter(api_keys::expires_at.is_null())
+        .count()
+        .get_result(c)))?;
+    let for_a_time: i64 = on!(conn, c => owned!(owner, of => api_keys::table
+        .filter(of)
+        .filter(api_keys::revoked_at.is_null())
+        .filter(api_keys::expires_at.gt(now))
+        .count()
+        .get_result(c)))?;
+    Ok(for_ever + for_a_time)
+}
+
+/// How many keys an owner has made since a moment, and when the first of them.
+pub fn made_since(conn: &mut Conn, owner: &KeyOwner, since: Seconds) -> Result<(i64, Option<Seconds>), StorageError> {
+    let first = first_id_at(since);
+    Ok(on!(conn, c => owned!(owner, of => api_keys::table
+        .filter(of)
+        .filter(api_keys::id.ge(first.as_slice()))
+        .select((diesel::dsl::count_star(), diesel::dsl::min(api_keys::created_at)))
+        .get_result(c)))?)
 }
 
 /// How many keys of a person still stand.

@@ -4,7 +4,7 @@ use super::conn::on;
 use super::row::Place;
 use super::schema::{client_logos, clients};
 use super::{Conn, StorageError, Tx};
-use crate::domain::{Client, ClientStatus, InvalidRow, RedirectUri};
+use crate::domain::{AuthMethod, Client, ClientStatus, InvalidRow, RedirectUri};
 use crate::support::Seconds;
 
 #[derive(Queryable)]
@@ -142,6 +142,33 @@ pub fn list(conn: &mut Conn) -> Result<Vec<Client>, StorageError> {
         .order((clients::name, clients::client_id))
         .load::<Row>(c))?;
     Ok(rows.into_iter().map(Client::try_from).collect::<Result<_, _>>()?)
+}
+
+/// The redirect URIs of all active public clients, as they were registered. No other column is read.
+pub fn public_redirect_uris(conn: &mut Conn) -> Result<Vec<String>, StorageError> {
+    let joined: Vec<String> = on!(conn, c => clients::table
+        .filter(clients::auth_method.eq(AuthMethod::None.as_str()))
+        .filter(clients::status.eq(ClientStatus::Active.as_str()))
+        .select(clients::redirect_uris)
+        .load(c))?;
+    Ok(joined.iter().flat_map(|uris| uris.split_whitespace()).map(str::to_owned).collect())
+}
+
+/// Whether any active client may ask for tokens for this API.
+pub fn is_audience(conn: &mut Conn, api: &str) -> Result<bool, StorageError> {
+    if cannot_be_stored(api) || api.contains(char::is_whitespace) {
+        return Ok(false);
+    }
+    let escaped = api.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
+    // A coarse filter by the database: the list is separated by spaces, and SQLite's LIKE ignores case.
+    let pattern = format!("%{escaped}%");
+    let lists: Vec<String> = on!(conn, c => clients::table
+        .filter(clients::status.eq(ClientStatus::Active.as_str()))
+        .filter(clients::audiences.like(pattern).escape('\\'))
+        .select(clients::audiences)
+        .distinct()
+        .load(c))?;
+    Ok(lists.iter().any(|list| list.split_whitespace().any(|known| known == api)))
 }
 
 /// The version of a client, if it is active.

@@ -215,6 +215,12 @@ diesel::table! {
         name -> Text,
         attempts -> BigInt,
         expires_at -> BigInt,
+        kind -> Text,
+        subject -> Text,
+        network -> Text,
+        full_until -> Nullable<BigInt>,
+        under_way -> BigInt,
+        under_way_until -> BigInt,
     }
 }
 

@@ -2,6 +2,8 @@
 
 #[cfg(any(feature = "server", feature = "resource-server"))]
 mod api_key;
+#[cfg(feature = "server")]
+mod at_once;
 mod clock;
 pub mod duration;
 mod hex;
@@ -16,6 +18,8 @@ pub mod text;
 
 #[cfg(any(feature = "server", feature = "resource-server"))]
 pub use api_key::{ApiKeyText, ApiKeyTextError};
+#[cfg(feature = "server")]
+pub use at_once::{AtOnce, Share};
 pub use clock::{Clock, Moved, Pace, Seconds};
 pub use hex::{hex, unhex};
 pub use id::Id;

@@ -74,11 +74,18 @@ pub struct ShownApiKey {
     view: ApiKeyView,
 }
 
-/// All keys of whoever asks.
+/// A page of the keys of whoever asks.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct ApiKeyList {
+    /// The newest first.
     api_keys: Vec<ApiKeyView>,
+    /// What `before` has to be for the next page; absent on the last one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
+
+/// Keys on a page, unless the request says otherwise.
+const PAGE: i64 = 100;
 
 /// Whose keys a request may manage, and up to which scope.
 struct Caller {
@@ -114,6 +121,7 @@ async fn caller(app: &App, req: &HttpRequest) -> Result<Caller, Fault> {
         Invalid,
         (status = 401, description = "`invalid_token`: no access token, or one that does not count", body = Problem),
         (status = 403, description = "`insufficient_scope`: the access token has not the scope `api_keys`", body = Problem),
+        (status = 429, description = "`slow_down`: as many keys as may be were made in 24 hours; see `Retry-After`", body = Problem),
     )
 )]
 pub async fn create(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Fault> {
@@ -131,7 +139,7 @@ pub async fn create(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
         expires_in: new.expires_in,
     };
     let (actor, issuer) = (actor(&app, &req)?, app.issuer().to_owned());
-    let limit = Limit::Live(app.config.api_keys.max_per_owner);
+    let limit = Limit::configured(&app.config.api_keys);
     let write = app.db.write("api_key.create", move |tx| -> Result<_, Refusal<Unfit>> {
         Ok(api_key::create(tx, &actor, &wish, &issuer, limit)?)
     });
@@ -141,20 +149,49 @@ pub async fn create(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
 
 /// List API keys
 ///
-/// All keys of the owner, those that have ended too.
+/// The keys of the owner, those that have ended too, the newest first and a page at a time.
 #[utoipa::path(
     get, path = "/api/v1/api-keys", tag = "API keys", security(("bearer" = ["api_keys"])),
+    params(
+        ("limit" = Option<i64>, Query, description = "Keys on the page, 1 to 100; 100 if left out", minimum = 1, maximum = 100),
+        ("before" = Option<String>, Query, description = "The `next` of the page before"),
+    ),
     responses(
         (status = 200, description = "The keys, without their secrets", body = ApiKeyList),
+        Invalid,
         (status = 401, description = "`invalid_token`: no access token, or one that does not count", body = Problem),
         (status = 403, description = "`insufficient_scope`: the access token has not the scope `api_keys`", body = Problem),
     )
 )]
 pub async fn list(app: web::Data<App>, req: HttpRequest) -> Result<HttpResponse, Fault> {
     let owner = caller(&app, &req).await?.owner;
-    let keys = app.db.read("api_key.list", move |conn| api_keys::list(conn, Some(&owner))).await?;
-    let now = app.now();
-    Ok(HttpResponse::Ok().json(ApiKeyList { api_keys: keys.iter().map(|key| ApiKeyView::of(key, now)).collect() }))
+    let (limit, before) = page_of(&request::query(&req)?)?;
+    let read = app.db.read("api_key.list", move |conn| api_keys::page(conn, &owner, before, limit + 1));
+    let (mut keys, now) = (read.await?, app.now());
+    let shown = usize::try_from(limit).unwrap_or(keys.len());
+    let is_last = keys.len() <= shown;
+    keys.truncate(shown);
+    let next = keys.last().filter(|_| !is_last).map(|key| key.id.to_string());
+    let api_keys = keys.iter().map(|key| ApiKeyView::of(key, now)).collect();
+    Ok(HttpResponse::Ok().json(ApiKeyList { api_keys, next }))
+}
+
+/// How many keys are asked for, and before which one.
+fn page_of(query: &Params) -> Result<(i64, Option<Id>), OAuthError> {
+    if let Some(name) = query.first_repeated(&["limit", "before"]) {
+        return Err(OAuthError::invalid_request(format!("{name} is given more than once")));
+    }
+    let limit = match query.get("limit") {
+        None => PAGE,
+        Some(text) => text
+            .parse()
+            .ok()
+            .filter(|limit| (1..=PAGE).contains(limit))
+            .ok_or_else(|| OAuthError::invalid_request(format!("limit must be 1 to {PAGE}")))?,
+    };
+    let before = query.get("before").map(|text| text.parse().map_err(|_| text)).transpose();
+    let before = before.map_err(|_| OAuthError::invalid_request("before must be the `next` of another page"))?;
+    Ok((limit, before))
 }
 
 /// Rotate an API key
@@ -250,6 +287,10 @@ fn refuse(unfit: Unfit) -> Fault {
         Unfit::NotFound => (ErrorCode::NotFound, unfit.to_string()),
         Unfit::Owner | Unfit::Ended | Unfit::Raced | Unfit::TooMany(_) => {
             (ErrorCode::InvalidRequest, unfit.to_string())
+        }
+        Unfit::TooManyToday { seconds, .. } => {
+            let error = OAuthError::slow_down(u64::try_from(*seconds).unwrap_or(1));
+            return error.with_detail(unfit.to_string()).into();
         }
         Unfit::Storage(_) => return storage(unfit),
     };

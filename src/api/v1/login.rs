@@ -46,6 +46,9 @@ pub struct LoginRequest {
     #[serde(default, deserialize_with = "json::one_or_many")]
     #[schema(example = json!(["https://api.example"]))]
     resource: Vec<String>,
+    /// The `device_mark` of the person's last login in this app, where it keeps no cookies.
+    #[serde(default, deserialize_with = "json::optional_text")]
+    device_mark: Option<String>,
 }
 
 /// Log in
@@ -54,7 +57,7 @@ pub struct LoginRequest {
 /// operator has vouched for the app by marking it first-party.
 ///
 /// A browser gets its tokens in cookies, and so does everybody for a client of the application type `web`; the body then
-/// has the `csrf_token` alone. All others get a token response.
+/// has the `csrf_token` alone. All others get a token response, with a `device_mark` to keep for the next login.
 ///
 /// One answer for an unknown person, a wrong password and a disabled account: `invalid_grant`.
 #[utoipa::path(
@@ -81,9 +84,10 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
         Ok(ctx)
     };
     let ctx = tokens::with_client(&app, &asked.client_id, ctx).await?;
-    let device = request::device(&req, &app);
+    let marked = asked.device_mark.as_deref().and_then(|mark| request::marked_device(&app, mark));
+    let device = marked.or_else(|| request::device(&req, &app));
     let proof = authenticate(&ctx, &asked, device.as_ref()).await?;
-    let known = request::device_cookie(&app, device, proof.user_id());
+    let mark = request::device_mark(&app, device, proof.user_id());
     let browser = request::browser(&req, ctx.info);
     let replaced = request::cookie(&req, &app, TokenCookies::for_issuer(app.issuer()).refresh);
     tokens::with_client(&app, &asked.client_id, async |client| {
@@ -94,10 +98,10 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
         let draft = issuing::transact(&ctx, "login.first_party", None, move |ctx, tx| {
             begin(ctx, tx, &grant, &proof, &browser, replaced.as_deref())
         });
-        tokens::answer(&ctx, &draft.await?, delivery)
+        tokens::answer(&ctx, &draft.await?, delivery, mark.clone())
     })
     .await
-    .map(|answer| remember(answer, known.as_deref()))
+    .map(|answer| remember(answer, mark.and_then(|mark| request::cookie_of_mark(&app, &mark)).as_deref()))
 }
 
 /// Leaves the cookie by which a browser is known again, where it keeps cookies.
@@ -171,7 +175,7 @@ async fn authenticate(ctx: &Ctx, asked: &LoginRequest, device: Option<&Device>) 
         Err(refusal) => {
             let (error, event) = refused(ctx, refusal, &asked.username);
             if let Some(event) = event {
-                event.record_alone(&app.db, &app.clock).await;
+                event.record_alone(&app.trail).await;
             }
             Err(error)
         }

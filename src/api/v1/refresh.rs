@@ -65,7 +65,7 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
         let draft = issuing::transact(&ctx, "refresh.first_party", single_use, move |ctx, tx| {
             issuing::refresh(ctx, tx, shared.expose_secret(), whole_scope)
         });
-        tokens::answer(&ctx, &draft.await?, delivery)
+        tokens::answer(&ctx, &draft.await?, delivery, None)
     })
     .await
 }

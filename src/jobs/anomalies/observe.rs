@@ -1,6 +1,6 @@
 use serde_json::Value;
 
-use crate::audit::EventKind;
+use crate::audit::{AUTHENTICATED, EventKind};
 use crate::defense::anomaly::{Finding, Observation, Rule, Subject, What};
 use crate::storage::audit_events::SeenEvent;
 use crate::support::Seconds;
@@ -27,12 +27,12 @@ pub(super) fn observation(event: &SeenEvent) -> Option<Observation> {
             let secret = text("tried").and_then(|tag| u8::from_str_radix(&tag, 16).ok());
             What::ClientAuthFailed { secret }
         }
-        EventKind::TokenRefused
-        | EventKind::CodeClientMismatch
-        | EventKind::PkceMissing
-        | EventKind::PkceMismatch
-        | EventKind::AuthzRefused
-        | EventKind::RedirectUriMismatch => What::ClientRefused,
+        // What anyone can do in a client's name says nothing of the client, and must not restrain it.
+        EventKind::TokenRefused | EventKind::CodeClientMismatch | EventKind::PkceMismatch
+            if detail.get(AUTHENTICATED) == Some(&Value::Bool(true)) =>
+        {
+            What::ClientRefused
+        }
         EventKind::ClientCreated => What::ClientCreated,
         EventKind::ApiKeyMoved => What::KeyMoved { known_for: known_for() },
         _ => return None,

@@ -121,7 +121,7 @@ async fn refuse(
         .client(&client.client_id)
         .request(info.address, info.id)
         .reason(error.code.as_str())
-        .record_alone(&app.db, &app.clock)
+        .record_alone(&app.trail)
         .await;
     flow::refuse(target, &error, app.issuer())
 }
@@ -136,7 +136,7 @@ async fn note_challenge(app: &App, info: RequestInfo, request: &AuthorizationReq
         Event::failure(EventKind::PkceConstant)
             .client(&request.client_id)
             .request(info.address, info.id)
-            .record_alone(&app.db, &app.clock)
+            .record_alone(&app.trail)
             .await;
     }
 }

@@ -21,7 +21,7 @@ pub async fn find(app: &App, info: RequestInfo, params: &Params) -> Result<(Arc<
         Ok(uri) => uri,
         Err((reason, why)) => {
             let event = Event::failure(EventKind::RedirectUriMismatch).reason(reason).client(&client.client_id);
-            event.request(info.address, info.id).record_alone(&app.db, &app.clock).await;
+            event.request(info.address, info.id).record_alone(&app.trail).await;
             return Err(Fault::page(Problem::RedirectUri, why));
         }
     };
@@ -49,7 +49,7 @@ async fn client(app: &App, info: RequestInfo, params: &Params) -> Result<Arc<Cli
             let event = Event::failure(EventKind::AuthzUnknownClient)
                 .reason("unknown_client")
                 .client(named.unwrap_or_default());
-            event.request(info.address, info.id).record_alone(&app.db, &app.clock).await;
+            event.request(info.address, info.id).record_alone(&app.trail).await;
             Err(Fault::page(Problem::UnknownClient, "unknown, disabled or deleted client"))
         }
     }

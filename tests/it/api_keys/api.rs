@@ -170,7 +170,58 @@ async fn g_016_keys_have_an_end(db: Db) {
     assert_eq!(call(&server, Method::POST, KEYS, &token, body()).await.status, 201);
 }
 
+/// Making a key costs the same however many the owner has had, the day's number is bounded, and the list has pages.
+async fn p15_ended_keys_cost_nothing(db: Db) {
+    let server = Server::start(db, &[("api_keys.max_made_per_day", "4")]);
+    let (client, token) = machine(&server, "orders:read api_keys").await;
+    let body = || Some(json!({"name": "K", "scope": "orders:read"}));
+    let made = call(&server, Method::POST, KEYS, &token, body()).await;
+    assert_eq!(made.status, 201, "{made:?}");
+    // 20,000 keys that were made, rotated and revoked long ago.
+    let columns = "secret_hash, name, client_id, scope, audience, networks, created_at, revoked_at";
+    let old = "secret_hash, name, client_id, scope, audience, networks, 1, 2";
+    let (series, id) = match db {
+        Db::Sqlite => (
+            "WITH RECURSIVE series(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM series WHERE n < 20000)",
+            "unhex(printf('%032x', n))",
+        ),
+        Db::Postgres => {
+            ("WITH series AS (SELECT generate_series(1, 20000) AS n)", "decode(lpad(to_hex(n), 32, '0'), 'hex')")
+        }
+    };
+    let owned = format!("client_id = '{}'", client.id);
+    server.database.execute(&format!(
+        "INSERT INTO api_keys (id, {columns}) {series} SELECT {id}, {old} FROM api_keys, series WHERE {owned}"
+    ));
+    assert_eq!(server.database.number(&format!("SELECT count(*) FROM api_keys WHERE {owned}")), 20_001);
+    // How the database finds them is what makes it cheap; a clock would show how busy the machine is.
+    if db == Db::Sqlite {
+        let count = format!("SELECT count(*) FROM api_keys WHERE {owned} AND revoked_at IS NULL AND expires_at > 5");
+        let plan = server.database.plan(&count);
+        assert!(plan.contains("api_keys_live_client"), "{plan}");
+    }
+    for _ in 0..3 {
+        assert_eq!(call(&server, Method::POST, KEYS, &token, body()).await.status, 201);
+    }
+    let refused = call(&server, Method::POST, KEYS, &token, body()).await;
+    assert_j(&refused, 429, "slow_down");
+    let wait: i64 = refused.header_or_empty("retry-after").parse().expect("seconds");
+    assert!((86_000..=86_400).contains(&wait), "until the first of the four is a day old: {refused:?}");
+    // Pages, the newest first, without gaps.
+    let page = async |query: &str| call(&server, Method::GET, &format!("{KEYS}{query}"), &token, None).await;
+    let first = page("?limit=3").await.json();
+    let second = page(&format!("?limit=3&before={}", first["next"].as_str().expect("more"))).await.json();
+    let names = |page: &Value| page["api_keys"].as_array().expect("keys").clone();
+    assert_eq!((names(&first).len(), names(&second).len()), (3, 3));
+    assert_eq!(names(&second)[0]["id"], made.json()["id"], "the fourth of four, and then the old ones");
+    assert_eq!(names(&page("").await.json()).len(), 100, "never more than that");
+    for bad in ["?limit=0", "?limit=101", "?limit=x", "?before=x", "?limit=1&limit=2"] {
+        assert_j(&page(bad).await, 400, "invalid_request");
+    }
+}
+
 both![
+    p15_ended_keys_cost_nothing,
     a_client_manages_its_keys,
     a_person_manages_keys_through_an_app,
     d_022_others_keys_and_weak_tokens,

@@ -105,6 +105,14 @@ impl Database {
         texts[0].parse().expect("a number")
     }
 
+    /// How SQLite would answer a query.
+    pub fn plan(&self, query: &str) -> String {
+        let Self::Sqlite { file, .. } = self else { panic!("a plan of SQLite") };
+        let mut connection = SqliteConnection::establish(file).expect("the server's SQLite file");
+        let steps: Vec<Step> = sql_query(format!("EXPLAIN QUERY PLAN {query}")).load(&mut connection).expect(query);
+        steps.into_iter().map(|step| step.detail).collect::<Vec<_>>().join("; ")
+    }
+
     /// The rows of a table as JSON objects, for a condition in SQL such as `client_id = 'x'`.
     pub fn rows(&self, table: &str, condition: &str) -> Vec<Value> {
         let texts = match self {
@@ -154,6 +162,12 @@ impl Database {
 fn admin_url() -> String {
     std::env::var("LATCHWAY_TEST_POSTGRES")
         .expect("LATCHWAY_TEST_POSTGRES is not set: run `scripts/test`, which starts a PostgreSQL for the tests")
+}
+
+#[derive(QueryableByName)]
+struct Step {
+    #[diesel(sql_type = Text)]
+    detail: String,
 }
 
 #[derive(QueryableByName)]

@@ -28,6 +28,7 @@ const CONFIG: &[(&str, &str)] = &[
     ("keys.encryption_key", ENCRYPTION_KEY),
     ("limits.authorize_per_address", "0"),
     ("limits.authorize_per_address_per_minute", "1000000"),
+    ("limits.audited_refusals_per_address", "0"),
     ("limits.client_auth_failures", "1000000"),
     ("limits.introspect_misses_per_minute", "1000000"),
     ("limits.api_key_failures_per_address", "0"),

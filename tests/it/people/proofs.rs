@@ -12,8 +12,11 @@ const QUICK: [(&str, &str); 2] = [("passwords.memory_kib", "8192"), ("passwords.
 /// Waits until so many logins have read the account and are being hashed: they are counted just before.
 async fn under_way(server: &Server, logins: i64) {
     let begin = Instant::now();
-    let counted =
-        || server.database.number("SELECT coalesce(sum(attempts), 0) FROM throttles WHERE name LIKE 'login:%'");
+    let counted = || {
+        server
+            .database
+            .number("SELECT coalesce(sum(under_way), 0) FROM throttles WHERE kind = 'login_account_at_address'")
+    };
     while counted() < logins {
         assert!(begin.elapsed() < Duration::from_secs(60), "the logins do not begin");
         tokio::time::sleep(Duration::from_millis(5)).await;

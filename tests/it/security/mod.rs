@@ -3,6 +3,9 @@
 mod family;
 mod held;
 mod lock;
+mod p_costs;
+mod p_limits;
+mod p_trail;
 mod s10_machines;
 mod s10_process;
 mod s1_1_order;
