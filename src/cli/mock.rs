@@ -60,6 +60,9 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
         let world = house.world("").await?;
         let main = world.issuer(&house, "").await?;
         announce(context, &house, &world)?;
+        for remark in house.api.remarks() {
+            tracing::warn!(remark, "a detail of an API document was left out");
+        }
         http::mock::run(house, main.app, listener).await.context("the mock failed")
     })
 }

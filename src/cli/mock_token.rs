@@ -122,7 +122,11 @@ async fn sign(settings: &Settings, issuer: Option<&str>, wanted: Value) -> anyho
         prefix if crate::mock::is_prefix(prefix) => {
             (issuer[..issuer.len() - prefix.len()].trim_end_matches('/'), prefix)
         }
-        _ => return Err(usage(format!("--issuer {issuer:?} must have a path of one segment, or none"))),
+        _ => {
+            return Err(usage(format!(
+                "--issuer {issuer:?} must have a path of letters, digits, -, _, . and ~, or none"
+            )));
+        }
     };
     let wanted: Wanted = serde_json::from_value(wanted)?;
     let made = Issuer::make(settings, base, prefix, &Clock::system(), Origin::New(&[])).await?;

@@ -209,7 +209,10 @@ fn is_loopback_host(req: &ServiceRequest) -> bool {
     let name =
         host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(n, _)| n);
     let address = name.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    name.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+    name.eq_ignore_ascii_case("localhost")
+        // RFC 6761 §6.3: names below localhost are of this machine, too.
+        || name.to_ascii_lowercase().ends_with(".localhost")
+        || address.is_ok_and(|address| address.is_loopback())
 }
 
 fn render_status(app: &App, form: Form, status: StatusCode, info: RequestInfo) -> HttpResponse {

@@ -23,6 +23,8 @@ struct AboutPage {
     audience: String,
     issuers: Vec<IssuerView>,
     routes: Vec<String>,
+    /// What in the documents was left out.
+    remarks: Vec<String>,
     /// For the example: somebody who is there.
     someone: String,
 }
@@ -61,6 +63,9 @@ pub async fn about(
 }
 
 fn page(house: &House, world: &World, app: &App) -> AboutPage {
+    // The page shows what works under the name that it was asked by.
+    let base = url::Url::parse(app.issuer())
+        .map_or_else(|_| house.base.clone(), |issuer| issuer.origin().ascii_serialization());
     let issuers = world.issuers().into_iter().map(|issuer| {
         let personas = issuer.app.personas.iter().map(|persona| PersonaView {
             username: persona.username.clone(),
@@ -68,17 +73,18 @@ fn page(house: &House, world: &World, app: &App) -> AboutPage {
             about: persona.about.as_str().into(),
             sub: persona.user_id.to_string(),
         });
-        let url = issuer.app.issuer().to_owned();
-        IssuerView { path: url[house.base.len()..].to_owned(), url, personas: personas.collect() }
+        let path = issuer.app.issuer()[house.base.len()..].to_owned();
+        IssuerView { url: format!("{base}{path}"), path, personas: personas.collect() }
     });
     AboutPage {
         layout: render::layout(app, None),
-        base: house.base.clone(),
+        issuers: issuers.collect(),
+        audience: house.settings.audience(&base),
+        base,
         run: world.run.clone(),
         seed: house.settings.seed,
-        audience: house.settings.audience(&house.base),
-        issuers: issuers.collect(),
         routes: house.api.routes(),
+        remarks: house.api.remarks().to_vec(),
         someone: app.personas.first().map_or_else(|| "alice".to_owned(), |persona| persona.username.clone()),
     }
 }
@@ -99,6 +105,7 @@ pub fn description(house: &House, world: &World) -> Value {
         "seed": house.settings.seed,
         "audience": house.settings.audience(&house.base),
         "routes": house.api.routes(),
+        "remarks": house.api.remarks(),
         "issuers": issuers.collect::<Vec<_>>(),
         "control": control.collect::<Vec<_>>(),
     })
@@ -128,6 +135,7 @@ mod tests {
                 path: String::new(),
                 personas: vec![persona(text)],
             }],
+            remarks: routes.clone(),
             routes,
             someone: text.into(),
         };

@@ -20,6 +20,7 @@ pub fn refused(status: u16, detail: &str) -> HttpResponse {
 pub fn world(error: &WorldError) -> HttpResponse {
     let status = match error {
         WorldError::Name => 400,
+        WorldError::Foreign => 403,
         WorldError::TooMany => 429,
         WorldError::Make(_) | WorldError::Rules(_) => 500,
     };

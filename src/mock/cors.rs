@@ -44,6 +44,14 @@ pub fn is_local_host(headers: &HeaderMap) -> bool {
     is_local(&format!("http://{host}/"))
 }
 
+/// The origin that a request was sent to: what the issuer is called by whoever asks.
+pub fn asked_origin(headers: &HeaderMap) -> Option<String> {
+    let host = headers.get(HOST)?.to_str().ok()?;
+    let url = url::Url::parse(&format!("http://{host}/")).ok()?;
+    let plain = url.username().is_empty() && url.password().is_none() && url.path() == "/" && url.query().is_none();
+    plain.then(|| url.origin().ascii_serialization())
+}
+
 /// The answer to a preflight of a page of this machine, if this is one.
 pub fn preflight(method: &Method, headers: &HeaderMap) -> Option<HttpResponse> {
     let wanted = headers.get(ACCESS_CONTROL_REQUEST_METHOD).filter(|_| method == Method::OPTIONS)?;

@@ -7,12 +7,14 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
 use tokio::sync::Mutex;
 
 use super::api::{Api, ApiError, ApiState};
 use super::issuer::{API_CLIENT, Issuer, MakeError, Origin};
 use super::journal::Journal;
 use super::layer::RUN_PARAMETER;
+use super::own_claims::OwnClaims;
 use super::place::{Map, Place};
 use super::rotation;
 use super::rules::{RuleError, Rules};
@@ -48,11 +50,13 @@ pub struct World {
     pub journal: Journal,
     pub(super) snapshots: std::sync::Mutex<BTreeMap<String, Snapshot>>,
     pub(super) issuers: RwLock<BTreeMap<String, Issuer>>,
+    /// Claims that tokens were given beside those of an issuer.
+    pub(super) own_claims: OwnClaims,
     /// What is in the API's collections.
     api_state: RwLock<Arc<ApiState>>,
     /// Held while issuers are made.
     pub(super) making: Mutex<()>,
-    /// What checks tokens at the mocked API, by the issuer's prefix.
+    /// What checks tokens at the mocked API, by issuer and audience.
     pub(super) servers: RwLock<BTreeMap<String, ResourceServer>>,
 }
 
@@ -63,6 +67,8 @@ pub enum WorldError {
     Name,
     #[error("there are {MAX_RUNS} runs already; end one with DELETE /mock/runs/NAME")]
     TooMany,
+    #[error("a request of another site cannot begin a run or an issuer; ask for it once from this machine")]
+    Foreign,
     #[error(transparent)]
     Make(#[from] MakeError),
     #[error(transparent)]
@@ -84,7 +90,7 @@ impl House {
     /// # Errors
     /// If the name is none, or there are too many.
     pub async fn world(&self, run: &str) -> Result<Arc<World>, WorldError> {
-        if !run.is_empty() && !super::place::is_prefix(run) {
+        if !run.is_empty() && !super::place::is_name(run) {
             return Err(WorldError::Name);
         }
         let mut worlds = self.worlds.lock().await;
@@ -141,12 +147,18 @@ impl World {
             journal: Journal::default(),
             snapshots: std::sync::Mutex::default(),
             issuers: RwLock::default(),
+            own_claims: OwnClaims::default(),
             api_state: RwLock::new(Arc::new(ApiState::new(&house.api))),
             making: Mutex::default(),
             servers: RwLock::default(),
         };
         world.issuer(house, "").await?;
         Ok(world)
+    }
+
+    /// Whether there is an issuer below this path already.
+    pub fn has_issuer(&self, prefix: &str) -> bool {
+        self.known(prefix).is_some()
     }
 
     fn known(&self, prefix: &str) -> Option<Issuer> {
@@ -195,11 +207,22 @@ impl World {
     /// # Errors
     /// If the settings make no sense to it.
     pub fn resource_server(&self, house: &House, token: Option<&str>) -> Result<ResourceServer, MakeError> {
-        let named = token.and_then(issuer_of);
+        let claims = token.and_then(claims_of).unwrap_or_default();
         let issuers = self.issuers();
-        let issuer = issuers.iter().find(|issuer| Some(issuer.app.issuer()) == named.as_deref());
-        let prefix = issuer.map(|issuer| issuer.prefix.clone()).unwrap_or_default();
-        if let Some(server) = self.servers.read().unwrap_or_else(PoisonError::into_inner).get(&prefix) {
+        let named = issuers.iter().find_map(|issuer| {
+            let app = issuer.apps().into_iter().find(|app| claims["iss"] == app.issuer())?;
+            Some((app.issuer().to_owned(), issuer.prefix.clone()))
+        });
+        let (issuer, prefix) = named.unwrap_or_else(|| (house.base.clone(), String::new()));
+        // The API answers under each name of this machine, and so has each of them for an audience.
+        let (own, other) = (house.settings.audience(&issuer), house.settings.audience(&house.base));
+        let is_meant = |audience: &str| match &claims["aud"] {
+            Value::Array(all) => all.iter().any(|one| one == audience),
+            one => one == audience,
+        };
+        let audience = if is_meant(&other) && !is_meant(&own) { other } else { own };
+        let key = format!("{issuer} {audience}");
+        if let Some(server) = self.servers.read().unwrap_or_else(PoisonError::into_inner).get(&key) {
             return Ok(server.clone());
         }
         let url = if prefix.is_empty() { house.base.clone() } else { format!("{}/{prefix}", house.base) };
@@ -207,7 +230,7 @@ impl World {
         let keys = Introspection::new(API_CLIENT, API_CLIENT)
             .endpoint(format!("{url}/oauth2/introspect{run}"))
             .cache_for(Duration::ZERO);
-        let server = ResourceServer::builder(&url, house.settings.audience(&house.base))
+        let server = ResourceServer::builder(issuer, audience)
             .jwks_url(format!("{url}/.well-known/jwks.json{run}"))
             .api_keys(keys)
             .cookies()
@@ -215,7 +238,7 @@ impl World {
             .clock(self.clock.clone())
             .build()
             .map_err(|error| MakeError::Invalid(error.to_string()))?;
-        self.servers.write().unwrap_or_else(PoisonError::into_inner).insert(prefix, server.clone());
+        self.servers.write().unwrap_or_else(PoisonError::into_inner).insert(key, server.clone());
         Ok(server)
     }
 
@@ -225,16 +248,15 @@ impl World {
     /// If a database or the cryptographic library fails.
     pub async fn rotate_keys(&self, house: &House) -> Result<(), MakeError> {
         for issuer in self.issuers() {
-            rotation::rotate(&issuer.app, house.settings.seed).await?;
+            rotation::rotate(&issuer, house.settings.seed).await?;
         }
         self.servers.write().unwrap_or_else(PoisonError::into_inner).clear();
         Ok(())
     }
 }
 
-/// What a token says of its issuer; nobody has checked.
-fn issuer_of(token: &str) -> Option<String> {
+/// What a token says of itself, before its signature is checked.
+fn claims_of(token: &str) -> Option<Value> {
     let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
-    let claims: serde_json::Value = serde_json::from_slice(&claims).ok()?;
-    claims["iss"].as_str().map(str::to_owned)
+    serde_json::from_slice(&claims).ok()
 }

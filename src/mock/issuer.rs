@@ -1,7 +1,8 @@
 //! One authorization server of a mock: the real one, on a database in memory, with people that are made up.
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use actix_web::web;
@@ -59,9 +60,15 @@ const UNLIMITED: &[(&str, &str)] = &[
 pub struct Issuer {
     /// Empty for the main one.
     pub prefix: String,
-    /// As handlers ask for it.
+    /// As handlers ask for it, under the address that the mock listens on.
     pub app: web::Data<App>,
+    /// The same issuer under other names of this machine, by the origin that was asked: the same people, clients and keys,
+    /// each with the identifier that its clients expect (OpenID Connect Discovery 1.0 §4.3).
+    names: Arc<RwLock<BTreeMap<String, web::Data<App>>>>,
 }
+
+/// Names under which one issuer answers, beside the address that the mock listens on, at most.
+const MAX_NAMES: usize = 16;
 
 /// Why one could not be made.
 #[derive(Debug, thiserror::Error)]
@@ -156,7 +163,39 @@ impl Issuer {
             server_lock: None,
             scope_names: known.into_iter().map(|scope| scope.name).collect(),
         });
-        Ok(Self { prefix: prefix.to_owned(), app: web::Data::new(app) })
+        Ok(Self { prefix: prefix.to_owned(), app: web::Data::new(app), names: Arc::default() })
+    }
+
+    /// The issuer as it answers at `origin`, which is an origin of this machine.
+    ///
+    /// # Errors
+    /// As [`Issuer::make`]. Beyond [`MAX_NAMES`] names it answers as at the address that the mock listens on.
+    pub async fn at(&self, settings: &Settings, origin: &str) -> Result<web::Data<App>, MakeError> {
+        let is_own =
+            self.app.issuer().strip_prefix(origin).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        if is_own {
+            return Ok(self.app.clone());
+        }
+        if let Some(app) = self.named(origin) {
+            return Ok(app);
+        }
+        let same = Origin::Database(self.app.db.clone());
+        let made = Self::make(settings, origin, &self.prefix, &self.app.clock, same).await?;
+        let mut names = self.names.write().unwrap_or_else(PoisonError::into_inner);
+        if names.len() >= MAX_NAMES && !names.contains_key(origin) {
+            return Ok(self.app.clone());
+        }
+        Ok(names.entry(origin.to_owned()).or_insert(made.app).clone())
+    }
+
+    fn named(&self, origin: &str) -> Option<web::Data<App>> {
+        self.names.read().unwrap_or_else(PoisonError::into_inner).get(origin).cloned()
+    }
+
+    /// All apps of this issuer: first that of the address that the mock listens on, then those of other names.
+    pub fn apps(&self) -> Vec<web::Data<App>> {
+        let names = self.names.read().unwrap_or_else(PoisonError::into_inner);
+        std::iter::once(&self.app).chain(names.values()).cloned().collect()
     }
 }
 

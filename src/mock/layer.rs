@@ -37,7 +37,9 @@ pub async fn serve(
     let Some(body) = read(&mut req).await else {
         return Ok(req.into_response(answer::refused(413, "the body is larger than 1 MiB")));
     };
-    let world = match world(&house, &req).await {
+    // A page of another host can send requests that carry nothing of ours; they shall not take up places either.
+    let make = if cors::is_foreign(req.headers()) { Make::Never } else { Make::Missing };
+    let world = match world(&house, &req, make).await {
         Ok(world) => world,
         Err(error) => return Ok(req.into_response(answer::world(&error))),
     };
@@ -67,6 +69,9 @@ async fn answered(
         Place::Control => "",
         Place::Issuer { prefix } => prefix.as_str(),
     };
+    if cors::is_foreign(&seen.headers) && !world.has_issuer(prefix) {
+        return Ok(req.into_response(answer::world(&WorldError::Foreign)));
+    }
     let issuer = match world.issuer(house, prefix).await {
         Ok(issuer) => issuer,
         Err(error) => return Ok(req.into_response(answer::world(&WorldError::Make(error)))),
@@ -74,17 +79,22 @@ async fn answered(
     if !prefix.is_empty() {
         rewrite::enter(&mut req, prefix, &seen.path);
     }
-    if let Err(error) = guests::welcome(&issuer.app, &house.settings, seen).await {
+    let asked = cors::asked_origin(&seen.headers).unwrap_or_else(|| house.base.clone());
+    let app = match issuer.at(&house.settings, &asked).await {
+        Ok(app) => app,
+        Err(error) => return Ok(req.into_response(answer::world(&WorldError::Make(error)))),
+    };
+    if let Err(error) = guests::welcome(&app, &house.settings, seen).await {
         return Ok(req.into_response(answer::refused(500, &error.to_string())));
     }
-    let cookie = match persona::enter(&issuer.app, seen, &mut req).await {
+    let cookie = match persona::enter(&app, seen, &mut req).await {
         Ok(cookie) => cookie,
         Err(fault) => {
             return Ok(req.into_response(answer::refused(500, &format!("nobody could be logged in: {fault}"))));
         }
     };
     let mut data = Extensions::new();
-    data.insert(issuer.app.clone());
+    data.insert(app.clone());
     data.insert(web::Data::from(world.clone()));
     req.add_data_container(Rc::new(data));
     let response = match next.call(req).await {
@@ -92,19 +102,31 @@ async fn answered(
         Err(error) => return Err(error),
     };
     let response = if seen.path == "/api/docs" { rewrite::with_banner(response).await } else { response };
-    let response = persona::leave(&issuer.app, &house.settings, seen, cookie, response).await;
+    let response = persona::leave(&app, &house.settings, seen, cookie, response).await;
+    let response = world.own_claims.tell(seen, response).await;
     Ok(if prefix.is_empty() { response } else { rewrite::leave(response, prefix).await })
 }
 
-async fn world(house: &House, req: &ServiceRequest) -> Result<Arc<World>, WorldError> {
-    match req.headers().get(RUN) {
+/// Whether a run, or an issuer, is made when it is first named.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Make {
+    Missing,
+    Never,
+}
+
+async fn world(house: &House, req: &ServiceRequest, make: Make) -> Result<Arc<World>, WorldError> {
+    let name = match req.headers().get(RUN) {
         None => {
             let query = req.uri().query().unwrap_or_default();
             let mut pairs = url::form_urlencoded::parse(query.as_bytes());
             let named = pairs.find(|(name, _)| name == RUN_PARAMETER).map(|(_, run)| run.into_owned());
-            house.world(named.as_deref().unwrap_or_default()).await
+            named.unwrap_or_default()
         }
-        Some(name) => house.world(name.to_str().map_err(|_| WorldError::Name)?).await,
+        Some(name) => name.to_str().map_err(|_| WorldError::Name)?.to_owned(),
+    };
+    match make {
+        Make::Missing => house.world(&name).await,
+        Make::Never => house.known_world(&name).await.ok_or(WorldError::Foreign),
     }
 }
 

@@ -34,6 +34,7 @@ mod issuer;
 pub mod journal;
 pub mod layer;
 mod near;
+mod own_claims;
 pub mod persona;
 mod place;
 mod rewrite;

@@ -35,10 +35,11 @@ impl Map<'_> {
         if (self.is_ours)(path) {
             return (Place::Issuer { prefix: String::new() }, path);
         }
-        if let Some((prefix, rest)) = first_segment(path)
-            && ((self.is_ours)(rest) || rest == "/mock/login")
-            && ((self.has_issuer)(prefix) || (self.on_demand && speaks_oauth(rest) && !(self.is_api)(path)))
-        {
+        let is_issuer = |prefix: &str, rest: &str| {
+            (self.has_issuer)(prefix) || (self.on_demand && speaks_oauth(rest) && !(self.is_api)(path))
+        };
+        let mut splits = splits(path).filter(|(_, rest)| (self.is_ours)(rest) || *rest == "/mock/login");
+        if let Some((prefix, rest)) = splits.find(|(prefix, rest)| is_issuer(prefix, rest)) {
             return (Place::Issuer { prefix: prefix.to_owned() }, rest);
         }
         // The start page of the server, unless the API has one of its own.
@@ -60,14 +61,24 @@ fn speaks_oauth(path: &str) -> bool {
     path.starts_with("/.well-known/") || path.starts_with("/oauth2/")
 }
 
-/// `/acme/login` is `acme` and `/login`.
-fn first_segment(path: &str) -> Option<(&str, &str)> {
-    let (prefix, _) = path.strip_prefix('/')?.split_once('/')?;
-    is_prefix(prefix).then(|| (prefix, &path[prefix.len() + 1..]))
+/// `/realms/acme/login` is `realms` and `/acme/login`, then `realms/acme` and `/login`.
+fn splits(path: &str) -> impl Iterator<Item = (&str, &str)> {
+    let slashes = path.match_indices('/').map(|(at, _)| at).skip(1);
+    slashes.map(|at| (&path[1..at], &path[at..])).filter(|(prefix, _)| is_prefix(prefix))
 }
 
-/// What an issuer's path may look like: one segment of letters, digits, `-` and `_`.
+/// What an issuer's path may look like: segments of letters, digits, `-`, `_`, `.` and `~`, such as `tenant/v2.0`; 128
+/// bytes at most.
 pub fn is_prefix(text: &str) -> bool {
+    let is_segment = |segment: &str| {
+        let known = |b: u8| b.is_ascii_alphanumeric() || b"-_.~".contains(&b);
+        !segment.is_empty() && segment.bytes().any(|b| b != b'.') && segment.bytes().all(known)
+    };
+    text.len() <= 128 && text.split('/').all(is_segment)
+}
+
+/// What a run or a snapshot may be called: 1 to 64 letters, digits, `-` and `_`.
+pub fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
 }
 
@@ -105,6 +116,19 @@ mod tests {
             ("/", issuer(""), "/"),
             ("/pets", Place::Api, "/pets"),
             ("/a%2Fb/oauth2/token", Place::Api, "/a%2Fb/oauth2/token"),
+            ("/realms/demo/oauth2/token", issuer("realms/demo"), "/oauth2/token"),
+            (
+                "/tenant/v2.0/.well-known/openid-configuration",
+                issuer("tenant/v2.0"),
+                "/.well-known/openid-configuration",
+            ),
+            (
+                "/.well-known/oauth-authorization-server/realms/demo",
+                issuer("realms/demo"),
+                "/.well-known/oauth-authorization-server",
+            ),
+            ("/a/../oauth2/token", Place::Api, "/a/../oauth2/token"),
+            ("/realms/demo/login", Place::Api, "/realms/demo/login"),
         ] {
             assert_eq!(place(path), (expected, inner.to_owned()), "{path}");
         }

@@ -47,9 +47,14 @@ fn lead_to(req: &mut ServiceRequest, path_and_query: &str) {
     }
 }
 
+/// What the names of an issuer's cookies end with. A name has no slash (RFC 6265 §4.1.1).
+fn suffix(prefix: &str) -> String {
+    format!(".{}", prefix.replace('/', "!"))
+}
+
 /// Of several issuers' cookies those of this one, by the names that it knows.
 fn inward(cookies: &str, prefix: &str) -> String {
-    let suffix = format!(".{prefix}");
+    let suffix = suffix(prefix);
     let renamed = cookies.split(';').map(str::trim).filter_map(|pair| {
         let (name, value) = pair.split_once('=')?;
         match name.strip_prefix(COOKIES) {
@@ -104,7 +109,7 @@ fn outward(headers: &mut HeaderMap, prefix: &str) {
         .get_all(SET_COOKIE)
         .filter_map(|value| value.to_str().ok())
         .map(|text| match text.split_once('=') {
-            Some((name, rest)) if name.starts_with(COOKIES) => format!("{name}.{prefix}={rest}"),
+            Some((name, rest)) if name.starts_with(COOKIES) => format!("{name}{}={rest}", suffix(prefix)),
             _ => text.to_owned(),
         })
         .collect();
@@ -140,6 +145,18 @@ mod tests {
         outward(&mut headers, "acme");
         assert_eq!(headers.get(SET_COOKIE).expect("a cookie"), "latchway_session.acme=x; Path=/; HttpOnly");
         assert_eq!(headers.get(LOCATION).expect("a place"), "/acme/login?transaction=1");
+    }
+
+    #[test]
+    fn a_cookie_of_a_deep_issuer_has_a_name_that_cookies_may_have() {
+        let mut headers = HeaderMap::new();
+        headers.append(SET_COOKIE, HeaderValue::from_static("latchway_session=x; Path=/"));
+        outward(&mut headers, "realms/demo");
+        assert_eq!(headers.get(SET_COOKIE).expect("a cookie"), "latchway_session.realms!demo=x; Path=/");
+        assert_eq!(
+            inward("latchway_session.realms!demo=x; latchway_session.demo=y", "realms/demo"),
+            "latchway_session=x"
+        );
     }
 
     #[test]

@@ -2,8 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::issuer::MakeError;
-use crate::app::App;
+use super::issuer::{Issuer, MakeError};
 use crate::domain::Algorithm;
 use crate::keys::seeded;
 use crate::storage::{Refusal, StorageError, keys};
@@ -18,7 +17,8 @@ const GRACE: Seconds = 86_400;
 ///
 /// # Errors
 /// If the database or the cryptographic library fails.
-pub async fn rotate(app: &App, seed: u64) -> Result<(), MakeError> {
+pub async fn rotate(issuer: &Issuer, seed: u64) -> Result<(), MakeError> {
+    let app = &issuer.app;
     let (now, rotation) = (app.now(), ROTATIONS.fetch_add(1, Ordering::Relaxed) + 1);
     let (seed, sealer) = (seed.to_string(), app.keys.sealer());
     let fresh = Algorithm::ALL.iter().map(|&algorithm| seeded(algorithm, (&seed, rotation), sealer, &app.rng, now));
@@ -35,6 +35,8 @@ pub async fn rotate(app: &App, seed: u64) -> Result<(), MakeError> {
             Ok(keys::list(tx.reader())?)
         })
         .await?;
-    app.keys.reload(&stored)?;
+    for app in issuer.apps() {
+        app.keys.reload(&stored)?;
+    }
     Ok(())
 }

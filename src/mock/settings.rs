@@ -202,9 +202,9 @@ impl Settings {
             }
         }
         for issuer in &self.issuers {
-            if !is_prefix(&issuer.path) || issuer.path == "mock" {
+            if !is_prefix(&issuer.path) || issuer.path.split('/').next() == Some("mock") {
                 return invalid(format!(
-                    "[[issuers]] path = {:?} must be one segment of letters, digits, - and _, and not \"mock\"",
+                    "[[issuers]] path = {:?} must be segments of letters, digits, -, _, . and ~, such as tenant/v2.0, and not begin with \"mock\"",
                     issuer.path
                 ));
             }

@@ -86,7 +86,7 @@ impl World {
     /// # Errors
     /// If the name is none, there are too many, or a database cannot be copied.
     pub async fn keep(&self, name: &str) -> Result<i64, StateError> {
-        if !super::place::is_prefix(name) {
+        if !super::place::is_name(name) {
             return Err(StateError::Name);
         }
         if self.snapshots().len() >= MAX_SNAPSHOTS && !self.snapshots().contains_key(name) {

@@ -5,6 +5,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
+use url::Url;
 
 use super::answer;
 use super::house::{House, World};
@@ -90,7 +91,12 @@ pub struct Made {
 }
 
 /// `POST /mock/token`
-pub async fn post(house: web::Data<House>, world: web::Data<World>, body: web::Bytes) -> HttpResponse {
+pub async fn post(
+    house: web::Data<House>,
+    world: web::Data<World>,
+    asked: web::Data<App>,
+    body: web::Bytes,
+) -> HttpResponse {
     // Serde would take a list for a struct, too.
     let object = serde_json::from_slice::<Map<String, Value>>(&body);
     let wanted: Wanted = match object.and_then(|object| serde_json::from_value(Value::Object(object))) {
@@ -98,17 +104,25 @@ pub async fn post(house: web::Data<House>, world: web::Data<World>, body: web::B
         Err(error) => return answer::refused(400, &format!("the body is no token request: {error}")),
     };
     if !wanted.issuer.is_empty() && !super::place::is_prefix(&wanted.issuer) {
-        return answer::refused(400, "issuer must be the path of an issuer, such as \"acme\"");
+        return answer::refused(400, "issuer must be the path of an issuer, such as \"acme\" or \"tenant/v2.0\"");
     }
-    let issuer = match world.issuer(&house, &wanted.issuer).await {
-        Ok(issuer) => issuer,
+    // The token names its issuer as whoever asked for it does.
+    let origin =
+        Url::parse(asked.issuer()).map_or_else(|_| house.base.clone(), |url| url.origin().ascii_serialization());
+    let app = match world.issuer(&house, &wanted.issuer).await {
+        Ok(issuer) => issuer.at(&house.settings, &origin).await,
+        Err(error) => Err(error),
+    };
+    let app = match app {
+        Ok(app) => app,
         Err(error) => return answer::refused(500, &error.to_string()),
     };
-    let made = match make(&issuer.app, &house.settings, &wanted) {
+    let made = match make(&app, &house.settings, &wanted) {
         Ok(made) => made,
         Err(why) => return answer::refused(400, &why),
     };
-    if let Err(error) = remember(&issuer.app, &made).await {
+    world.own_claims.keep(&made.claims, &wanted.claims);
+    if let Err(error) = remember(&app, &made).await {
         return answer::refused(500, &error.to_string());
     }
     HttpResponse::Ok().insert_header(("cache-control", "no-store")).json(made.describe())
@@ -155,14 +169,44 @@ pub fn make(app: &App, settings: &Settings, wanted: &Wanted) -> Result<Made, Str
     let ring = app.keys.snapshot();
     let (header, access_token) =
         sign(&ring, algorithm, &claims, defect, app.now()).map_err(|e| format!("the token cannot be signed: {e}"))?;
-    let row = (defect.is_none() && wanted.claims.is_empty()).then(|| facts.token.clone());
+    let row = if defect.is_none() { recorded(app, &facts.token, &claims) } else { None };
+    let person = row.as_ref().and_then(|row| row.subject.parse().ok()).filter(|id| is_person(app, *id));
     Ok(Made {
         access_token,
         expires_in: facts.token.expires_at - facts.token.issued_at,
         header,
         claims: Value::Object(claims),
-        row,
-        person: facts.person,
+        row: row.map(|row| AccessToken { grant_id: person.and(row.grant_id), ..row }),
+        person,
+    })
+}
+
+fn is_person(app: &App, id: Id) -> bool {
+    app.personas.iter().any(|persona| persona.user_id == id)
+}
+
+/// The row with which a token counts at userinfo, introspection and revocation: what its claims say, those included that
+/// were given for it. `None` for a token that the server cannot know, because it names another issuer or has no `jti` of
+/// the server's form.
+fn recorded(app: &App, usual: &AccessToken, claims: &Map<String, Value>) -> Option<AccessToken> {
+    let text = |name: &str| claims.get(name).and_then(Value::as_str);
+    let seconds = |name: &str| claims.get(name).and_then(Value::as_i64);
+    let audience = match claims.get("aud")? {
+        Value::String(one) => vec![one.clone()],
+        Value::Array(all) => all.iter().map(|one| one.as_str().map(str::to_owned)).collect::<Option<_>>()?,
+        _ => return None,
+    };
+    (text("iss")? == app.issuer()).then_some(())?;
+    Some(AccessToken {
+        jti: text("jti")?.parse().ok()?,
+        grant_id: Some(usual.grant_id.unwrap_or_else(|| Id::new(&app.clock, &app.rng))),
+        client_id: text("client_id")?.to_owned(),
+        subject: text("sub")?.to_owned(),
+        scope: Scopes::parse(text("scope").unwrap_or_default()).ok()?,
+        audience,
+        issued_at: seconds("iat")?,
+        expires_at: seconds("exp")?,
+        refreshed_from: None,
     })
 }
 

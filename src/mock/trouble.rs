@@ -117,9 +117,10 @@ fn unwritten(
 
 /// The identifier of the issuer that was asked.
 fn issuer(house: &House, seen: &Seen) -> String {
+    let asked = cors::asked_origin(&seen.headers).unwrap_or_else(|| house.base.clone());
     match &seen.place {
-        Place::Issuer { prefix } if !prefix.is_empty() => format!("{}/{prefix}", house.base),
-        _ => house.base.clone(),
+        Place::Issuer { prefix } if !prefix.is_empty() => format!("{asked}/{prefix}"),
+        _ => asked,
     }
 }
 

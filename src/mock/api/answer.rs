@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::generate::dice::Dice;
 use super::generate::{self, Examples};
-use super::negotiate::{choose, is_json};
+use super::negotiate::{choose, essence, is_json};
 use super::operation::{Documented, Header, Media, Operation};
 use super::path::Values;
 use super::problem::Problem;
@@ -54,6 +54,10 @@ impl Operation {
     /// 406 if none of its forms is accepted; 400 if there is no such answer or example.
     pub fn answer(&self, wish: &Wish<'_>) -> Result<Draft, Problem> {
         let Some(documented) = self.documented(wish.status) else {
+            if self.answers.is_empty() {
+                // OpenAPI 3.1, Operation Object: `responses` may be left out, and then nothing is known of them.
+                return Ok(Draft::new(wish.status));
+            }
             return Err(self.undocumented(wish.status));
         };
         let mut draft = Draft::new(wish.status);
@@ -85,11 +89,10 @@ impl Operation {
 
     /// In which of its forms an answer is given.
     fn form<'a>(&self, documented: &'a Documented, wish: &Wish<'_>) -> Result<Option<(String, &'a Media)>, Problem> {
+        // What has a body comes before what has none; each form that is documented can be had.
         let makeable = |media: &&Media| !media.examples.is_empty() || can_be_made(&media.name);
-        let mut offered: Vec<&Media> = documented.content.iter().filter(makeable).collect();
-        if offered.is_empty() {
-            offered = documented.content.iter().collect();
-        }
+        let (mut offered, others): (Vec<&Media>, Vec<&Media>) = documented.content.iter().partition(makeable);
+        offered.extend(others);
         let names: Vec<String> = offered.iter().map(|media| definite(&media.name)).collect();
         let Some(first) = names.first() else { return Ok(None) };
         let borrowed: Vec<&str> = names.iter().map(String::as_str).collect();
@@ -117,8 +120,10 @@ impl Operation {
         }
         let value = match example {
             Some(example) => example.clone(),
+            None if is_event_stream(name) => return Ok(Payload::Bytes(event(&self.made(media, wish)).into_bytes())),
             None if can_be_made(name) => self.made(media, wish),
-            None => Value::Null,
+            // No example of it, and nothing that could be made up: its type alone.
+            None => return Ok(Payload::Bytes(Vec::new())),
         };
         Ok(match value {
             Value::Null => Payload::Nothing,
@@ -220,6 +225,17 @@ fn can_be_made(media: &str) -> bool {
         || media.starts_with("text/plain")
         || media.contains('*')
         || media.starts_with("application/octet-stream")
+        || is_event_stream(media)
+}
+
+fn is_event_stream(media: &str) -> bool {
+    essence(media) == "text/event-stream"
+}
+
+/// One event of a stream (HTML Standard §9.2).
+fn event(value: &Value) -> String {
+    let data = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+    format!("data: {}\n\n", data.replace('\n', "\ndata: "))
 }
 
 /// A media range as one of its types.

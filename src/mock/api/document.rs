@@ -16,6 +16,8 @@ use super::schema::{self, Direction};
 pub struct Document {
     /// The file's name, for messages.
     pub name: String,
+    /// What in it means nothing and was left out, each with its place.
+    pub remarks: Vec<String>,
     requests: Arc<Value>,
     answers: Arc<Value>,
     registry: Registry<'static>,
@@ -36,8 +38,7 @@ impl Document {
     /// Reads a file.
     ///
     /// # Errors
-    /// If it cannot be read, is neither JSON nor YAML, no OpenAPI 3 document, or has a reference or a schema that means
-    /// nothing. The place is named.
+    /// If it cannot be read, is neither JSON nor YAML, or no OpenAPI 3 document.
     pub fn read(file: &Path) -> Result<Self, ApiError> {
         let text = std::fs::read_to_string(file).map_err(|why| ApiError::Read { file: file.to_owned(), why })?;
         let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned();
@@ -50,7 +51,7 @@ impl Document {
     /// The same.
     pub fn parse(name: &str, text: &str) -> Result<Self, ApiError> {
         let syntax = |why: String| ApiError::Syntax { file: name.to_owned(), why };
-        let value: Value = if text.trim_start().starts_with('{') {
+        let mut value: Value = if text.trim_start().starts_with('{') {
             serde_json::from_str(text).map_err(|e| syntax(e.to_string()))?
         } else {
             // YAML 1.2: `on` and `no` are words.
@@ -74,17 +75,24 @@ impl Document {
         if !value.get("paths").is_none_or(Value::is_object) {
             return Err(at("/paths", "must be an object"));
         }
-        check_references(&value).map_err(|(pointer, why)| at(&pointer, &why))?;
-        let translated =
-            |direction| schema::translate(&value, dialect, direction).map_err(|(pointer, why)| at(&pointer, &why));
-        let (requests, answers) = (Arc::new(translated(Direction::Request)?), Arc::new(translated(Direction::Answer)?));
+        let mut faults = broken_references(&value);
+        for (pointer, _) in &faults {
+            let holder = pointer.strip_suffix("/$ref").and_then(|holder| value.pointer_mut(holder));
+            holder.into_iter().for_each(|holder| *holder = json!({}));
+        }
+        let (requests, odd) = schema::translate(&value, dialect, Direction::Request);
+        // The other direction has the same schemas, and so the same faults.
+        let (answers, _) = schema::translate(&value, dialect, Direction::Answer);
+        let (requests, answers) = (Arc::new(requests), Arc::new(answers));
+        faults.extend(odd);
+        let remarks = faults.iter().map(|(pointer, why)| format!("{name}#{pointer}: {why}")).collect();
         let registry = Registry::new()
             .draft(Draft::Draft202012)
             .add(Direction::Request.base(), Arc::clone(&requests))
             .and_then(|builder| builder.add(Direction::Answer.base(), Arc::clone(&answers)))
             .and_then(jsonschema::RegistryBuilder::prepare)
             .map_err(|e| syntax(e.to_string()))?;
-        Ok(Self { name: name.to_owned(), requests, answers, registry })
+        Ok(Self { name: name.to_owned(), remarks, requests, answers, registry })
     }
 
     /// The document as answers are made by it.
@@ -168,13 +176,14 @@ pub fn escaped(name: &str) -> String {
 /// What stands below these is data, in which `$ref` is a word like any other.
 const DATA: [&str; 5] = ["example", "examples", "default", "enum", "const"];
 
-fn check_references(root: &Value) -> Result<(), (String, String)> {
-    let mut open = vec![(String::new(), root)];
+/// References that lead nowhere, each with its place.
+fn broken_references(root: &Value) -> Vec<(String, String)> {
+    let (mut open, mut broken) = (vec![(String::new(), root)], Vec::new());
     while let Some((pointer, value)) = open.pop() {
         match value {
             Value::Object(members) => {
                 if let Some(Value::String(reference)) = members.get("$ref") {
-                    check_reference(root, reference).map_err(|why| (format!("{pointer}/$ref"), why))?;
+                    broken.extend(check_reference(root, reference).err().map(|why| (format!("{pointer}/$ref"), why)));
                 }
                 let names = pointer.ends_with("/properties");
                 let data = |name: &str| DATA.contains(&name) || name.starts_with("x-");
@@ -187,7 +196,7 @@ fn check_references(root: &Value) -> Result<(), (String, String)> {
             _ => {}
         }
     }
-    Ok(())
+    broken
 }
 
 fn check_reference(root: &Value, reference: &str) -> Result<(), String> {
@@ -207,8 +216,9 @@ fn check_reference(root: &Value, reference: &str) -> Result<(), String> {
 mod tests {
     use super::*;
 
+    /// What is wrong with a document: why it is refused, or what is left out of it.
     fn error(text: &str) -> String {
-        Document::parse("api.yaml", text).map(|_| ()).expect_err("refused").to_string()
+        Document::parse("api.yaml", text).map_or_else(|error| error.to_string(), |document| document.remarks.join("\n"))
     }
 
     #[test]

@@ -46,6 +46,7 @@ impl Api {
             known: Known { keys: settings.keys.clone(), basic: settings.basic.clone() },
             views: settings.views.iter().map(View::new).collect(),
             scopes: Vec::new(),
+            remarks: Vec::new(),
         };
         for known in &settings.keys {
             if known.key.is_empty() {
@@ -55,7 +56,8 @@ impl Api {
         let (mut bound, mut described) = (vec![false; api.collections.len()], BTreeMap::new());
         for file in &settings.documents {
             let document = Arc::new(Document::read(&folder.join(file))?);
-            api.add_document(&document, &mut bound)?;
+            api.remarks.extend(document.remarks.iter().cloned());
+            api.add_document(&document, &mut bound);
             scopes::describe(&document, &mut described);
         }
         for (number, one) in settings.overrides.iter().enumerate() {
@@ -84,6 +86,7 @@ impl Api {
         free.iter().try_for_each(|collection| api.add_collection(collection))?;
         api.scopes = scopes::all(&api.table, described);
         api.table.prepare();
+        api.remarks.extend(api.table.ambiguous());
         Ok(api)
     }
 
@@ -97,23 +100,41 @@ impl Api {
         &self.scopes
     }
 
+    /// What in the documents means nothing and was left out, or cannot be told apart; each with its place.
+    pub fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
+
     /// What there is, by name.
     pub fn routes(&self) -> Vec<String> {
         self.table.routes.iter().map(Route::name).collect()
     }
 
-    fn add_document(&mut self, document: &Arc<Document>, bound: &mut [bool]) -> Result<(), ApiError> {
+    fn add_document(&mut self, document: &Arc<Document>, bound: &mut [bool]) {
         let base = base_path(document.root());
         let paths = document.root().get("paths").and_then(Value::as_object).into_iter().flatten();
         for (path, _) in paths.filter(|(path, _)| !path.starts_with("x-")) {
             let at = format!("/paths/{}", super::document::escaped(path));
-            let fault = |why: String| ApiError::At { file: document.name.clone(), pointer: at.clone(), why };
-            let (_, item) = document.at(&at).ok_or_else(|| fault("leads nowhere".to_owned()))?;
-            let item = item.as_object().ok_or_else(|| fault("must be an object".to_owned()))?;
-            let pattern = Pattern::parse(path).map_err(fault)?;
-            let whole = Pattern::parse(&format!("{base}{path}")).map_err(fault)?;
+            let read = || {
+                let (_, item) = document.at(&at).ok_or_else(|| "leads nowhere".to_owned())?;
+                let item = item.as_object().ok_or_else(|| "must be an object".to_owned())?;
+                Ok::<_, String>((item, Pattern::parse(path)?, Pattern::parse(&format!("{base}{path}"))?))
+            };
+            let (item, pattern, whole) = match read() {
+                Ok(read) => read,
+                Err(why) => {
+                    self.remarks.push(format!("{}#{at}: {why}; the path is left out", document.name));
+                    continue;
+                }
+            };
             for method in METHODS.into_iter().filter(|method| item.contains_key(*method)) {
-                let operation = Operation::read(document, path, method)?;
+                let operation = match Operation::read(document, path, method, &mut self.remarks) {
+                    Ok(operation) => operation,
+                    Err(error) => {
+                        self.remarks.push(format!("{error}; the operation is left out"));
+                        continue;
+                    }
+                };
                 let collection = self.bound(&operation, &pattern, &whole, method);
                 let mut requires = Vec::new();
                 if let Some(Bound { collection, verb, .. }) = &collection {
@@ -135,7 +156,6 @@ impl Api {
                 }
             }
         }
-        Ok(())
     }
 
     /// The collection that an operation is about.

@@ -61,4 +61,5 @@ pub struct Api {
     known: security::Known,
     views: Vec<view::View>,
     scopes: Vec<ScopeText>,
+    remarks: Vec<String>,
 }

@@ -8,7 +8,7 @@ use serde_json::{Map, Value};
 use super::document::{Document, Schema, escaped};
 use super::error::ApiError;
 use super::schema::Direction;
-use super::security::Demand;
+use super::security::{Credential, Demand};
 
 pub struct Operation {
     pub document: Arc<Document>,
@@ -172,11 +172,16 @@ impl Operation {
         good.or_else(|| has_default.then_some(200)).or_else(|| all.into_iter().min()).unwrap_or(200)
     }
 
-    /// Reads one.
+    /// Reads one. A parameter, an answer or a demand that means nothing is left out and named in `remarks`.
     ///
     /// # Errors
-    /// What means nothing, with its place.
-    pub fn read(document: &Arc<Document>, path: &str, method: &str) -> Result<Self, ApiError> {
+    /// If what stands there is no operation at all, with its place.
+    pub fn read(
+        document: &Arc<Document>,
+        path: &str,
+        method: &str,
+        remarks: &mut Vec<String>,
+    ) -> Result<Self, ApiError> {
         let (at_item, item) =
             document.at(&format!("/paths/{}", escaped(path))).unwrap_or_else(|| (String::new(), &Value::Null));
         let pointer = format!("{at_item}/{method}");
@@ -185,9 +190,9 @@ impl Operation {
         if !operation.is_object() {
             return Err(reader.fault(&pointer, "must be an object"));
         }
-        let mut parameters = reader.parameters(&format!("{pointer}/parameters"), path)?;
+        let mut parameters = reader.parameters(&format!("{pointer}/parameters"), path, remarks);
         // What an operation says of a parameter replaces what its path says (OpenAPI, Path Item Object).
-        for common in reader.parameters(&format!("{at_item}/parameters"), path)? {
+        for common in reader.parameters(&format!("{at_item}/parameters"), path, remarks) {
             if !parameters.iter().any(|own| (own.place, &own.name) == (common.place, &common.name)) {
                 parameters.push(common);
             }
@@ -195,12 +200,31 @@ impl Operation {
         Ok(Self {
             document: Arc::clone(document),
             id: operation.get("operationId").and_then(Value::as_str).map(str::to_owned),
-            demand: Demand::read(document, operation, &pointer)?,
+            demand: Demand::read(document, operation, &pointer).unwrap_or_else(|error| {
+                // Something is demanded, and nothing tells what: nothing that a request has can be held against it.
+                remarks.push(error.to_string());
+                Demand::all(vec![Credential::Unseen])
+            }),
             parameters,
-            body: reader.body(&format!("{pointer}/requestBody"))?,
-            answers: reader.answers(&format!("{pointer}/responses"))?,
+            body: reader.body(&format!("{pointer}/requestBody")).unwrap_or_else(|error| {
+                remarks.push(error.to_string());
+                None
+            }),
+            answers: reader.answers(&format!("{pointer}/responses"), remarks),
         })
     }
+}
+
+/// What could be read; of the rest a remark.
+fn sound<T>(read: impl Iterator<Item = Result<T, ApiError>>, remarks: &mut Vec<String>) -> Vec<T> {
+    let mut sound = Vec::new();
+    for one in read {
+        match one {
+            Ok(one) => sound.push(one),
+            Err(error) => remarks.push(error.to_string()),
+        }
+    }
+    sound
 }
 
 /// A name, where what it names stands, and what that is.
@@ -230,11 +254,14 @@ impl Reader<'_> {
             .collect()
     }
 
-    fn parameters(&self, pointer: &str, path: &str) -> Result<Vec<Parameter>, ApiError> {
-        let Some((at, list)) = self.document.at(pointer) else { return Ok(Vec::new()) };
-        let list = list.as_array().ok_or_else(|| self.fault(&at, "must be a list"))?;
+    fn parameters(&self, pointer: &str, path: &str, remarks: &mut Vec<String>) -> Vec<Parameter> {
+        let Some((at, list)) = self.document.at(pointer) else { return Vec::new() };
+        let Some(list) = list.as_array() else {
+            remarks.push(self.fault(&at, "must be a list").to_string());
+            return Vec::new();
+        };
         let read = (0..list.len()).map(|number| self.parameter(&format!("{at}/{number}"), path));
-        Ok(read.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+        sound(read, remarks).into_iter().flatten().collect()
     }
 
     fn parameter(&self, pointer: &str, path: &str) -> Result<Option<Parameter>, ApiError> {
@@ -302,8 +329,12 @@ impl Reader<'_> {
         Ok(Some(Body { required, content: content.collect() }))
     }
 
-    fn answers(&self, pointer: &str) -> Result<Vec<Documented>, ApiError> {
-        let read = self.members(pointer)?.into_iter().map(|(name, at, _)| {
+    fn answers(&self, pointer: &str, remarks: &mut Vec<String>) -> Vec<Documented> {
+        let members = self.members(pointer).unwrap_or_else(|error| {
+            remarks.push(error.to_string());
+            Vec::new()
+        });
+        let read = members.into_iter().map(|(name, at, _)| {
             let status = Status::parse(&name).ok_or_else(|| {
                 self.fault(pointer, format!("{name:?} is no status; there are 200, 4XX, default and the like"))
             })?;
@@ -320,7 +351,7 @@ impl Reader<'_> {
                 .collect();
             Ok(Documented { status, content, headers })
         });
-        read.collect()
+        sound(read, remarks)
     }
 
     fn media(&self, name: String, at: &str, media: &Map<String, Value>) -> Result<Media, ApiError> {

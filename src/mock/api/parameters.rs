@@ -53,6 +53,21 @@ pub fn check(operation: &Operation, seen: &Seen, path: &[(String, String)], faul
     }
 }
 
+/// Whether the path alone is as the operation says.
+pub fn path_fits(operation: &Operation, seen: &Seen, path: &[(String, String)]) -> bool {
+    let query = Raw::query("");
+    let mut faults = Vec::new();
+    let of_path = operation.parameters.iter().filter(|parameter| parameter.place == Place::Path);
+    of_path.into_iter().all(|parameter| {
+        match value(&operation.document, parameter, seen, &query, path) {
+            Ok(Some(value)) => check_value(&operation.document, parameter, &value, &mut faults),
+            Ok(None) => {}
+            Err(_) => return false,
+        }
+        faults.is_empty()
+    })
+}
+
 fn check_value(document: &Document, parameter: &Parameter, value: &Value, faults: &mut Vec<Fault>) {
     let empty = value.as_str() == Some("") || value.is_null();
     if parameter.may_be_empty && empty {

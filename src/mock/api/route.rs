@@ -47,7 +47,8 @@ pub struct Table {
 
 /// What a request leads to.
 pub enum Found<'a> {
-    Route(&'a Route, Values),
+    /// Routes of the same method whose paths cannot be told apart, the one that counts first.
+    Routes(Vec<(&'a Route, Values)>),
     /// The path is there, with other methods.
     Methods(Vec<&'a str>),
     Nothing,
@@ -88,10 +89,19 @@ impl Table {
             .filter_map(|((_, _, number), values)| Some((self.routes.get(*number)?, values)))
             .collect();
         let named = |wanted: &str| all.iter().position(|(route, _)| route.method == wanted);
-        let at = named(method).or_else(|| if method == "HEAD" { named("GET") } else { None });
-        match at.and_then(|at| all.get(at)) {
-            Some((route, values)) => Found::Route(route, values.clone()),
-            None => {
+        let served = match named(method) {
+            Some(_) => method,
+            None if method == "HEAD" => "GET",
+            None => "",
+        };
+        let routes: Vec<(&Route, Values)> = all
+            .iter()
+            .filter(|(route, _)| route.method == served)
+            .map(|(route, values)| (*route, values.clone()))
+            .collect();
+        match routes.is_empty() {
+            false => Found::Routes(routes),
+            true => {
                 let mut methods: Vec<&str> = all.iter().map(|(route, _)| route.method.as_str()).collect();
                 if methods.contains(&"GET") && !methods.contains(&"HEAD") {
                     methods.push("HEAD");
@@ -103,6 +113,30 @@ impl Table {
                 Found::Methods(methods)
             }
         }
+    }
+
+    /// Routes of one document that no path can tell apart (OpenAPI, Paths Object: they must not exist).
+    pub fn ambiguous(&self) -> Vec<String> {
+        let mut remarks = Vec::new();
+        for (at, route) in self.routes.iter().enumerate() {
+            let twin = self.routes.iter().skip(at + 1).find(|other| {
+                other.method == route.method
+                    && other.source == route.source
+                    && other.operation.is_some()
+                    && other.pattern.is_like(&route.pattern)
+            });
+            remarks.extend(twin.filter(|_| route.operation.is_some()).map(|twin| {
+                format!(
+                    "{}: {method} {} and {method} {} differ only in the names of their parameters; a request goes to the \
+                     first whose parameters it meets",
+                    route.source,
+                    route.pattern.as_str(),
+                    twin.pattern.as_str(),
+                    method = route.method,
+                )
+            }));
+        }
+        remarks
     }
 
     /// The three routes that would have fitted best, had the path or the method been another.
@@ -155,7 +189,9 @@ mod tests {
 
     fn name(found: Found<'_>) -> String {
         match found {
-            Found::Route(route, values) => format!("{} {values:?}", route.name()),
+            Found::Routes(routes) => {
+                routes.first().map(|(route, values)| format!("{} {values:?}", route.name())).unwrap_or_default()
+            }
             Found::Methods(methods) => methods.join(" "),
             Found::Nothing => String::new(),
         }

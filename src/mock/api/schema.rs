@@ -46,17 +46,16 @@ struct Translator<'a> {
     root: &'a Value,
     dialect: Dialect,
     direction: Direction,
+    faults: Vec<Fault>,
 }
 
-/// A document with all its schemas translated.
-///
-/// # Errors
-/// The first schema that means nothing.
-pub fn translate(root: &Value, dialect: Dialect, direction: Direction) -> Result<Value, Fault> {
+/// A document with all its schemas translated, and what in them means nothing. That is left out of the translation, so that
+/// one odd detail costs no more than itself.
+pub fn translate(root: &Value, dialect: Dialect, direction: Direction) -> (Value, Vec<Fault>) {
     let mut translated = root.clone();
-    let translator = Translator { root, dialect, direction };
-    translator.outside(&mut translated, "", Holder::Other)?;
-    Ok(translated)
+    let mut translator = Translator { root, dialect, direction, faults: Vec::new() };
+    translator.outside(&mut translated, "", Holder::Other);
+    (translated, translator.faults)
 }
 
 /// What an object's members are, outside of schemas.
@@ -96,64 +95,67 @@ const NAMED_SUBSCHEMAS: [&str; 5] = ["properties", "patternProperties", "depende
 const TYPES: [&str; 7] = ["string", "number", "integer", "boolean", "object", "array", "null"];
 
 impl Translator<'_> {
-    fn outside(&self, value: &mut Value, pointer: &str, holder: Holder) -> Result<(), Fault> {
+    fn outside(&mut self, value: &mut Value, pointer: &str, holder: Holder) {
         let members = match value {
             Value::Object(members) => members,
             Value::Array(items) => {
-                return items
-                    .iter_mut()
-                    .enumerate()
-                    .try_for_each(|(at, item)| self.outside(item, &format!("{pointer}/{at}"), Holder::Other));
+                for (at, item) in items.iter_mut().enumerate() {
+                    self.outside(item, &format!("{pointer}/{at}"), Holder::Other);
+                }
+                return;
             }
-            _ => return Ok(()),
+            _ => return,
         };
         for (name, value) in members {
             let below = format!("{pointer}/{}", escaped(name));
             match (holder, name.as_str()) {
-                (Holder::Schemas, _) => self.schema(value, &below)?,
-                (Holder::Names, _) => self.outside(value, &below, Holder::Other)?,
-                (Holder::Other, "schema") => self.schema(value, &below)?,
-                (Holder::Other, "schemas") => self.outside(value, &below, Holder::Schemas)?,
+                (Holder::Schemas, _) => self.schema(value, &below),
+                (Holder::Names, _) => self.outside(value, &below, Holder::Other),
+                (Holder::Other, "schema") => self.schema(value, &below),
+                (Holder::Other, "schemas") => self.outside(value, &below, Holder::Schemas),
                 (Holder::Other, "example" | "examples" | "default") => {}
                 (Holder::Other, extension) if extension.starts_with("x-") => {}
                 (
                     Holder::Other,
                     "paths" | "headers" | "parameters" | "responses" | "requestBodies" | "content" | "callbacks"
                     | "webhooks" | "pathItems" | "links" | "securitySchemes" | "encoding",
-                ) if value.is_object() => self.outside(value, &below, Holder::Names)?,
-                (Holder::Other, _) => self.outside(value, &below, Holder::Other)?,
+                ) if value.is_object() => self.outside(value, &below, Holder::Names),
+                (Holder::Other, _) => self.outside(value, &below, Holder::Other),
             }
         }
-        Ok(())
     }
 
-    fn schema(&self, value: &mut Value, pointer: &str) -> Result<(), Fault> {
+    fn schema(&mut self, value: &mut Value, pointer: &str) {
         let Value::Object(schema) = value else {
-            return match value {
-                Value::Bool(_) => Ok(()),
-                _ => Err((pointer.to_owned(), "a schema is an object".to_owned())),
-            };
+            if !value.is_boolean() {
+                self.faults.push((pointer.to_owned(), "a schema is an object".to_owned()));
+                *value = Value::Object(Map::new());
+            }
+            return;
         };
         // OpenAPI 3.0.3, Reference Object: what stands beside a reference counts for nothing.
         if self.dialect == Dialect::OpenApi30 && schema.contains_key("$ref") {
             schema.retain(|name, _| name == "$ref");
-            return Ok(());
+            return;
         }
-        check(schema, pointer)?;
+        while let Some((keyword, why)) = fault(schema) {
+            schema.remove(keyword);
+            self.faults.push((format!("{pointer}/{keyword}"), why));
+        }
         for (name, value) in schema.iter_mut() {
             let below = format!("{pointer}/{}", escaped(name));
             match value {
                 Value::Object(members) if NAMED_SUBSCHEMAS.contains(&name.as_str()) => {
                     for (name, value) in members {
-                        self.schema(value, &format!("{below}/{}", escaped(name)))?;
+                        self.schema(value, &format!("{below}/{}", escaped(name)));
                     }
                 }
                 Value::Array(items) if SUBSCHEMAS.contains(&name.as_str()) => {
                     for (at, value) in items.iter_mut().enumerate() {
-                        self.schema(value, &format!("{below}/{at}"))?;
+                        self.schema(value, &format!("{below}/{at}"));
                     }
                 }
-                _ if SUBSCHEMAS.contains(&name.as_str()) => self.schema(value, &below)?,
+                _ if SUBSCHEMAS.contains(&name.as_str()) => self.schema(value, &below),
                 _ => {}
             }
         }
@@ -162,7 +164,6 @@ impl Translator<'_> {
         if self.dialect == Dialect::OpenApi30 {
             modern(schema);
         }
-        Ok(())
     }
 
     /// What is not there in this direction is not required in it.
@@ -182,9 +183,9 @@ impl Translator<'_> {
     }
 }
 
-/// What would make no validator, or one that says yes to everything.
-fn check(schema: &Map<String, Value>, pointer: &str) -> Result<(), Fault> {
-    let fault = |keyword: &str, why: String| Err((format!("{pointer}/{keyword}"), why));
+/// A keyword that would make no validator, or one that says yes to everything, and why.
+fn fault(schema: &Map<String, Value>) -> Option<(&'static str, String)> {
+    let fault = |keyword: &'static str, why: String| Some((keyword, why));
     let types = match schema.get("type") {
         Some(Value::Array(types)) => types.iter().collect(),
         Some(one) => vec![one],
@@ -198,7 +199,11 @@ fn check(schema: &Map<String, Value>, pointer: &str) -> Result<(), Fault> {
             return fault(keyword, "must be an object".to_owned());
         }
     }
-    for keyword in ["enum", "allOf", "anyOf", "oneOf"] {
+    // An empty `enum` is allowed (JSON Schema 2020-12 Validation §6.1.2): no value meets it.
+    if schema.get("enum").is_some_and(|value| !value.is_array()) {
+        return fault("enum", "must be a list".to_owned());
+    }
+    for keyword in ["allOf", "anyOf", "oneOf"] {
         if schema.get(keyword).is_some_and(|value| value.as_array().is_none_or(Vec::is_empty)) {
             return fault(keyword, "must be a list that is not empty".to_owned());
         }
@@ -217,7 +222,7 @@ fn check(schema: &Map<String, Value>, pointer: &str) -> Result<(), Fault> {
             return fault("pattern", why.to_string());
         }
     }
-    Ok(())
+    None
 }
 
 /// OpenAPI, Data Types: `int32` and `int64` have bounds, which validators of JSON Schema do not know.
@@ -283,7 +288,8 @@ mod tests {
 
     fn translated(schema: Value, dialect: Dialect, direction: Direction) -> Value {
         let root = json!({"components": {"schemas": {"A": schema, "Read": {"type": "string", "readOnly": true}}}});
-        let all = translate(&root, dialect, direction).expect("a document");
+        let (all, faults) = translate(&root, dialect, direction);
+        assert!(faults.is_empty(), "{faults:?}");
         all["components"]["schemas"]["A"].clone()
     }
 

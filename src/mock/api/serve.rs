@@ -79,7 +79,7 @@ impl Api {
     pub async fn serve(&self, call: Call<'_>) -> Served {
         let (method, path) = (call.seen.method.as_str(), call.seen.path.as_str());
         let (route, values) = match self.table.find(method, path) {
-            Found::Route(route, values) => (route, values),
+            Found::Routes(routes) => self.of_twins(routes, call.seen),
             Found::Methods(methods) => return self.other_methods(&call, &methods),
             Found::Nothing => {
                 let near = self.table.near(method, path);
@@ -104,6 +104,15 @@ impl Api {
             }
         };
         Served { response, matched: Some(route.name()), near, refused, claims }
+    }
+
+    /// Of routes whose paths cannot be told apart the first whose path parameters are met, else the first.
+    fn of_twins<'a>(&self, mut routes: Vec<(&'a Route, Values)>, seen: &Seen) -> (&'a Route, Values) {
+        let fits = |(route, values): &(&Route, Values)| {
+            !self.validate || route.operation.as_ref().is_none_or(|one| parameters::path_fits(one, seen, values))
+        };
+        let at = if routes.len() > 1 { routes.iter().position(fits).unwrap_or(0) } else { 0 };
+        routes.swap_remove(at)
     }
 
     fn other_methods(&self, call: &Call<'_>, methods: &[&str]) -> Served {

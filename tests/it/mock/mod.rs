@@ -4,6 +4,7 @@ mod api;
 mod clock;
 mod journal;
 mod login;
+mod names;
 mod recipes;
 mod rules;
 mod start;

@@ -168,10 +168,29 @@ impl Generator<'_> {
             let Some(Value::Array(some)) = members.get(keyword) else { continue };
             let Some(one) = self.branch(some) else { continue };
             self.flatten(one, flat, hops + 1);
-            if let Some(discriminator) = members.get("discriminator") {
-                name_branch(discriminator, one, flat);
+            if let Some((property, name)) = members.get("discriminator").and_then(|says| branch_name(says, one))
+                && self.may_be(flat, &property, &name)
+            {
+                let properties = flat.entry("properties").or_insert_with(|| Value::Object(Map::new()));
+                if let Value::Object(properties) = properties {
+                    properties.insert(property, serde_json::json!({"const": name}));
+                }
             }
         }
+    }
+
+    /// Whether a schema lets a property have this name of a branch for its value: what the schema says comes before a name
+    /// that the discriminator only implies.
+    fn may_be(&mut self, schema: &Map<String, Value>, property: &str, name: &str) -> bool {
+        let Some(property) = schema.get("properties").and_then(|properties| properties.get(property)).cloned() else {
+            return true;
+        };
+        let within = self.within.len();
+        let flat = self.flat(&property);
+        self.within.truncate(within);
+        let listed =
+            flat.get("enum").and_then(Value::as_array).is_none_or(|values| values.iter().any(|one| one == name));
+        listed && flat.get("const").is_none_or(|only| only == name)
     }
 
     fn target<'s>(&self, schema: &'s Map<String, Value>) -> Option<(String, &'s Value)>
@@ -210,10 +229,10 @@ pub fn example(schema: &Map<String, Value>) -> Option<&Value> {
     schema.get("example").or_else(listed).or_else(|| schema.get("default"))
 }
 
-/// OpenAPI, Discriminator Object: the property says which of the alternatives it is.
-fn name_branch(discriminator: &Value, branch: &Value, flat: &mut Map<String, Value>) {
-    let Some(property) = discriminator.get("propertyName").and_then(Value::as_str) else { return };
-    let Some(reference) = branch.get("$ref").and_then(Value::as_str) else { return };
+/// OpenAPI, Discriminator Object: a property, and its value that says that it is this of the alternatives.
+fn branch_name(discriminator: &Value, branch: &Value) -> Option<(String, String)> {
+    let property = discriminator.get("propertyName").and_then(Value::as_str)?;
+    let reference = branch.get("$ref").and_then(Value::as_str)?;
     let mapped = discriminator.get("mapping").and_then(Value::as_object).and_then(|mapping| {
         mapping.iter().find(|(name, target)| {
             target.as_str() == Some(reference)
@@ -221,10 +240,7 @@ fn name_branch(discriminator: &Value, branch: &Value, flat: &mut Map<String, Val
         })
     });
     let name = mapped.map_or_else(|| reference.rsplit('/').next().unwrap_or_default(), |(name, _)| name.as_str());
-    let properties = flat.entry("properties").or_insert_with(|| Value::Object(Map::new()));
-    if let Value::Object(properties) = properties {
-        properties.insert(property.to_owned(), serde_json::json!({"const": name}));
-    }
+    Some((property.to_owned(), name.to_owned()))
 }
 
 /// Whether a property is not there in answers.

@@ -17,6 +17,83 @@ pub fn text(pattern: &str, dice: &mut Dice, at_least: usize) -> Option<String> {
     Some(text)
 }
 
+/// The pattern without what looks ahead or back, and with each reference to a group replaced by what the group says: what it
+/// makes matches the pattern now and then.
+pub fn plain(pattern: &str) -> String {
+    let groups = groups(pattern);
+    let (mut plain, mut at) = (String::new(), 0);
+    while let Some(letter) = pattern[at..].chars().next() {
+        let rest = &pattern[at..];
+        if ["(?=", "(?!", "(?<=", "(?<!"].iter().any(|look| rest.starts_with(look)) {
+            at += group_end(rest);
+        } else if letter == '\\' {
+            let next = rest[1..].chars().next();
+            match next.and_then(|digit| digit.to_digit(10)).filter(|digit| *digit > 0) {
+                Some(number) => plain.push_str(&unnamed(groups.get(number as usize - 1).copied().unwrap_or_default())),
+                None => plain.push_str(&rest[..1 + next.map_or(0, char::len_utf8)]),
+            }
+            at += 1 + next.map_or(0, char::len_utf8);
+        } else {
+            plain.push(letter);
+            at += letter.len_utf8();
+        }
+    }
+    plain
+}
+
+/// A group without its name, which must stand only once in a pattern.
+fn unnamed(group: &str) -> String {
+    match group.strip_prefix("(?P<").or(group.strip_prefix("(?<")).and_then(|rest| rest.split_once('>')) {
+        Some((_, rest)) => format!("(?:{rest}"),
+        None => group.to_owned(),
+    }
+}
+
+/// The capturing groups of a pattern, in the order of their numbers.
+fn groups(pattern: &str) -> Vec<&str> {
+    let (mut groups, mut escaped, mut class) = (Vec::new(), false, false);
+    for (at, letter) in pattern.char_indices() {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '[' => class = true,
+            ']' => class = false,
+            '(' if !class => {
+                let rest = &pattern[at..];
+                let named = (rest.starts_with("(?<") && !rest.starts_with("(?<=") && !rest.starts_with("(?<!"))
+                    || rest.starts_with("(?P<");
+                if !rest.starts_with("(?") || named {
+                    groups.push(&rest[..group_end(rest)]);
+                }
+            }
+            _ => {}
+        }
+    }
+    groups
+}
+
+/// How long the group is with which a text begins, in bytes.
+fn group_end(text: &str) -> usize {
+    let (mut depth, mut escaped, mut class) = (0_usize, false, false);
+    for (at, letter) in text.char_indices() {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '[' => class = true,
+            ']' => class = false,
+            '(' if !class => depth += 1,
+            ')' if !class => {
+                depth = depth.saturating_sub(1);
+                if depth == 0 {
+                    return at + 1;
+                }
+            }
+            _ => {}
+        }
+    }
+    text.len()
+}
+
 fn write(hir: &Hir, dice: &mut Dice, at_least: usize, text: &mut String) -> Option<()> {
     if text.len() > MAX_LENGTH {
         return None;
@@ -96,6 +173,18 @@ mod tests {
             }
         }
         assert!(text("^[a-z]+$", &mut Dice::new(1, &[]), 30).expect("a text").len() >= 30);
+    }
+
+    #[test]
+    fn what_looks_ahead_or_back_is_left_out() {
+        for (pattern, expected) in [
+            (r"^(?=.*[A-Z])(?=.*\d).{8,}$", "^.{8,}$"),
+            (r"^([a-c])\1$", "^([a-c])([a-c])$"),
+            (r"^(?!.*\(x\)[)])\w+(?<!_)$", r"^\w+$"),
+            (r"^(?<year>\d{4})-\1$", r"^(?<year>\d{4})-(?:\d{4})$"),
+        ] {
+            assert_eq!(plain(pattern), expected, "{pattern}");
+        }
     }
 
     #[test]

@@ -2,7 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::dice::Dice;
 use super::{pattern, words};
@@ -16,7 +16,7 @@ pub fn text(schema: &Map<String, Value>, name: &str, dice: &mut Dice) -> String 
     };
     let (least, most) = (length("minLength").unwrap_or(0), length("maxLength").unwrap_or(usize::MAX));
     if let Some(pattern) = schema.get("pattern").and_then(Value::as_str)
-        && let Some(made) = matching(pattern, least, most, dice)
+        && let Some(made) = matching(pattern, least, most, dice).or_else(|| matching_all(pattern, least, most, dice))
     {
         return made;
     }
@@ -26,6 +26,23 @@ pub fn text(schema: &Map<String, Value>, name: &str, dice: &mut Dice) -> String 
         _ => fit(words::by_name(name, dice), least, most, dice),
     }
 }
+
+/// One of several, of a length that is allowed, for a pattern that looks ahead or back: made without that, and checked.
+fn matching_all(pattern: &str, least: usize, most: usize, dice: &mut Dice) -> Option<String> {
+    let validator = jsonschema::options().build(&json!({"pattern": pattern})).ok()?;
+    let plain = pattern::plain(pattern);
+    for attempt in 0..MANY {
+        // What looks ahead often wants more characters than what is left of the pattern makes.
+        let made = pattern::text(&plain, dice, least.max(attempt % 16))?;
+        if (least..=most).contains(&made.chars().count()) && validator.is_valid(&Value::String(made.clone())) {
+            return Some(made);
+        }
+    }
+    None
+}
+
+/// So many texts are tried for a pattern that cannot be made directly.
+const MANY: usize = 400;
 
 /// One of several, of a length that is allowed.
 fn matching(pattern: &str, least: usize, most: usize, dice: &mut Dice) -> Option<String> {

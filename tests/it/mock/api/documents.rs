@@ -128,16 +128,128 @@ async fn methods_and_paths() {
     assert!(near.text("detail").contains("the segment \"ordr\" differs from \"order\""), "{near:?}");
 }
 
-/// Fails if a document that cannot be used is used, or its place is not told.
+/// Fails if one odd detail of a document costs more than itself, or is not named at the start.
+async fn b113_an_odd_detail_never_stops_the_mock() {
+    let good = "/good: {get: {responses: {'200': {description: ok, content: {application/json: {schema: {type: object, \
+                required: [a], properties: {a: {type: integer}}}}}}}}}";
+    for (odd, path, says) in [
+        (
+            "/a: {get: {security: [{x: []}], responses: {'204': {description: ok}}}}",
+            "/a",
+            "a.yaml#/paths/~1a/get/security/0: there is no security scheme",
+        ),
+        ("/a: {$ref: 'b.yaml'}", "/good", "leads out of this file"),
+        ("/a: {get: {responses: {'20': {}, '204': {description: ok}}}}", "/a", "a.yaml#/paths/~1a/get/responses: "),
+        (
+            "/a: {get: {parameters: [{name: q, in: nowhere}], responses: {'204': {description: ok}}}}",
+            "/a?q=1",
+            "must say in: path, query, header or cookie",
+        ),
+        (
+            "/a: {get: {parameters: [{name: q, in: query, schema: {type: strng}}], responses: {'204': {description: ok}}}}",
+            "/a?q=1",
+            "a.yaml#/paths/~1a/get/parameters/0/schema/type: \"strng\" is no type",
+        ),
+        (
+            "/a: {get: {parameters: [{name: q, in: query, schema: {$ref: '#/no'}}], responses: {'204': {description: ok}}}}",
+            "/a?q=1",
+            "\"#/no\" leads nowhere",
+        ),
+        ("/a: {get: nothing}", "/good", "a.yaml#/paths/~1a/get: must be an object; the operation is left out"),
+        ("/a}: {get: {responses: {'204': {description: ok}}}}", "/good", "the path is left out"),
+    ] {
+        let document = format!("openapi: 3.1.0\npaths:\n  {good}\n  {odd}\n");
+        let mock = Mock::with("[api]\ndocuments = [\"a.yaml\"]", &[("a.yaml", &document)], &[]);
+        let remarks = mock.told["remarks"].to_string().replace("\\\"", "\"");
+        assert!(remarks.contains(says), "{odd}: {remarks}");
+        assert!([200, 204].contains(&mock.get(path).await.status), "{odd}");
+        assert!(mock.get("/good").await.json()["a"].is_i64(), "{odd}");
+    }
+}
+
+/// Fails if a parameter that no value can meet stops more than its own use.
+async fn b113_an_empty_enum_is_met_by_nothing() {
+    let document = "openapi: 3.1.0\npaths: {/a: {get: {parameters: [{name: q, in: query, schema: {type: integer, enum: []}}], \
+                    responses: {'204': {description: ok}}}}}";
+    let mock = Mock::with("[api]\ndocuments = [\"a.yaml\"]", &[("a.yaml", document)], &[]);
+    assert_eq!((mock.get("/a").await.status, mock.get("/a?q=1").await.status), (204, 400));
+}
+
+/// Fails if what is made up does not fit the schema that it was made from.
+async fn b114_b123_what_is_made_fits_its_schema() {
+    let document = r#"{"openapi": "3.1.0", "paths": {
+        "/pet": {"get": {"responses": {"200": {"description": "ok", "content": {"application/json": {"schema": {
+            "oneOf": [{"$ref": "#/components/schemas/Cat"}], "discriminator": {"propertyName": "kind"}}}}}}}},
+        "/password": {"get": {"responses": {"200": {"description": "ok", "content": {"application/json": {"schema": {
+            "type": "string", "pattern": "^(?=.*[A-Z])(?=.*[0-9]).{8,12}$"}}}}}}},
+        "/pair": {"get": {"responses": {"200": {"description": "ok", "content": {"application/json": {"schema": {
+            "type": "string", "pattern": "^([ab])-\1$"}}}}}}}},
+        "components": {"schemas": {"Cat": {"type": "object", "required": ["kind"], "properties": {
+            "kind": {"type": "string", "enum": ["cat"]}}}}}}"#;
+    let mock = Mock::with("[api]\ndocuments = [\"a.json\"]", &[("a.json", document)], &[]);
+    for _ in 0..8 {
+        let made = async |path: &str| Answer::of(mock.request("GET", path).header("Prefer", "dynamic=true")).await.json();
+        assert_eq!(made("/pet").await["kind"], "cat");
+        let password = made("/password").await.as_str().expect("a text").to_owned();
+        assert!((8..=12).contains(&password.len()), "{password}");
+        assert!(password.chars().any(|c| c.is_ascii_uppercase()) && password.chars().any(|c| c.is_ascii_digit()), "{password}");
+        let pair = made("/pair").await;
+        assert!(pair == "a-a" || pair == "b-b", "{pair}");
+    }
+}
+
+/// Fails if an operation that describes no answers has none (OpenAPI 3.1), or is refused with half a sentence.
+async fn b115_an_operation_without_responses_answers() {
+    let document = "openapi: 3.1.0\npaths: {/a: {get: {}, post: {responses: {}}}}";
+    let mock = Mock::with("[api]\ndocuments = [\"a.yaml\"]", &[("a.yaml", document)], &[]);
+    for method in ["GET", "POST"] {
+        let answer = Answer::of(mock.request(method, "/a")).await;
+        assert_eq!((answer.status, answer.body.as_str()), (200, ""), "{method}: {answer:?}");
+    }
+}
+
+/// Fails if two paths that differ in their parameters' names alone are not told, or the second is never reached.
+async fn b119_paths_that_cannot_be_told_apart() {
+    let document = r#"{"openapi": "3.0.3", "paths": {
+        "/c/{id}": {"get": {"parameters": [{"name": "id", "in": "path", "required": true,
+            "schema": {"type": "string", "format": "uuid"}}], "responses": {"204": {"description": "by id"}}}},
+        "/c/{number}": {"get": {"parameters": [{"name": "number", "in": "path", "required": true,
+            "schema": {"type": "string", "pattern": "^SB[0-9]+$"}}], "responses": {"202": {"description": "by number"}}}}}}"#;
+    let mock = Mock::with("[api]\ndocuments = [\"a.json\"]", &[("a.json", document)], &[]);
+    assert!(mock.told["remarks"].to_string().contains("GET /c/{id} and GET /c/{number}"), "{}", mock.told["remarks"]);
+    for (path, status) in [("/c/SB2", 202), ("/c/0197c2f4-0000-7000-8000-000000000000", 204), ("/c/other", 400)] {
+        assert_eq!(mock.get(path).await.status, status, "{path}");
+    }
+}
+
+/// Fails if a documented answer that is not JSON has another type, or is refused.
+async fn b121_answers_that_are_not_json() {
+    let document = r#"{"openapi": "3.0.3", "paths": {"/a": {"get": {"responses": {"200": {"description": "ok", "content": {
+        "application/json": {"schema": {"type": "object"}}, "application/xml": {"schema": {"type": "object"}},
+        "application/pdf": {}, "text/csv": {"example": "a,b"}, "text/event-stream": {"schema": {"type": "string"}}}}}}},
+        "/xml": {"get": {"responses": {"200": {"description": "ok", "content": {"application/xml": {}}}}}}}}"#;
+    let mock = Mock::with("[api]\ndocuments = [\"a.json\"]", &[("a.json", document)], &[]);
+    for (path, accept, expected) in [
+        ("/a", "*/*", "application/json"),
+        ("/a", "application/xml", "application/xml"),
+        ("/a", "application/pdf", "application/pdf"),
+        ("/a", "text/csv", "text/csv"),
+        ("/a", "text/event-stream", "text/event-stream"),
+        ("/xml", "*/*", "application/xml"),
+    ] {
+        let answer = Answer::of(mock.request("GET", path).header("Accept", accept)).await;
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some(expected)), "{answer:?}");
+    }
+    let refused = Answer::of(mock.request("GET", "/a").header("Accept", "image/png")).await;
+    assert!(refused.status == 406 && refused.text("detail").contains("application/pdf"), "{refused:?}");
+}
+
+/// Fails if a document that is none is used, or its place is not told.
 async fn bad_documents_stop_the_start() {
     for (document, says) in [
         ("swagger: '2.0'", "a.yaml#/swagger: this is Swagger 2.0"),
-        (
-            "openapi: 3.1.0\npaths: {/a: {get: {security: [{x: []}]}}}",
-            "a.yaml#/paths/~1a/get/security/0: there is no security scheme",
-        ),
-        ("openapi: 3.1.0\npaths: {/a: {$ref: 'b.yaml'}}", "leads out of this file"),
-        ("openapi: 3.1.0\npaths: {/a: {get: {responses: {'20': {}}}}}", "a.yaml#/paths/~1a/get/responses: "),
+        ("openapi: 3.1.0\npaths: []", "a.yaml#/paths: must be an object"),
+        ("a: [", "a.yaml: "),
     ] {
         let log = Mock::try_start("[api]\ndocuments = [\"a.yaml\"]", &[("a.yaml", document)], &[], &[]);
         let log = log.err().unwrap_or_else(|| panic!("{document} was taken"));
@@ -187,6 +299,12 @@ once![
     requests_are_checked,
     answers_as_they_are_wanted,
     methods_and_paths,
+    b113_an_odd_detail_never_stops_the_mock,
+    b113_an_empty_enum_is_met_by_nothing,
+    b114_b123_what_is_made_fits_its_schema,
+    b115_an_operation_without_responses_answers,
+    b119_paths_that_cannot_be_told_apart,
+    b121_answers_that_are_not_json,
     bad_documents_stop_the_start,
     a_route_answers_within_two_milliseconds
 ];
