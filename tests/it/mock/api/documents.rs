@@ -177,7 +177,7 @@ async fn b113_an_empty_enum_is_met_by_nothing() {
 
 /// Fails if what is made up does not fit the schema that it was made from.
 async fn b114_b123_what_is_made_fits_its_schema() {
-    let document = r#"{"openapi": "3.1.0", "paths": {
+    let document = r##"{"openapi": "3.1.0", "paths": {
         "/pet": {"get": {"responses": {"200": {"description": "ok", "content": {"application/json": {"schema": {
             "oneOf": [{"$ref": "#/components/schemas/Cat"}], "discriminator": {"propertyName": "kind"}}}}}}}},
         "/password": {"get": {"responses": {"200": {"description": "ok", "content": {"application/json": {"schema": {
@@ -185,14 +185,18 @@ async fn b114_b123_what_is_made_fits_its_schema() {
         "/pair": {"get": {"responses": {"200": {"description": "ok", "content": {"application/json": {"schema": {
             "type": "string", "pattern": "^([ab])-\1$"}}}}}}}},
         "components": {"schemas": {"Cat": {"type": "object", "required": ["kind"], "properties": {
-            "kind": {"type": "string", "enum": ["cat"]}}}}}}"#;
+            "kind": {"type": "string", "enum": ["cat"]}}}}}}"##;
     let mock = Mock::with("[api]\ndocuments = [\"a.json\"]", &[("a.json", document)], &[]);
     for _ in 0..8 {
-        let made = async |path: &str| Answer::of(mock.request("GET", path).header("Prefer", "dynamic=true")).await.json();
+        let made =
+            async |path: &str| Answer::of(mock.request("GET", path).header("Prefer", "dynamic=true")).await.json();
         assert_eq!(made("/pet").await["kind"], "cat");
         let password = made("/password").await.as_str().expect("a text").to_owned();
         assert!((8..=12).contains(&password.len()), "{password}");
-        assert!(password.chars().any(|c| c.is_ascii_uppercase()) && password.chars().any(|c| c.is_ascii_digit()), "{password}");
+        assert!(
+            password.chars().any(|c| c.is_ascii_uppercase()) && password.chars().any(|c| c.is_ascii_digit()),
+            "{password}"
+        );
         let pair = made("/pair").await;
         assert!(pair == "a-a" || pair == "b-b", "{pair}");
     }
