@@ -205,23 +205,27 @@ fn update(context: &Context, tool: &Tool, wanted: &str, changes: &Changes) -> an
             "nothing to change; give --email, --email-verified, --name, --given-name, --family-name or --role",
         ));
     }
-    let mut user = find(tool, wanted)?;
-    let now = tool.clock.now();
+    let before = find(tool, wanted)?;
+    let (mut user, now) = (before.clone(), tool.clock.now());
     let changed = changes.apply(&mut user, now)?;
     if !changed.is_empty() {
         user.updated_at = now;
         let (stored, fields, clock) = (user.clone(), changed.clone(), tool.clock.clone());
         let write = tool.db.write("user.update", move |tx| -> Result<_, Refusal<StorageError>> {
-            users::update(tx, &stored, now)?;
+            if !users::update(tx, &before, &stored, now)? {
+                return Ok(false);
+            }
             close_setup(tx, &stored, now)?;
             // Which fields, and not what is in them: the trail has no names.
             let event = Event::success(EventKind::UserChanged).subject(stored.id).detail(json!({"changed": fields}));
-            Ok(event.record(tx, &clock)?)
+            event.record(tx, &clock)?;
+            Ok(true)
         });
         match tool.runtime.block_on(write) {
             Err(StorageError::Conflict(_)) => bail!("there is already a person with this e-mail address"),
+            Ok(false) => bail!("{} was changed at the same moment; run the command again", user.username),
             other => other?,
-        }
+        };
     }
     output::show(context, &as_json(&user), || match changed.as_slice() {
         [] => outln!("{} has these values already.", user.username),

@@ -1,12 +1,12 @@
 use diesel::prelude::*;
 use diesel::sql_query;
-use diesel::sql_types::{BigInt, Text};
+use diesel::sql_types::{BigInt, Bool, Text};
 
 use super::conn::on;
 use super::row::Place;
 use super::schema::{erased_users, gates, sessions, users};
 use super::{Conn, StorageError, Tx};
-use crate::domain::{InvalidRow, User, UserStatus, normalize_email, normalize_username};
+use crate::domain::{InvalidRow, Role, User, UserStatus, normalize_email, normalize_username};
 use crate::support::{Id, Seconds};
 
 #[derive(Queryable)]
@@ -134,20 +134,43 @@ pub fn set_password(tx: &mut Tx<'_>, id: Id, hash: &str, now: Seconds) -> Result
     Ok(())
 }
 
-/// Writes what an operator changed of a person. [`StorageError::Conflict`] if the e-mail address is taken.
-pub fn update(tx: &mut Tx<'_>, user: &User, now: Seconds) -> Result<(), StorageError> {
-    on!(tx.writer()?, c => diesel::update(users::table.find(user.id.as_bytes().as_slice()))
-        .set((
-            users::email.eq(&user.email),
-            users::email_verified_at.eq(user.email_verified_at),
-            users::name.eq(&user.name),
-            users::given_name.eq(&user.given_name),
-            users::family_name.eq(&user.family_name),
-            users::role.eq(user.role.as_str()),
-            users::updated_at.eq(now),
-        ))
+/// The columns that an operator changes. What is `None` stays as it is.
+#[derive(AsChangeset)]
+#[diesel(table_name = users)]
+struct Change {
+    email: Option<Option<String>>,
+    email_verified_at: Option<Option<i64>>,
+    name: Option<Option<String>>,
+    given_name: Option<Option<String>>,
+    family_name: Option<Option<String>>,
+    role: Option<&'static str>,
+    updated_at: i64,
+}
+
+/// Writes what differs between a person as they were read and as they are to be, and nothing else: what was changed
+/// besides at the same time stays. `false`: the person is gone, or has another e-mail address since, of which this
+/// version would say whether it is verified. [`StorageError::Conflict`] if the e-mail address is taken.
+pub fn update(tx: &mut Tx<'_>, before: &User, after: &User, now: Seconds) -> Result<bool, StorageError> {
+    fn changed<T: Clone + PartialEq>(before: &T, after: &T) -> Option<T> {
+        (before != after).then(|| after.clone())
+    }
+    let change = Change {
+        email: changed(&before.email, &after.email),
+        email_verified_at: changed(&before.email_verified_at, &after.email_verified_at),
+        name: changed(&before.name, &after.name),
+        given_name: changed(&before.given_name, &after.given_name),
+        family_name: changed(&before.family_name, &after.family_name),
+        role: changed(&before.role, &after.role).map(Role::as_str),
+        updated_at: now,
+    };
+    let has_none = before.email.is_none();
+    let updated = on!(tx.writer()?, c => diesel::update(
+        users::table
+            .find(before.id.as_bytes().as_slice())
+            .filter(users::email.eq(&before.email).or(users::email.is_null().and(has_none.into_sql::<Bool>()))))
+        .set(&change)
         .execute(c))?;
-    Ok(())
+    Ok(updated == 1)
 }
 
 /// Removes a person with all that is kept under their id, and remembers that this id is never to come back. `false`: there

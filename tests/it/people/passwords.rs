@@ -31,7 +31,7 @@ fn setup_link(server: &Server) -> String {
 }
 
 /// P20, ux: the command line takes what the page takes, and refuses what the page refuses.
-async fn p20_passwords_by_command_line(db: Db) {
+async fn p20_u20_passwords_by_command_line(db: Db) {
     let server = Server::start_dev(db);
     let create = |name: &str, email: &str, password: &str| {
         let args = ["user", "create", "--username", name, "--email", email, "--password-stdin"];
@@ -40,6 +40,10 @@ async fn p20_passwords_by_command_line(db: Db) {
     let browser = Browser::new(&server);
     let link = setup_link(&server);
     let page = browser.get(&link).await;
+    // The rule for user names is told before it is broken, and a refusal tells it again.
+    assert!(page.select("#username-hint").join(" ").contains("1 to 64 letters or digits"), "{page:?}");
+    let refused = browser.post(&page.form("/setup").with("username", "two words")).await;
+    assert!(refused.select("#username-error").join(" ").contains("1 to 64 letters or digits"), "{refused:?}");
     let own = ["carol-example", "carol-example99", "c.example@people.example", "C.Example!!"];
     for password in EASY.iter().copied().chain(own) {
         let failure = create("carol-example", "c.example@people.example", password).expect_err(password);
@@ -145,4 +149,4 @@ async fn p13_unknown_names_cost_what_accounts_cost(db: Db) {
     assert_eq!(chosen.len(), 2, "some like this and some like that: {chosen:?}");
 }
 
-both![p20_passwords_by_command_line, u17_the_password_is_asked_for, p13_unknown_names_cost_what_accounts_cost];
+both![p20_u20_passwords_by_command_line, u17_the_password_is_asked_for, p13_unknown_names_cost_what_accounts_cost];

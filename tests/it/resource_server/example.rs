@@ -245,6 +245,15 @@ async fn a_browser_app_with_its_cookie(server: Shared) {
     // Who has a wrong one is no stranger either.
     let answer = Answer::of(api.get("/").header("Cookie", "latchway_access=x.y.z")).await;
     assert_challenge(&answer, 401, "invalid_token", &api);
+    // A handshake for a WebSocket is a GET, and what follows it is not safe.
+    let socket = |site: &str| {
+        let request = api.get("/orders").header("Cookie", &cookie).header("Upgrade", "websocket");
+        if site.is_empty() { request } else { request.header("Sec-Fetch-Site", site) }
+    };
+    for site in ["", "same-site", "cross-site"] {
+        assert_j(&Answer::of(socket(site)).await, 403, "forbidden");
+    }
+    assert_eq!(Answer::of(socket("same-origin")).await.status, 200);
     // Where cookies are not switched on, one is not looked at.
     assert_j(&Answer::of(api.post("/refunds/1").header("Cookie", &cookie)).await, 401, "unauthorized");
 }
