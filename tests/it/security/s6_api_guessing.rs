@@ -103,7 +103,8 @@ async fn f_005_parallel_wrong_passwords_at_the_api(db: Db) {
     let (app, user) = (FirstParty::native(&server), User::new(&server));
     let answers = at_once((0..100).map(|n| login(&app, &user.username, &format!("guess {n}"), None))).await;
     assert_eq!(answers.iter().filter(|answer| answer.status == 400).count(), 5, "evaluated");
-    assert_eq!(answers.iter().filter(|answer| answer.status == 429).count(), 95, "throttled");
+    // The others wait while the five are evaluated, and not for ever.
+    assert_eq!(answers.iter().filter(|answer| [429, 503].contains(&answer.status)).count(), 95, "{answers:?}");
     assert_eq!(audit(&server, "kind = 'login_failed'").len(), 5);
 }
 
