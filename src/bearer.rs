@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::keys::Jwt;
-use crate::protocol::{NumericDate, OAuthError, Params};
+use crate::protocol::{OAuthError, Params};
 use crate::storage::access_tokens::{self, TokenState};
 use crate::storage::{Refusal, refresh_tokens};
 use crate::support::{Id, Seconds, sha256};
@@ -68,17 +68,17 @@ struct Claims<'a> {
     #[serde(default, rename = "roles")]
     _roles: Vec<String>,
     jti: Id,
-    exp: NumericDate,
+    exp: Seconds,
     #[serde(default)]
-    nbf: NumericDate,
+    nbf: Seconds,
 }
 
 impl Claims<'_> {
     /// Reads the claims of a token of this issuer that is not for later.
     fn read(json: &[u8], issuer: &str, now: Seconds) -> Option<(Id, Seconds)> {
         let claims: Claims<'_> = serde_json::from_slice(json).ok()?;
-        let ours = claims.iss == issuer && !claims.aud.is_empty() && claims.nbf.ceil() <= now;
-        ours.then_some((claims.jti, claims.exp.floor()))
+        let ours = claims.iss == issuer && !claims.aud.is_empty() && claims.nbf <= now;
+        ours.then_some((claims.jti, claims.exp))
     }
 }
 

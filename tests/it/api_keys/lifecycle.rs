@@ -89,7 +89,7 @@ async fn a_key_has_no_more_than_its_owner(server: Shared) {
         (client_args(&["--scope", ""]), "--scope must name at least one scope"),
         (client_args(&["--scope", "orders:read", "--audience", "https://other.example"]), "--audience has"),
         (client_args(&["--scope", "orders:read", "--expires", "0"]), "--expires must be at least"),
-        (client_args(&["--scope", "orders:read", "--expires", "soon"]), "such as 90d"),
+        (client_args(&["--scope", "orders:read", "--expires", "soon"]), "is not a duration such as"),
         (client_args(&["--scope", "orders:read", "--network", "10.0.0.0/33"]), "10.0.0.0/8"),
         (client_args(&["--scope", "orders:read", "--rate-limit", "0"]), "--rate-limit must be"),
         (user_args(&["--scope", "orders:unheard"]), "--scope has orders:unheard"),

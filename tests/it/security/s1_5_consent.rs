@@ -242,8 +242,11 @@ async fn a_108_offline_access(server: Shared) {
 /// Nobody registers clients by themselves, so none is "unverified"; but whoever registers them may be careless.
 async fn a_109_what_the_consent_page_tells_of_an_app(server: Shared) {
     let name = "<b>My\u{202e}Bank</b>\u{200b}&amp; \u{2066}Co";
-    let spec = Spec::confidential().name(name).redirect("https://app.evil.example:8443/bank.example/cb");
+    let spec = Spec::confidential().redirect("https://app.evil.example:8443/bank.example/cb");
     let (client, user) = (spec.create(server), User::new(server));
+    // No such name can be registered any more (B-101). One that an earlier version stored shows without its tricks.
+    Spec::confidential().name(name).try_create(server).expect_err("it changes the direction of text");
+    server.database.execute(&format!("UPDATE clients SET name = '{name}' WHERE client_id = '{}'", client.id));
     let page = Browser::new(server).consent_page(&user, &client.request()).await;
     let words = page.words();
     assert!(words.contains("app.evil.example:8443"), "tells the host: {words}");
