@@ -12,6 +12,8 @@ pub enum Fault {
     Page(Problem, Option<String>),
     /// A page for a person, with the way back to the app that they came from.
     WayBack { problem: Problem, detail: Option<String>, back: Box<WayBack> },
+    /// An authorization request that no answer to an app can be given to (RFC 6749 §4.1.2.1), with what was sent.
+    Target(Box<TargetRefusal>),
     /// JSON for a proxy, whose browser can mend it: where to log in, and a cookie that this begins with.
     SignIn { error: Box<OAuthError>, login: Box<str>, cookie: Option<Box<str>> },
     /// The client was changed by somebody while it was being served: begin again with what it is now.
@@ -27,6 +29,20 @@ pub struct WayBack {
     pub name: String,
     /// A page of the app.
     pub url: String,
+}
+
+/// Whose authorization request it was and what did not fit, for the app's developer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TargetRefusal {
+    pub problem: Problem,
+    /// For the page and the log.
+    pub sentence: &'static str,
+    /// As it was sent.
+    pub client_id: Option<String>,
+    /// As it was sent.
+    pub redirect_uri: Option<String>,
+    /// In development mode: what is registered, how it differs, and what adds it. Label and value.
+    pub hints: Vec<(&'static str, String)>,
 }
 
 /// What a person is told, with what to do next. The texts are in `http/error.rs`.
@@ -74,6 +90,7 @@ impl Fault {
     pub fn problem(&self) -> Option<&Problem> {
         match self {
             Self::Page(problem, _) | Self::WayBack { problem, .. } => Some(problem),
+            Self::Target(refusal) => Some(&refusal.problem),
             _ => None,
         }
     }

@@ -3,7 +3,9 @@
 use std::cell::RefCell;
 use std::sync::Arc;
 
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, USER_AGENT};
+use actix_web::http::header::{
+    ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, COOKIE, HeaderMap, HeaderValue, USER_AGENT,
+};
 use actix_web::{HttpMessage, HttpRequest};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -18,7 +20,15 @@ use crate::protocol::{ErrorCode, OAuthError, Params};
 use crate::support::{Id, Seconds};
 
 tokio::task_local! {
-    static CALLER: RefCell<Option<Caller>>;
+    static NOTED: RefCell<Noted>;
+}
+
+/// What the log tells of a request beside its answer.
+#[derive(Default)]
+pub struct Noted {
+    pub client: Option<Caller>,
+    /// Why it was refused, where the answer itself goes to the client by a redirect.
+    pub refusal: Option<OAuthError>,
 }
 
 /// The client that a request is of, for the log.
@@ -38,19 +48,25 @@ impl Caller {
     }
 }
 
-/// Serves a request, and tells with its answer which client it was of, if [`note_client`] was called meanwhile.
-pub async fn with_client<T>(serve: impl Future<Output = T>) -> (T, Option<Caller>) {
+/// Serves a request, and tells with its answer what was noted meanwhile, by [`note_client`] and [`note_refusal`].
+pub async fn with_notes<T>(serve: impl Future<Output = T>) -> (T, Noted) {
     let noted = async {
         let answer = serve.await;
-        (answer, CALLER.with(RefCell::take))
+        (answer, NOTED.with(RefCell::take))
     };
-    CALLER.scope(RefCell::new(None), noted).await
+    NOTED.scope(RefCell::default(), noted).await
 }
 
 /// Notes which client the request is of.
 pub fn note_client(client: Caller) {
     // Outside of a request there is nothing to note it for.
-    let _ = CALLER.try_with(|caller| *caller.borrow_mut() = Some(client));
+    let _ = NOTED.try_with(|noted| noted.borrow_mut().client = Some(client));
+}
+
+/// Notes why a request is refused whose answer a browser carries to the client (RFC 6749 §4.1.2.1).
+pub fn note_refusal(client_id: &str, error: &OAuthError) {
+    note_client(Caller::Claimed(client_id.to_owned()));
+    let _ = NOTED.try_with(|noted| noted.borrow_mut().refusal = Some(error.clone()));
 }
 
 /// What the device cookie is sealed for.
@@ -95,6 +111,25 @@ pub fn is_media_type(headers: &HeaderMap, wanted: &str) -> bool {
     // RFC 9110 §8.4: what is compressed is not unpacked here, whatever a few bytes would grow to.
     let encoded = headers.contains_key(CONTENT_ENCODING);
     essence.eq_ignore_ascii_case(wanted) && utf8 && !encoded
+}
+
+/// Whether an answer may be compressed with gzip (RFC 9110 §12.5.3).
+pub fn accepts_gzip(headers: &HeaderMap) -> bool {
+    let mut accepted = None;
+    for item in
+        headers.get_all(ACCEPT_ENCODING).filter_map(|value| value.to_str().ok()).flat_map(|list| list.split(','))
+    {
+        let mut parts = item.split(';').map(str::trim);
+        let coding = parts.next().unwrap_or_default();
+        let refused =
+            parts.any(|part| part.strip_prefix("q=").is_some_and(|q| q.parse::<f32>().is_ok_and(|q| q <= 0.0)));
+        match coding.to_ascii_lowercase().as_str() {
+            "gzip" | "x-gzip" => return !refused,
+            "*" => accepted = Some(!refused),
+            _ => {}
+        }
+    }
+    accepted.unwrap_or(false)
 }
 
 /// Parameters of an endpoint that takes them in the body alone.

@@ -3,7 +3,7 @@
 
 import { accessTokenHash, challenge, parse, random, verify } from "./playground_jose.js";
 import { basic, hint, send } from "./playground_http.js";
-import { $, announce, checks, claims, exchanges, json, mark, problem, values } from "./playground_show.js";
+import { $, announce, checks, claims, currentStep, exchanges, foldFinished, json, listenToToggles, mark, problem, show, values } from "./playground_show.js";
 
 const app = { ...$("main").dataset };
 const STORE = "latchway-playground";
@@ -63,13 +63,15 @@ function showAuthorization() {
 
 // 3: the answer
 
+// Answers whether the person has just come back.
 function takeCallback() {
-  if (!location.pathname.endsWith("/callback") || !location.search) return;
+  if (!location.pathname.endsWith("/callback") || !location.search) return false;
   // A code belongs to one attempt. What an older attempt left behind goes.
   const { verifier, challenge, state, nonce } = memory;
   memory = { verifier, challenge, state, nonce };
   remember({ callback: location.search });
   history.replaceState(null, "", location.pathname);
+  return true;
 }
 
 function showCallback() {
@@ -257,7 +259,15 @@ function listen(step, action) {
     mark(step, ok ? "done" : "failed");
     announce(ok ? "Done. The answer is below the button." : "That did not work. The answer is below the button.");
     button.disabled = ok && ONCE.includes(step);
+    // Redeeming the code fills the step after it, too.
+    foldFinished(step === "exchange" ? "tokens" : step);
+    end();
   });
+}
+
+// What comes after the last step.
+function end() {
+  $("next").hidden = Boolean(currentStep());
 }
 
 async function begin() {
@@ -272,13 +282,18 @@ async function begin() {
   }
   for (const [step, action] of Object.entries(ACTIONS)) listen(step, action);
   metadata = await (await fetch("/.well-known/openid-configuration")).json();
-  takeCallback();
+  listenToToggles();
+  const returned = takeCallback();
   if (!memory.verifier) await prepare();
   showPrepared();
   showAuthorization();
   showCallback();
   await showTokens();
   if (memory.old && !memory.replayed) ready("replay");
+  // A new visitor reads from the top; whoever has been away goes on where the next step is.
+  if (memory.callback) foldFinished("callback");
+  if (returned) show(currentStep() ?? $("step-callback"));
+  end();
   $("main").dataset.ready = "true";
 }
 

@@ -4,10 +4,46 @@ export const $ = (id) => document.getElementById(id);
 
 const WORDS = { waiting: "", ready: "", done: "done", failed: "did not work" };
 
+const STEPS = () => [...document.querySelectorAll(".step")];
+
 export function mark(step, state) {
   const item = $(`step-${step}`);
   item.dataset.state = state;
   item.querySelector(".state").textContent = WORDS[state];
+  // One button at a time is the next thing to do: that of a finished step is none any more.
+  const main = item.querySelector(".button.primary, .button[data-main]");
+  if (!main) return;
+  main.dataset.main = "";
+  main.classList.toggle("primary", state !== "done");
+}
+
+function fold(item, folded) {
+  const toggle = item.querySelector(".toggle");
+  item.querySelector(".body").hidden = folded;
+  toggle.hidden = item.dataset.state !== "done";
+  toggle.setAttribute("aria-expanded", String(!folded));
+  toggle.firstChild.textContent = folded ? "Show" : "Hide";
+}
+
+export function listenToToggles() {
+  for (const item of STEPS()) {
+    item.querySelector(".toggle").addEventListener("click", () => fold(item, !item.querySelector(".body").hidden));
+  }
+}
+
+// Folds what is finished; `open` names the step whose answer is being read.
+export function foldFinished(open) {
+  for (const item of STEPS()) fold(item, item.dataset.state === "done" && item.id !== `step-${open}`);
+}
+
+// The step that waits for the person: the first that is not done.
+export function currentStep() {
+  return STEPS().find((item) => item.dataset.state !== "done");
+}
+
+export function show(item) {
+  item.querySelector("h2").focus({ preventScroll: true });
+  item.scrollIntoView({ block: "center" });
 }
 
 export function announce(words) {

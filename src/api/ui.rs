@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH,
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
 };
 use actix_web::{HttpRequest, HttpResponse, web};
 use base64::Engine;
@@ -11,7 +11,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use utoipa_swagger_ui::Config;
 
 use crate::fault::{Fault, Problem};
-use crate::support::sha256;
+use crate::request;
+use crate::support::{gzip, sha256};
 
 /// Nothing inline and nothing from elsewhere; Swagger UI draws its arrows as `data:` images.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
@@ -40,13 +41,18 @@ pub async fn file(req: HttpRequest, name: web::Path<String>) -> Result<HttpRespo
 
 fn serve(req: &HttpRequest, name: &str) -> Result<HttpResponse, Fault> {
     let (media, bytes, packed) = find(name).ok_or(Fault::Page(Problem::NotFound, None))?;
+    let (bytes, packed) = match packed && !request::accepts_gzip(req.headers()) {
+        true => (gzip::unpack(&bytes).map_err(|e| Fault::page(Problem::Internal, e.to_string()))?, false),
+        false => (bytes, packed),
+    };
     let tag = format!("\"{}\"", URL_SAFE_NO_PAD.encode(sha256(&bytes)));
     let known = req.headers().get(IF_NONE_MATCH).is_some_and(|value| value.as_bytes() == tag.as_bytes());
     let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response
         .insert_header((CACHE_CONTROL, "public, no-cache"))
         .insert_header((CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((ETAG, tag));
+        .insert_header((ETAG, tag))
+        .insert_header((VARY, "Accept-Encoding"));
     if known {
         return Ok(response.finish());
     }
@@ -56,7 +62,7 @@ fn serve(req: &HttpRequest, name: &str) -> Result<HttpResponse, Fault> {
     Ok(response.insert_header((CONTENT_TYPE, media)).body(bytes))
 }
 
-/// A file, its media type and whether it lies there compressed, as every browser takes it.
+/// A file, its media type and whether it lies there compressed.
 fn find(name: &str) -> Option<(&'static str, Vec<u8>, bool)> {
     if let Some((_, media, text)) = OWN.iter().find(|(own, ..)| *own == name) {
         return Some((media, text.as_bytes().to_vec(), false));

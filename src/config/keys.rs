@@ -31,6 +31,11 @@ pub(super) enum Rule {
     OneOf(&'static [&'static str]),
     Address,
     AddressOrEmpty,
+    /// A page of the web, or nothing.
+    WebUrlOrEmpty,
+    EmailOrEmpty,
+    /// A page of the web or an e-mail address, or nothing.
+    ContactOrEmpty,
     Networks,
     /// How often.
     Rate,
@@ -46,7 +51,10 @@ pub(super) enum Rule {
     },
 }
 
-use Rule::{Address, AddressOrEmpty, AnyOf, Line, Networks, OneOf, Origins, Rate, RouteLimits, Secret, Switch, Text};
+use Rule::{
+    Address, AddressOrEmpty, AnyOf, ContactOrEmpty, EmailOrEmpty, Line, Networks, OneOf, Origins, Rate, RouteLimits,
+    Secret, Switch, Text, WebUrlOrEmpty,
+};
 
 const SIGNING_ALGS: Rule = OneOf(&["ES256", "EdDSA", "RS256", "PS256"]);
 const HOUR: i64 = 3_600;
@@ -58,6 +66,12 @@ pub(super) static KEYS: &[Key] = &[
     key("server", "issuer", Text),
     key("server", "name", Line),
     key("server", "listen", Address),
+    key("server", "hsts_include_subdomains", Switch),
+    key("server", "help_url", WebUrlOrEmpty),
+    key("server", "support_url", WebUrlOrEmpty),
+    key("server", "support_email", EmailOrEmpty),
+    key("server", "security_contact", ContactOrEmpty),
+    key("server", "security_policy_url", WebUrlOrEmpty),
     key("server", "metrics_listen", AddressOrEmpty),
     key("server", "trusted_proxies", Networks),
     key("server", "workers", number(0, 1_024)),
@@ -303,6 +317,9 @@ impl Rule {
             (OneOf(choices), Value::String(text)) => choices.contains(&text.as_str()),
             (Address, Value::String(text)) => text.parse::<SocketAddr>().is_ok(),
             (AddressOrEmpty, Value::String(text)) => text.is_empty() || text.parse::<SocketAddr>().is_ok(),
+            (WebUrlOrEmpty, Value::String(text)) => text.is_empty() || is_web_url(text),
+            (EmailOrEmpty, Value::String(text)) => text.is_empty() || is_email(text),
+            (ContactOrEmpty, Value::String(text)) => text.is_empty() || is_web_url(text) || is_email(text),
             (Networks, Value::Array(items)) => items.iter().all(is_network),
             (AnyOf(words), Value::Array(items)) => {
                 items.iter().all(|item| item.as_str().is_some_and(|text| words.contains(&text)))
@@ -325,6 +342,9 @@ impl Rule {
             OneOf(choices) => format!("must be one of {}", choices.join(", ")),
             Address => "must be an IP address and port, such as \"127.0.0.1:8080\"".to_owned(),
             AddressOrEmpty => "must be an IP address and port, such as \"127.0.0.1:9464\", or \"\" for off".to_owned(),
+            WebUrlOrEmpty => "must be a URL such as \"https://help.example/login\", https or http on a loopback host, or \"\" for none".to_owned(),
+            EmailOrEmpty => "must be an e-mail address, such as \"support@example.com\", or \"\" for none".to_owned(),
+            ContactOrEmpty => "must be an https URL or an e-mail address, such as \"security@example.com\", or \"\" for none".to_owned(),
             Networks => {
                 "must be a list of networks, such as [\"10.0.0.0/8\"]; one address is written with /32 or /128, \
                          such as \"10.0.0.1/32\""
@@ -342,6 +362,20 @@ impl Rule {
             Rule::Number { min, max } => format!("must be a whole number from {min} to {max}"),
         }
     }
+}
+
+/// Pages link there, so that it is of the web, and a line of a header-like file, so that it is one line.
+fn is_web_url(text: &str) -> bool {
+    let Ok(url) = url::Url::parse(text) else { return false };
+    let is_safe = url.scheme() == "https" || (url.scheme() == "http" && issuer::is_loopback(&url));
+    is_safe && url.username().is_empty() && url.password().is_none() && text.bytes().all(|b| (0x21..=0x7e).contains(&b))
+}
+
+fn is_email(text: &str) -> bool {
+    let plain =
+        |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_+".contains(&b));
+    text.len() <= 254
+        && text.split_once('@').is_some_and(|(name, host)| plain(name) && plain(host) && host.contains('.'))
 }
 
 fn is_network(value: &Value) -> bool {

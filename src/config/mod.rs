@@ -59,6 +59,18 @@ pub struct Server {
     /// What people see as the name of this service.
     pub name: String,
     pub listen: SocketAddr,
+    /// Whether HSTS speaks for the hosts below the issuer's as well.
+    pub hsts_include_subdomains: bool,
+    /// A page where people find help with logging in; none if empty.
+    pub help_url: String,
+    /// A page by which people reach those who run this server; none if empty.
+    pub support_url: String,
+    /// An e-mail address for the same; none if empty.
+    pub support_email: String,
+    /// Where to report a weakness (RFC 9116): an https URL or an e-mail address. Without it there is no security.txt.
+    pub security_contact: String,
+    /// What is asked of those who look for one: an https URL; none if empty.
+    pub security_policy_url: String,
     /// Where `/metrics` is served; empty string switches it off. Loopback unless you know why not.
     pub metrics_listen: String,
     /// Proxies whose `X-Forwarded-For` is believed; nobody by default.

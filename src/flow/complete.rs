@@ -4,11 +4,11 @@ use super::{Answer, AuthorizationRequest, late, refuse, succeed};
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
 use crate::domain::{Client, Code, CodeStage, Grant, GrantOrigin, GrantStage, GrantType, Renewal, Scopes};
-use crate::fault::{Fault, Problem};
+use crate::fault::{Fault, Problem, TargetRefusal};
 use crate::identity::{self, CurrentSession};
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::storage::{Refusal, Tx, codes, consents, grants};
-use crate::support::{Handle, Id, Seconds};
+use crate::support::{Handle, Id, Seconds, text};
 
 /// What was allowed, by whom, and how it came about.
 #[derive(Debug, Clone)]
@@ -80,9 +80,16 @@ pub async fn check_redirect(
         .reason("not_registered")
         .client(&client.client_id)
         .request(info.address, info.id)
+        .detail(serde_json::json!({"redirect_uri": text::uri_for_log(&request.target.redirect_uri)}))
         .record_alone(&app.trail)
         .await;
-    Err(Fault::page(Problem::RedirectUri, "redirect_uri is not registered any more"))
+    Err(Fault::Target(Box::new(TargetRefusal {
+        problem: Problem::RedirectUri,
+        sentence: "redirect_uri is not registered any more",
+        client_id: Some(client.client_id.clone()),
+        redirect_uri: Some(request.target.redirect_uri.clone()),
+        hints: Vec::new(),
+    })))
 }
 
 /// Refuses a request that waited without PKCE while the operator began to demand it.

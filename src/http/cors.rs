@@ -29,6 +29,11 @@ const HEADERS: &str = "authorization, content-type, mcp-protocol-version, x-requ
 /// The longest list of asked headers that is given back, in bytes.
 const MAX_ASKED: usize = 1024;
 
+/// Whether pages of other origins may read what is at a path, as far as their request is allowed to.
+pub fn is_shared(path: &str) -> bool {
+    PUBLIC.contains(&path) || FOR_APPS.iter().any(|(known, _)| *known == path)
+}
+
 /// What this request may be told about sharing its answer.
 pub struct Verdict {
     allow: Option<HeaderValue>,

@@ -11,11 +11,12 @@ use serde_json::json;
 use super::rate_limit;
 use super::request_log::Refused;
 use crate::app::App;
-use crate::fault::{Fault, Problem, WayBack, storage_code};
+use crate::fault::{Fault, Problem, TargetRefusal, WayBack, storage_code};
 use crate::pages::errors::Fault as Words;
 use crate::pages::render as page_render;
 use crate::pages::view::Name;
 use crate::protocol::{ErrorCode, OAuthError, Wanted};
+use crate::support::text;
 
 /// Where a proxy may send a browser that has to log in.
 static LOGIN: HeaderName = HeaderName::from_static("x-auth-login");
@@ -112,18 +113,23 @@ struct Shown {
     developer: bool,
     /// Where a person goes on from the page.
     back: Option<WayBack>,
+    /// More for the developer: label and value.
+    facts: Vec<(&'static str, String)>,
 }
 
 impl From<&Fault> for Shown {
     fn from(fault: &Fault) -> Self {
         match fault {
-            Fault::OAuth(error) => Self {
-                status: error.code.status(),
-                words: words_for(error),
-                error: error.clone(),
-                developer: true,
-                back: None,
-            },
+            Fault::OAuth(error) => {
+                let (status, words) = (error.code.status(), words_for(error));
+                Self { status, words, error: error.clone(), developer: true, back: None, facts: Vec::new() }
+            }
+            Fault::Target(refusal) => {
+                let (words, mut error, developer) = from_problem(&refusal.problem);
+                error.description = refusal.sentence.into();
+                error.detail = Some(log_line(refusal));
+                Self { status: words.status(), error, words, developer, back: None, facts: facts_of(refusal) }
+            }
             Fault::Storage(error) => {
                 let shown = match storage_code(error) {
                     ErrorCode::ServerError => OAuthError::server_error(error.to_string()),
@@ -142,7 +148,7 @@ impl From<&Fault> for Shown {
                     error.description = detail.clone().into();
                 }
                 let status = if *problem == Problem::Answered { 403 } else { words.status() };
-                Self { status, error, words, developer, back: None }
+                Self { status, error, words, developer, back: None, facts: Vec::new() }
             }
             Fault::WayBack { problem, detail, back } => {
                 let page = Self::from(&Fault::Page(problem.clone(), detail.clone()));
@@ -150,6 +156,20 @@ impl From<&Fault> for Shown {
             }
         }
     }
+}
+
+/// What was sent, as a page can show it: each invisible or unusual character by its number.
+fn facts_of(refusal: &TargetRefusal) -> Vec<(&'static str, String)> {
+    const MAX_SHOWN: usize = 600;
+    let sent = [("Client id", &refusal.client_id), ("Redirect URI", &refusal.redirect_uri)];
+    let sent = sent.into_iter().filter_map(|(label, value)| Some((label, text::escaped(value.as_deref()?, MAX_SHOWN))));
+    sent.chain(refusal.hints.iter().cloned()).collect()
+}
+
+fn log_line(refusal: &TargetRefusal) -> String {
+    let client = refusal.client_id.as_deref().map(|id| format!(", client_id={}", text::for_log(id, 128)));
+    let uri = refusal.redirect_uri.as_deref().map(|uri| format!(", redirect_uri={}", text::uri_for_log(uri)));
+    format!("{}{}{}", refusal.sentence, client.unwrap_or_default(), uri.unwrap_or_default())
 }
 
 fn words_for(error: &OAuthError) -> Words {
@@ -208,6 +228,7 @@ fn page_body(app: &App, answer: &Shown, request_id: &str) -> HttpResponse {
     // The number that people read is the one that was sent, whichever problem has these words.
     page.status = answer.status;
     page.back = answer.back.as_ref().map(|back| (Name::from(back.name.as_str()), back.url.clone()));
+    page.facts.clone_from(&answer.facts);
     let status = StatusCode::from_u16(answer.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     let html = page.render().unwrap_or_else(|_| "<!doctype html><title>Error</title><h1>Error</h1>".to_owned());
     page_render::html(status, html, None)

@@ -26,7 +26,8 @@ use crate::app::{App, Mode, RequestInfo};
 use crate::defense::{Left, Passage, Slot};
 use crate::fault::{Fault, Problem};
 use crate::pages::policy;
-use crate::request::{self, Caller};
+use crate::protocol::OAuthError;
+use crate::request::{self, Caller, Noted};
 use crate::support::Id;
 
 /// Longer URLs are refused, in bytes.
@@ -36,6 +37,11 @@ const MAX_HEADERS: usize = 32 * 1024;
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 static OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
+static RESOURCE_POLICY: HeaderName = HeaderName::from_static("cross-origin-resource-policy");
+static PERMISSIONS: HeaderName = HeaderName::from_static("permissions-policy");
+/// What no page of ours ever asks a browser for. A feature that a browser does not know would be a warning in its console.
+const NO_FEATURES: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
+                           magnetometer=(), microphone=(), midi=(), payment=(), usb=()";
 
 /// The one middleware. Whatever is answered, and by whom, leaves through [`Exchange::finish`].
 pub async fn serve(
@@ -55,7 +61,6 @@ pub async fn serve(
         started,
         info,
         method: req.method().clone(),
-        elsewhere: routes::answers_elsewhere(req.path()),
         cors: cors::Verdict::of(&req),
         unread: Kept::of(&mut req),
         left: None,
@@ -64,7 +69,7 @@ pub async fn serve(
         // RFC 9110 §9.3.2: answered as GET is; the connection leaves the body out, as it knows the method that was sent.
         req.head_mut().method = Method::GET;
     }
-    let (answer, client) = request::with_client(async {
+    let (answer, noted) = request::with_notes(async {
         match enter(&app, &mut req, (form, info), &mut exchange.cors, &mut exchange.left).await {
             Err(response) => Ok(req.into_response(response)),
             // Held until the answer is there: what is counted is work.
@@ -75,11 +80,11 @@ pub async fn serve(
     match answer {
         Ok(response) => {
             let (request, response) = response.into_parts();
-            Ok(ServiceResponse::new(request, exchange.finish(&app, response, client)))
+            Ok(ServiceResponse::new(request, exchange.finish(&app, response, noted)))
         }
         // The request is gone: the router wants it to itself, so no copy was kept.
         Err(response) => {
-            let response = exchange.finish(&app, response, client);
+            let response = exchange.finish(&app, response, noted);
             Err(InternalError::from_response("answered by the middleware", response).into())
         }
     }
@@ -90,8 +95,6 @@ struct Exchange {
     started: Instant,
     info: RequestInfo,
     method: Method,
-    /// The answer is for another origin, whose headers are not ours to set.
-    elsewhere: bool,
     cors: cors::Verdict,
     unread: Option<Kept>,
     /// What is left of the narrowest limit.
@@ -100,15 +103,12 @@ struct Exchange {
 
 impl Exchange {
     /// The one way out: every answer gets its headers, is counted and is logged.
-    fn finish(self, app: &App, mut response: HttpResponse, client: Option<Caller>) -> HttpResponse {
+    fn finish(self, app: &App, mut response: HttpResponse, noted: Noted) -> HttpResponse {
         if let Some(unread) = self.unread {
             response = unread.leave_with(response);
         }
         add_headers(app, self.info, response.headers_mut());
         rate_limit::left(self.left.as_ref(), response.headers_mut());
-        if self.elsewhere {
-            response.headers_mut().remove(STRICT_TRANSPORT_SECURITY);
-        }
         self.cors.apply(response.headers_mut());
         if app.readiness.draining.load(Ordering::Relaxed) {
             // RFC 9112 §9.6: a proxy sends nothing more on this connection, instead of meeting its end with a request.
@@ -120,8 +120,9 @@ impl Exchange {
         responses.increment(1);
         histogram!("latchway_http_request_seconds", "route" => self.info.route, "status" => class)
             .record(elapsed.as_secs_f64());
-        let refused = response.extensions_mut().remove::<Refused>();
-        let client_id = client.as_ref().map(Caller::client_id);
+        let redirected = |error: OAuthError| Refused { code: error.code, reason: Some(error.wire_description()) };
+        let refused = response.extensions_mut().remove::<Refused>().or_else(|| noted.refusal.map(redirected));
+        let client_id = noted.client.as_ref().map(Caller::client_id);
         Line { info: self.info, method: &self.method, status, elapsed, client_id }.write(refused.as_ref());
         response
     }
@@ -276,8 +277,19 @@ fn add_headers(app: &App, info: RequestInfo, headers: &mut HeaderMap) {
         headers.insert(CACHE_CONTROL, fixed("no-store"));
         headers.insert(PRAGMA, fixed("no-cache"));
     }
+    headers.insert(PERMISSIONS.clone(), fixed(NO_FEATURES));
+    if routes::answers_elsewhere(info.route) {
+        // At another host, whose transport and resources are not ours to decide.
+        return;
+    }
+    headers.insert(
+        RESOURCE_POLICY.clone(),
+        fixed(if cors::is_shared(info.route) { "cross-origin" } else { "same-origin" }),
+    );
     if app.issuer().starts_with("https://") {
-        headers.insert(STRICT_TRANSPORT_SECURITY, fixed("max-age=31536000; includeSubDomains"));
+        let below = app.config.server.hsts_include_subdomains;
+        let value = if below { "max-age=31536000; includeSubDomains" } else { "max-age=31536000" };
+        headers.insert(STRICT_TRANSPORT_SECURITY, fixed(value));
     }
 }
 

@@ -9,7 +9,10 @@ use crate::app::{App, Mode};
 use crate::defense::Urgency;
 use crate::oauth::{authorize, device as oauth_device, introspect, jwks, metadata, revoke, token};
 use crate::oidc::userinfo;
-use crate::pages::{account, api_keys, assets_route, consent, device, example, home, login, logout, playground, setup};
+use crate::pages::{
+    account, api_keys, assets_route, cancel, consent, device, example, home, login, logout, playground, setup,
+    well_known,
+};
 
 /// Larger bodies are refused, in bytes.
 pub const MAX_BODY: usize = 16 * 1024;
@@ -19,6 +22,9 @@ pub const PATHS: &[&str] = &[
     "/.well-known/oauth-authorization-server",
     "/.well-known/openid-configuration",
     "/.well-known/jwks.json",
+    "/.well-known/security.txt",
+    "/.well-known/change-password",
+    "/robots.txt",
     "/oauth2/authorize",
     "/oauth2/token",
     "/oauth2/device_authorization",
@@ -27,6 +33,7 @@ pub const PATHS: &[&str] = &[
     "/oauth2/userinfo",
     "/",
     "/login",
+    "/login/cancel",
     "/login/switch",
     "/consent",
     "/device",
@@ -67,6 +74,9 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + use<> {
             .service(resource("/.well-known/oauth-authorization-server").route(get().to(metadata::get)))
             .service(resource("/.well-known/openid-configuration").route(get().to(metadata::get)))
             .service(resource("/.well-known/jwks.json").route(get().to(jwks::get)))
+            .service(resource("/.well-known/security.txt").route(get().to(well_known::security_txt)))
+            .service(resource("/.well-known/change-password").route(get().to(well_known::change_password)))
+            .service(resource("/robots.txt").route(get().to(well_known::robots)))
             // OAuth 2.0 and OpenID Connect
             .service(
                 resource("/oauth2/authorize").route(get().to(authorize::handle)).route(post().to(authorize::handle)),
@@ -79,6 +89,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + use<> {
             // Pages
             .service(resource("/").route(get().to(home::get)))
             .service(resource("/login").route(get().to(login::get)).route(post().to(login::post)))
+            .service(resource("/login/cancel").route(post().to(cancel::post)))
             .service(resource("/login/switch").route(post().to(login::switch)))
             .service(resource("/consent").route(get().to(consent::get)).route(post().to(consent::post)))
             .service(resource("/device").route(get().to(device::get)).route(post().to(device::post)))
@@ -91,7 +102,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + use<> {
             .service(resource("/account/api-keys").route(get().to(api_keys::get)).route(post().to(api_keys::create)))
             .service(resource("/account/api-keys/rotate").route(post().to(api_keys::rotate)))
             .service(resource("/account/api-keys/revoke").route(post().to(api_keys::revoke)))
-            .service(resource("/logout").route(post().to(logout::post)))
+            .service(resource("/logout").route(get().to(logout::ask)).route(post().to(logout::post)))
             .service(resource("/logged-out").route(get().to(logout::get)))
             .service(resource("/static/{name}").route(get().to(assets_route::get_static)))
             .service(resource("/favicon.ico").route(get().to(assets_route::favicon)))

@@ -83,8 +83,8 @@ pub async fn leave(response: ServiceResponse<BoxBody>, prefix: &str) -> ServiceR
 
 /// Puts the banner on a page that is no template of ours: that of the API's document.
 pub async fn with_banner(response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
-    const BANNER: &str = "<p role=\"note\"><strong>Mock.</strong> Nobody here is who they say, and nothing is secret. \
-                          <a href=\"/mock\">What this mock is</a></p>";
+    const BANNER: &str = "<aside aria-label=\"Mode of this server\"><strong>Mock.</strong> Nobody here is who they say, and nothing is secret. \
+                          <a href=\"/mock\">What this mock is</a></aside>";
     let (request, answer) = response.into_parts();
     let (head, body) = answer.into_parts();
     let body = actix_web::body::to_bytes(body).await.unwrap_or_default();

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::view::{ClientView, Layout, Name, ScopeView, When};
+use super::view::{ClientView, FirstSteps, Layout, Name, ScopeView, When, clean};
 
 /// `GET /account`
 #[derive(Template, Debug)]
@@ -24,6 +24,8 @@ pub struct AccountPage {
     pub unlisted_sessions: usize,
     /// What has just been done.
     pub flash: Option<Flash>,
+    /// After the set-up, for an administrator.
+    pub first_steps: Option<FirstSteps>,
 }
 
 impl AccountPage {
@@ -49,10 +51,24 @@ pub struct AppView {
     pub resources: Vec<String>,
     /// When access was given.
     pub allowed_at: When,
-    /// When a token was last issued, if ever.
+    /// When a token was last issued, if ever, whatever has become of it since.
     pub last_used: Option<When>,
     /// Whether it holds a refresh token (`offline_access`).
     pub stays_connected: bool,
+}
+
+impl AppView {
+    /// What it may do, in a line: the first permission that has words, and how many more there are.
+    fn summary(&self) -> String {
+        let titled = self.scopes.iter().find(|scope| scope.name != "openid" && !scope.title.is_empty());
+        let first = titled.or_else(|| self.scopes.iter().find(|scope| !scope.title.is_empty())).or(self.scopes.first());
+        let Some(first) = first else { return "Knows that you have an account here".to_owned() };
+        let words = clean(if first.title.is_empty() { &first.name } else { &first.title });
+        match self.scopes.len() {
+            1 => words,
+            count => format!("{words} and {} more", count - 1),
+        }
+    }
 }
 
 /// A browser this person is signed in with.
@@ -62,6 +78,8 @@ pub struct SessionView {
     pub id: String,
     /// What kind of browser (see [`super::text::device`]), or the name of the first-party app.
     pub device: Name,
+    /// The address from which this person signed in, if known.
+    pub address: Option<String>,
     /// When this person signed in there.
     pub signed_in: When,
     /// When it was last seen, if known.

@@ -6,8 +6,9 @@ use ipnet::IpNet;
 use secrecy::ExposeSecret;
 
 use super::api_keys_view::{ApiKeysPage, KeyError, KeyView, Maker, Notice, ShownKey};
+use super::confirm::{self, Question};
 use super::view::{Name, When};
-use super::{forms, render};
+use super::{forms, policy, render};
 use crate::api_key::{self, Actor, Limit, Unfit, Wish};
 use crate::app::{App, RequestInfo};
 use crate::domain::{ApiKey, KeyOwner, Scopes};
@@ -17,7 +18,7 @@ use crate::identity::{self, CurrentSession, csrf};
 use crate::protocol::Params;
 use crate::request;
 use crate::storage::{Refusal, StorageError, Tx, api_keys, links, scopes};
-use crate::support::{ApiKeyText, Id, Seconds};
+use crate::support::{ApiKeyText, Id, Seconds, random_token};
 
 type Response = Either<HttpResponse, Answer>;
 
@@ -48,7 +49,7 @@ pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<Response, Faul
         _ => None,
     };
     let page = Page { app: &app, session: &session, cookie: &cookie };
-    page.show(StatusCode::OK, Typed::default(), None, notice).await.map(Either::Left)
+    page.show(StatusCode::OK, Typed::default(), Vec::new(), notice).await.map(Either::Left)
 }
 
 /// `POST /account/api-keys`
@@ -61,7 +62,7 @@ pub async fn create(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
     let typed = Typed::read(&made.form);
     let wish = match typed.wish(KeyOwner::Person(made.session.user.id)) {
         Ok(wish) => wish,
-        Err(error) => return page.again(typed, error).await,
+        Err(errors) => return page.again(typed, errors).await,
     };
     let (actor, issuer, once) = (made.actor(&app), app.issuer().to_owned(), made.once);
     let limit = Limit::configured(&app.config.api_keys);
@@ -85,9 +86,9 @@ pub async fn create(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
                 "networks" => KeyError::Networks(why),
                 _ => KeyError::Form(why),
             };
-            page.again(typed, error).await
+            page.again(typed, vec![error]).await
         }
-        Err(other) => page.again(typed, KeyError::Form(format!("{other}."))).await,
+        Err(other) => page.again(typed, vec![KeyError::Form(format!("{other}."))]).await,
     }
 }
 
@@ -117,21 +118,33 @@ pub async fn rotate(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
         Ok(Some((key, text))) => page.reveal(&key, &text, (overlap > 0).then(|| app.now() + overlap)).await,
         Ok(None) => Ok(Either::Right(Answer::local("/account/api-keys?done=already"))),
         Err(Unfit::Storage(error)) => Err(error.into()),
-        Err(other) => page.again(Typed::default(), KeyError::Form(format!("{other}."))).await,
+        Err(other) => page.again(Typed::default(), vec![KeyError::Form(format!("{other}."))]).await,
     }
 }
 
 /// `POST /account/api-keys/revoke`
-pub async fn revoke(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Answer, Fault> {
+pub async fn revoke(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Response, Fault> {
     let info = request::info(&req)?;
     let form = request::page_form(&req, &body)?;
     let Some((session, cookie)) = forms::logged_in(&app, &req).await? else {
         return Err(Fault::page(Problem::Forged, "nobody is logged in"));
     };
     forms::check(&app, &req, info, &form, &cookie, "api-keys").await?;
+    // What a key does stops as much by being revoked as it begins by being made.
+    if !After::ApiKeys.accepts(session.session.auth_time, app.now()) {
+        return Ok(Either::Right(Answer::local(After::ApiKeys.login())));
+    }
     let owner = KeyOwner::Person(session.user.id);
+    let id = form.get("id").and_then(|id| id.parse::<Id>().ok());
+    if let Some(id) = id.filter(|_| !confirm::is_confirmed(&form)) {
+        let found = app.db.read("api_key.find", move |conn| Ok(api_key::own(conn, &owner, id).ok())).await?;
+        let Some(key) = found else { return Ok(Either::Right(Answer::local("/account/api-keys"))) };
+        let question = Question::RevokeKey { id: id.to_string(), name: Name::from(key.name) };
+        let layout = render::layout(&app, Some(&session.user));
+        return confirm::ask(layout, csrf::token(&cookie, "api-keys"), question).map(Either::Left);
+    }
     let actor = actor(&app, info);
-    if let Some(id) = form.get("id").and_then(|id| id.parse::<Id>().ok()) {
+    if let Some(id) = id {
         app.db
             .write("api_key.revoke", move |tx| -> Result<_, Refusal<Fault>> {
                 match api_key::own(tx.reader(), &owner, id) {
@@ -143,7 +156,7 @@ pub async fn revoke(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
             })
             .await?;
     }
-    Ok(Answer::local("/account/api-keys?done=revoked"))
+    Ok(Either::Right(Answer::local("/account/api-keys?done=revoked")))
 }
 
 fn actor(app: &App, info: RequestInfo) -> Actor {
@@ -216,34 +229,40 @@ impl Typed {
         Self { name: field("name"), networks: field("networks"), scopes, lifetime: field("expires") }
     }
 
-    fn wish(&self, owner: KeyOwner) -> Result<Wish, KeyError> {
+    /// What is wanted, or all that is wrong with it, so that nothing is told one round later.
+    fn wish(&self, owner: KeyOwner) -> Result<Wish, Vec<KeyError>> {
+        let mut errors = Vec::new();
         if self.name.trim().is_empty() {
-            return Err(KeyError::Name("Give the key a name, so that you recognise it later.".to_owned()));
+            errors.push(KeyError::Name("Give the key a name, so that you recognise it later.".to_owned()));
         }
-        if self.scopes.is_empty() {
-            return Err(KeyError::Scope("Choose at least one thing that the key may do.".to_owned()));
-        }
-        let network = |text: &str| {
-            let address = || text.parse::<std::net::IpAddr>().map(IpNet::from);
-            text.parse::<IpNet>().or_else(|_| address()).map_err(|_| {
-                KeyError::Networks("Write addresses or networks such as 192.0.2.7 or 10.0.0.0/8.".to_owned())
+        let scope = if self.scopes.is_empty() {
+            errors.push(KeyError::Scope("Choose at least one thing that the key may do.".to_owned()));
+            Scopes::default()
+        } else {
+            Scopes::parse(&self.scopes.join(" ")).unwrap_or_else(|e| {
+                errors.push(KeyError::Scope(e.to_string()));
+                Scopes::default()
             })
         };
+        let network = |text: &str| {
+            let address = || text.parse::<std::net::IpAddr>().map(IpNet::from);
+            text.parse::<IpNet>().or_else(|_| address())
+        };
         let words = self.networks.split([' ', ',']).filter(|word| !word.is_empty());
+        let networks = words.map(network).collect::<Result<_, _>>().unwrap_or_else(|_| {
+            errors.push(KeyError::Networks("Write addresses or networks such as 192.0.2.7 or 10.0.0.0/8.".to_owned()));
+            Vec::new()
+        });
         let lifetime = LIFETIMES.iter().find(|(value, ..)| *value == self.lifetime);
         let Some((.., expires_in)) = lifetime else {
-            return Err(KeyError::Form("Choose how long the key lasts.".to_owned()));
+            errors.push(KeyError::Form("Choose how long the key lasts.".to_owned()));
+            return Err(errors);
         };
-        let scope = Scopes::parse(&self.scopes.join(" ")).map_err(|e| KeyError::Scope(e.to_string()))?;
-        Ok(Wish {
-            owner,
-            name: self.name.clone(),
-            scope,
-            audience: Vec::new(),
-            networks: words.map(network).collect::<Result<_, _>>()?,
-            rate_limit: None,
-            expires_in: *expires_in,
-        })
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        let name = self.name.clone();
+        Ok(Wish { owner, name, scope, audience: Vec::new(), networks, rate_limit: None, expires_in: *expires_in })
     }
 }
 
@@ -259,29 +278,31 @@ impl Page<'_> {
         let shown = ShownKey {
             name: Name::from(key.name.as_str()),
             text: text.expose().expose_secret().to_owned(),
+            issuer: self.app.issuer().to_owned(),
+            nonce: random_token(&self.app.rng).expose_secret().to_owned(),
             replaces: replaces.map(When::from_unix),
         };
-        self.render(StatusCode::OK, (Typed::default(), None), Some(shown), None).await.map(Either::Left)
+        self.render(StatusCode::OK, (Typed::default(), Vec::new()), Some(shown), None).await.map(Either::Left)
     }
 
-    async fn again(&self, typed: Typed, error: KeyError) -> Result<Response, Fault> {
-        self.show(StatusCode::UNPROCESSABLE_ENTITY, typed, Some(error), None).await.map(Either::Left)
+    async fn again(&self, typed: Typed, errors: Vec<KeyError>) -> Result<Response, Fault> {
+        self.show(StatusCode::UNPROCESSABLE_ENTITY, typed, errors, None).await.map(Either::Left)
     }
 
     async fn show(
         &self,
         status: StatusCode,
         typed: Typed,
-        error: Option<KeyError>,
+        errors: Vec<KeyError>,
         notice: Option<Notice>,
     ) -> Result<HttpResponse, Fault> {
-        self.render(status, (typed, error), None, notice).await
+        self.render(status, (typed, errors), None, notice).await
     }
 
     async fn render(
         &self,
         status: StatusCode,
-        (typed, error): (Typed, Option<KeyError>),
+        (typed, errors): (Typed, Vec<KeyError>),
         shown: Option<ShownKey>,
         notice: Option<Notice>,
     ) -> Result<HttpResponse, Fault> {
@@ -310,33 +331,35 @@ impl Page<'_> {
             lifetimes: LIFETIMES.iter().map(|(value, words, _)| (*value, *words, *value == lifetime)).collect(),
             name: typed.name,
             networks: typed.networks,
-            error,
+            errors,
         });
         let page = ApiKeysPage {
             layout: render::layout(app, Some(&self.session.user)),
             csrf: csrf::token(self.cookie, "api-keys"),
             account_csrf: csrf::token(self.cookie, "account"),
-            keys: keys.iter().map(|key| view(key, now)).collect(),
+            keys: keys.iter().map(|key| view(key, &texts, now)).collect(),
             maker,
             confirm: After::ApiKeys.login(),
             shown,
             notice,
         };
-        render::page(&page, status, None)
+        // The button that copies the key is a script's; the page works without.
+        let policy = page.shown.as_ref().map(|key| policy::page_with_script(&key.nonce));
+        render::page(&page, status, policy)
     }
 }
 
-fn view(key: &ApiKey, now: Seconds) -> KeyView {
+fn view(key: &ApiKey, texts: &[scopes::ScopeText], now: Seconds) -> KeyView {
     KeyView {
         id: key.id.to_string(),
         name: Name::from(key.name.as_str()),
-        scopes: key.scope.iter().map(str::to_owned).collect(),
+        scopes: render::scopes(&key.scope, texts),
         audience: key.audience.clone(),
         networks: key.networks.iter().map(ToString::to_string).collect(),
-        created: When::from_unix(key.created_at),
+        created: When::ago(key.created_at, now),
         expires: key.expires_at.map(When::from_unix),
         expired: key.is_expired(now),
-        last_used: key.last_use.as_ref().map(|last| (When::from_unix(last.at), last.address.clone())),
+        last_used: key.last_use.as_ref().map(|last| (When::ago(last.at, now), last.address.clone())),
         previous_until: key.previous.as_ref().filter(|(_, until)| *until > now).map(|(_, at)| When::from_unix(*at)),
     }
 }

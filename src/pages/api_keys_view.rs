@@ -28,7 +28,7 @@ pub struct ApiKeysPage {
 
 impl ApiKeysPage {
     fn is_wrong(&self) -> bool {
-        self.maker.as_ref().is_some_and(|maker| maker.error.is_some())
+        self.maker.as_ref().is_some_and(|maker| !maker.errors.is_empty())
     }
 }
 
@@ -46,8 +46,8 @@ pub struct Maker {
     pub scopes: Vec<(ScopeView, bool)>,
     /// Lifetimes to choose from: the field's value, its words, and whether it is chosen.
     pub lifetimes: Vec<(&'static str, &'static str, bool)>,
-    /// What is wrong with what was typed.
-    pub error: Option<KeyError>,
+    /// All that is wrong with what was typed.
+    pub errors: Vec<KeyError>,
 }
 
 /// What is wrong with what was typed, by its field.
@@ -61,19 +61,29 @@ pub enum KeyError {
 
 impl Maker {
     fn name_error(&self) -> Option<&str> {
-        if let Some(KeyError::Name(why)) = &self.error { Some(why) } else { None }
+        self.errors.iter().find_map(|error| if let KeyError::Name(why) = error { Some(why.as_str()) } else { None })
     }
 
     fn scope_error(&self) -> Option<&str> {
-        if let Some(KeyError::Scope(why)) = &self.error { Some(why) } else { None }
+        self.errors.iter().find_map(|error| if let KeyError::Scope(why) = error { Some(why.as_str()) } else { None })
     }
 
     fn networks_error(&self) -> Option<&str> {
-        if let Some(KeyError::Networks(why)) = &self.error { Some(why) } else { None }
+        self.errors.iter().find_map(|error| if let KeyError::Networks(why) = error { Some(why.as_str()) } else { None })
     }
 
     fn form_error(&self) -> Option<&str> {
-        if let Some(KeyError::Form(why)) = &self.error { Some(why) } else { None }
+        self.errors.iter().find_map(|error| if let KeyError::Form(why) = error { Some(why.as_str()) } else { None })
+    }
+
+    /// The first wrong field, in the order of the page, has the focus.
+    fn focus(&self) -> &'static str {
+        match (self.name_error(), self.scope_error(), self.networks_error()) {
+            (Some(_), ..) => "name",
+            (None, Some(_), _) => "scope",
+            (None, None, Some(_)) => "networks",
+            (None, None, None) => "",
+        }
     }
 }
 
@@ -82,7 +92,7 @@ impl Maker {
 pub struct KeyView {
     pub id: String,
     pub name: Name,
-    pub scopes: Vec<String>,
+    pub scopes: Vec<ScopeView>,
     pub audience: Vec<String>,
     pub networks: Vec<String>,
     pub created: When,
@@ -98,6 +108,10 @@ pub struct KeyView {
 pub struct ShownKey {
     pub name: Name,
     pub text: String,
+    /// Where a program asks whether it is good.
+    pub issuer: String,
+    /// The nonce of this response's Content-Security-Policy, for the script that copies.
+    pub nonce: String,
     /// Whether it takes the place of another text, and until when that one works.
     pub replaces: Option<When>,
 }

@@ -1,15 +1,31 @@
 //! What lies in `static/`, carried in the binary and addressed by content, so that it may be cached for ever.
 
-use std::{borrow::Cow, fmt::Write};
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::{Mutex, PoisonError};
+
+use actix_web::web::Bytes;
 
 use rust_embed::{EmbeddedFile, RustEmbed};
+
+use crate::support::gzip;
 
 #[derive(RustEmbed)]
 #[folder = "static/"]
 struct Static;
 
-/// A file as it is sent: its bytes, its media type, its entity tag (already in double quotes).
-pub type Asset = (Cow<'static, [u8]>, &'static str, String);
+/// A file as it is sent.
+#[derive(Clone, Debug)]
+pub struct Asset {
+    pub bytes: Bytes,
+    pub media: &'static str,
+    /// The entity tag, in double quotes.
+    pub tag: String,
+    pub is_gzip: bool,
+}
+
+/// Files as they are sent compressed, by their name: with the hash of what was compressed.
+static PACKED: Mutex<BTreeMap<String, (String, Bytes)>> = Mutex::new(BTreeMap::new());
 
 /// The address of an asset with its content's hash: `/static/app.css?v=1f0c…`. Release builds hash at compile time,
 /// debug builds read the file anew, so that an edited stylesheet shows at the next load.
@@ -21,11 +37,33 @@ pub fn path(name: &str) -> String {
 }
 
 /// The asset of this name, or nothing: names are matched whole, there is no file system behind them in a release.
-pub fn get(name: &str) -> Option<Asset> {
+pub fn get(name: &str, may_gzip: bool) -> Option<Asset> {
     let media = media_type(name)?;
     let file = Static::get(name)?;
-    let tag = format!("\"{}\"", fingerprint(&file));
-    Some((file.data, media, tag))
+    let print = fingerprint(&file);
+    // An image is compressed already.
+    let packed = if may_gzip && media != "image/png" { packed(name, &print, &file) } else { None };
+    match packed {
+        // RFC 9110 §8.8.3.3: another encoding is another representation.
+        Some(bytes) => Some(Asset { bytes, media, tag: format!("\"{print}-gzip\""), is_gzip: true }),
+        None => {
+            let bytes = Bytes::from(file.data.into_owned());
+            Some(Asset { bytes, media, tag: format!("\"{print}\""), is_gzip: false })
+        }
+    }
+}
+
+/// Compressed at its first request and kept: there are as many as there are files.
+fn packed(name: &str, print: &str, file: &EmbeddedFile) -> Option<Bytes> {
+    let mut kept = PACKED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some((known, bytes)) = kept.get(name)
+        && known == print
+    {
+        return Some(bytes.clone());
+    }
+    let bytes = Bytes::from(gzip::pack(&file.data).ok()?);
+    kept.insert(name.to_owned(), (print.to_owned(), bytes.clone()));
+    Some(bytes)
 }
 
 /// Whether `v` names the present content, which alone may be answered with `Cache-Control: immutable`.
@@ -57,8 +95,12 @@ mod tests {
     #[test]
     fn every_file_has_a_media_type_and_a_stable_address() {
         for name in Static::iter() {
-            let (bytes, _, tag) = get(&name).unwrap_or_else(|| panic!("no media type for static/{name}"));
+            let Asset { bytes, tag, .. } =
+                get(&name, false).unwrap_or_else(|| panic!("no media type for static/{name}"));
             assert!(!bytes.is_empty(), "static/{name} is empty");
+            let packed = get(&name, true).expect("the same file");
+            assert!(!packed.is_gzip || gzip::unpack(&packed.bytes).expect("gzip") == bytes, "static/{name}");
+            assert_eq!(packed.is_gzip, packed.tag != tag);
             let address = path(&name);
             let v = address.split_once("?v=").expect("a version").1;
             assert_eq!(tag, format!("\"{v}\""));
@@ -70,7 +112,7 @@ mod tests {
     #[test]
     fn nothing_else_is_reachable() {
         for name in ["", "..", "../Cargo.toml", "/etc/passwd", "app.css/", "app", "%2e%2e/Cargo.toml", "app.css\0"] {
-            assert!(get(name).is_none(), "{name:?}");
+            assert!(get(name, true).is_none(), "{name:?}");
         }
     }
 }

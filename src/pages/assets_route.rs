@@ -1,6 +1,8 @@
 //! Files that pages need: our own, and the logos of clients.
 
-use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH};
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, VARY,
+};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::assets;
@@ -25,19 +27,26 @@ pub async fn favicon(req: HttpRequest) -> Result<HttpResponse, Fault> {
 }
 
 fn serve(req: &HttpRequest, name: &str, cache: &'static str) -> Result<HttpResponse, Fault> {
-    let (bytes, media, tag) = assets::get(name).ok_or(Fault::Page(Problem::NotFound, None))?;
+    let asset = assets::get(name, request::accepts_gzip(req.headers())).ok_or(Fault::Page(Problem::NotFound, None))?;
+    let assets::Asset { bytes, media, tag, is_gzip } = asset;
     let known = req.headers().get(IF_NONE_MATCH).and_then(|value| value.to_str().ok());
     let mut response = if known == Some(tag.as_str()) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    response.insert_header((CACHE_CONTROL, cache)).insert_header((ETAG, tag.clone()));
+    response
+        .insert_header((CACHE_CONTROL, cache))
+        .insert_header((ETAG, tag.clone()))
+        .insert_header((VARY, "Accept-Encoding"));
     if known == Some(tag.as_str()) {
         return Ok(response.finish());
+    }
+    if is_gzip {
+        response.insert_header((CONTENT_ENCODING, "gzip"));
     }
     // An SVG that is opened by itself may style itself, and do nothing else.
     let policy = "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'";
     if media == "image/svg+xml" {
         response.insert_header((CONTENT_SECURITY_POLICY, policy));
     }
-    Ok(response.insert_header((CONTENT_TYPE, media)).body(bytes.into_owned()))
+    Ok(response.insert_header((CONTENT_TYPE, media)).body(bytes))
 }
 
 /// `GET /client-logo/{client_id}`: an image that the operator registered; never fetched from elsewhere.

@@ -68,6 +68,7 @@ impl Fault {
             back: None,
             action: self.action().map(|(label, path)| (label.to_owned(), path.to_owned())),
             developer,
+            facts: Vec::new(),
             request_id: request_id.to_owned(),
         }
     }
@@ -134,7 +135,7 @@ impl Fault {
                 "If you use a private window, try a normal one.",
                 "Then go back to the app and start again.",
             ],
-            Self::Csrf => &["Go back to where you began and try again."],
+            Self::Csrf => &["Go back to where you began and try again, or go on from your account."],
             Self::SetupLinkDead => &[
                 "If you have set up your account, log in with it.",
                 "If not, restart the server: it prints a new link while there is no administrator.",

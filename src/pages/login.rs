@@ -188,8 +188,10 @@ pub async fn proceed(
         Step::Login => Ok(Answer::local(transaction.at("/login")).with_cookies(ending.cookies)),
         Step::Consent => Ok(Answer::local(transaction.at("/consent")).with_cookies(ending.cookies)),
         Step::Refuse(error) => {
+            request::note_refusal(&client.client_id, &error);
             Event::failure(EventKind::AuthzRefused)
                 .reason(error.code.as_str())
+                .detail(serde_json::json!({"description": error.wire_description()}))
                 .client(&client.client_id)
                 .subject(session.user.id)
                 .request(info.address, info.id)

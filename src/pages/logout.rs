@@ -1,15 +1,24 @@
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{Either, HttpRequest, HttpResponse, web};
 
-use super::view::LoggedOutPage;
+use super::view::{LoggedOutPage, LogoutPage};
 use super::{forms, render};
 use crate::app::App;
 use crate::audit::{Event, EventKind};
 use crate::fault::Fault;
 use crate::flow::Answer;
-use crate::identity;
+use crate::identity::{self, csrf};
 use crate::request;
 use crate::storage::{Refusal, StorageError};
+
+/// `GET /logout`, for a link or a typed address: nothing ends by being looked at.
+pub async fn ask(app: web::Data<App>, req: HttpRequest) -> Result<Either<HttpResponse, Answer>, Fault> {
+    let Some((current, cookie)) = forms::logged_in(&app, &req).await? else {
+        return Ok(Either::Right(Answer::local("/logged-out")));
+    };
+    let page = LogoutPage { layout: render::layout(&app, Some(&current.user)), csrf: csrf::token(&cookie, "account") };
+    Ok(Either::Left(render::page(&page, StatusCode::OK, None)?))
+}
 
 /// `POST /logout`
 pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Answer, Fault> {

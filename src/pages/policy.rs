@@ -6,6 +6,11 @@ pub fn page() -> String {
     format!("{NOTHING}; style-src 'self'; img-src 'self'; form-action 'self'")
 }
 
+/// For a page of ours with one script of ours, which the nonce names: nothing else that this server sends becomes one.
+pub fn page_with_script(nonce: &str) -> String {
+    format!("{}; script-src 'nonce-{nonce}'", page())
+}
+
 /// For a page that posts itself to a client. It has no `form-action`: the client may redirect on to wherever it wants, and
 /// CSP has no grammar for `http://[::1]` at all. The one form on it is made of the registered redirect URI.
 pub fn form_post(nonce: &str) -> String {

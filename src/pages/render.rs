@@ -17,7 +17,17 @@ pub fn layout(app: &App, user: Option<&User>) -> Layout {
         dev: app.mode == Mode::Dev,
         mock: app.mode == Mode::Mock,
         signed_in_as: user.map(User::display_name),
+        issuer_host: host_of(app.issuer()),
+        help_url: app.config.server.help_url.clone(),
+        support_url: app.config.server.support_url.clone(),
+        support_email: app.config.server.support_email.clone(),
     }
+}
+
+/// The host of the issuer, with its port unless that is the usual one.
+fn host_of(issuer: &str) -> String {
+    let origin = crate::domain::origin_of(issuer).unwrap_or_default();
+    origin.split_once("://").map_or(String::new(), |(_, host)| host.to_owned())
 }
 
 /// A page as it is sent. Without a policy of its own it gets the strictest.

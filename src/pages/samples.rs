@@ -2,14 +2,15 @@
 
 use askama::Template;
 
+use super::confirm::{ConfirmPage, Question};
 use super::page_rules::HOSTILE;
 use super::{account_view::*, api_keys_view::*, device_view::*, errors::Fault, view::*};
 
 /// Name and HTML of every page in its states.
 pub fn samples() -> Vec<(&'static str, String)> {
     let mut pages = Vec::new();
-    add(&mut pages, "home", &HomePage { layout: layout(true, None) });
-    add(&mut pages, "home-quiet", &HomePage { layout: layout(false, Some("ada")) });
+    add(&mut pages, "home", &HomePage { layout: layout(true, None), first_steps: Some(first_steps()) });
+    add(&mut pages, "home-quiet", &HomePage { layout: layout(false, Some("ada")), first_steps: None });
     let anyone = |name: &str| LoginMode::Anyone { username: name.into() };
     add(&mut pages, "login", &login(anyone(""), None));
     add(&mut pages, "login-account", &LoginPage { client: None, ..login(anyone(""), None) });
@@ -123,6 +124,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
     );
     add(&mut pages, "setup-refused", &setup(SetupErrors { form: Some(HOSTILE.into()), ..SetupErrors::default() }));
     add(&mut pages, "logged-out", &LoggedOutPage { layout: layout(false, None) });
+    add(&mut pages, "logout", &LogoutPage { layout: layout(false, Some(HOSTILE)), csrf: "csrf".into() });
     add(&mut pages, "account", &account());
     add(
         &mut pages,
@@ -132,15 +134,24 @@ pub fn samples() -> Vec<(&'static str, String)> {
             sessions: account().sessions.into_iter().take(1).collect(),
             email: None,
             flash: Some(Flash::Welcome),
+            first_steps: Some(first_steps()),
             ..account()
         },
     );
     for (name, flash) in [("account-ended", Flash::SessionEnded), ("account-others", Flash::OthersEnded)] {
         add(&mut pages, name, &AccountPage { flash: Some(flash), ..account() });
     }
+    for (name, question) in [
+        ("confirm-app", Question::RemoveApp { client_id: HOSTILE.into(), name: HOSTILE.into() }),
+        ("confirm-sessions", Question::EndOtherSessions),
+        ("confirm-key", Question::RevokeKey { id: HOSTILE.into(), name: HOSTILE.into() }),
+    ] {
+        let layout = layout(false, Some("ada"));
+        add(&mut pages, name, &ConfirmPage { layout, csrf: "csrf".into(), question });
+    }
     add(&mut pages, "api-keys", &api_keys());
     add(&mut pages, "api-keys-empty", &ApiKeysPage { keys: Vec::new(), maker: None, shown: None, ..api_keys() });
-    let nothing = Maker { scopes: Vec::new(), ..maker(None) };
+    let nothing = Maker { scopes: Vec::new(), ..maker(Vec::new()) };
     add(&mut pages, "api-keys-nothing", &ApiKeysPage { maker: Some(nothing), ..api_keys() });
     for (name, error) in [
         ("api-keys-name", KeyError::Name(HOSTILE.into())),
@@ -148,7 +159,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         ("api-keys-networks", KeyError::Networks("Write networks.".into())),
         ("api-keys-form", KeyError::Form("There are 50 keys.".into())),
     ] {
-        add(&mut pages, name, &ApiKeysPage { maker: Some(maker(Some(error))), shown: None, ..api_keys() });
+        add(&mut pages, name, &ApiKeysPage { maker: Some(maker(vec![error])), shown: None, ..api_keys() });
     }
     for (name, notice) in [("api-keys-revoked", Notice::Revoked), ("api-keys-already", Notice::AlreadyMade)] {
         add(&mut pages, name, &ApiKeysPage { notice: Some(notice), shown: None, ..api_keys() });
@@ -176,7 +187,9 @@ pub fn samples() -> Vec<(&'static str, String)> {
     for (name, fault) in faults() {
         let note = ("invalid_request".to_owned(), format!("redirect_uri is not registered for this client {HOSTILE}"));
         let who = matches!(fault, Fault::Forbidden).then_some("ada");
-        let page = fault.page(layout(false, who), "0197c2f4a1b27d3e", Some(note));
+        let facts = vec![("Client id", HOSTILE.to_owned()), ("Redirect URI", HOSTILE.to_owned())];
+        let page = fault.page(layout(matches!(fault, Fault::BadRedirect), who), "0197c2f4a1b27d3e", Some(note));
+        let page = ErrorPage { facts, ..page };
         add(&mut pages, name, &page);
         if matches!(fault, Fault::Finished) {
             let back = Some((HOSTILE.into(), "https://notes.example/".to_owned()));
@@ -212,7 +225,20 @@ fn faults() -> [(&'static str, Fault); 16] {
 }
 
 fn layout(dev: bool, signed_in_as: Option<&str>) -> Layout {
-    Layout { service_name: "Latchway".into(), dev, mock: false, signed_in_as: signed_in_as.map(str::to_owned) }
+    Layout {
+        service_name: "Latchway".into(),
+        dev,
+        mock: false,
+        signed_in_as: signed_in_as.map(str::to_owned),
+        issuer_host: "id.example".into(),
+        help_url: "https://help.example/login".into(),
+        support_url: if dev { "javascript:alert(1)".into() } else { "https://help.example/".into() },
+        support_email: "support@example.com".into(),
+    }
+}
+
+fn first_steps() -> FirstSteps {
+    FirstSteps { issuer: "https://id.example".into(), playground: Some("/playground") }
 }
 
 fn demo() -> ClientView {
@@ -301,9 +327,10 @@ fn setup(errors: SetupErrors) -> SetupPage {
 
 fn account() -> AccountPage {
     let moment = When::from_unix(1_772_460_300);
-    let session = |id: &str, device: &str, current| SessionView {
+    let session = |id: &str, device: &str, current: bool| SessionView {
         id: id.into(),
         device: device.into(),
+        address: current.then(|| HOSTILE.to_owned()),
         signed_in: moment,
         last_seen: Some(moment),
         current,
@@ -336,18 +363,19 @@ fn account() -> AccountPage {
         unlisted_sessions: 0,
         sessions: vec![session("1", "Chrome on Linux", true), session("2", "Safari on iPhone", false)],
         flash: Some(Flash::AppRemoved("Old Calendar".into())),
+        first_steps: None,
     }
 }
 
-fn maker(error: Option<KeyError>) -> Maker {
+fn maker(errors: Vec<KeyError>) -> Maker {
     Maker {
         csrf: "csrf".into(),
         once: "0197c2f4".into(),
-        name: if error.is_some() { HOSTILE.into() } else { String::new() },
+        name: if !errors.is_empty() { HOSTILE.into() } else { String::new() },
         networks: "10.0.0.0/8".into(),
         scopes: scopes().into_iter().map(|scope| (scope, true)).collect(),
         lifetimes: vec![("30d", "30 days", false), ("90d", "90 days", true)],
-        error,
+        errors,
     }
 }
 
@@ -356,7 +384,7 @@ fn api_keys() -> ApiKeysPage {
     let key = |name: &str, expired| KeyView {
         id: "0197c2f4-a1b2-7d3e-8f00-0123456789ab".into(),
         name: name.into(),
-        scopes: vec!["orders:read".into(), "orders:write".into()],
+        scopes: scopes(),
         audience: vec!["https://api.example".into()],
         networks: if expired { Vec::new() } else { vec!["10.0.0.0/8".into(), "2001:db8::/32".into()] },
         created: moment,
@@ -370,9 +398,15 @@ fn api_keys() -> ApiKeysPage {
         csrf: "csrf".into(),
         account_csrf: "csrf".into(),
         keys: vec![key("Nightly backup", false), key(HOSTILE, true)],
-        maker: Some(maker(None)),
+        maker: Some(maker(Vec::new())),
         confirm: "/login?after=api-keys".into(),
-        shown: Some(ShownKey { name: HOSTILE.into(), text: "lw_shown".into(), replaces: Some(moment) }),
+        shown: Some(ShownKey {
+            name: HOSTILE.into(),
+            text: "lw_shown".into(),
+            issuer: "https://id.example".into(),
+            nonce: "r4nd0m".into(),
+            replaces: Some(moment),
+        }),
         notice: None,
     }
 }

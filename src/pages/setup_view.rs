@@ -47,6 +47,17 @@ pub struct SetupErrors {
 }
 
 impl SetupErrors {
+    /// The field that has the focus: the first that is wrong, or the first.
+    pub fn focus(&self) -> &'static str {
+        let fields = [
+            ("username", &self.username),
+            ("email", &self.email),
+            ("password", &self.password),
+            ("password_again", &self.password_again),
+        ];
+        fields.into_iter().find(|(_, error)| error.is_some()).map_or("username", |(name, _)| name)
+    }
+
     /// Whether anything is to correct.
     pub fn any(&self) -> bool {
         [&self.form, &self.username, &self.email, &self.password, &self.password_again].iter().any(|e| e.is_some())

@@ -64,18 +64,32 @@ impl fmt::Display for Name {
     }
 }
 
-/// A moment, shown in UTC because a page without scripts does not know the reader's zone.
+/// A moment. As a date it is shown in UTC, because a page without scripts does not know the reader's zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct When(i64);
+pub struct When {
+    at: i64,
+    /// The time at which the page is shown, if the moment is shown by its distance.
+    now: Option<i64>,
+}
 
 impl When {
-    /// From Unix seconds.
+    /// From Unix seconds; shown as a date.
     pub fn from_unix(seconds: i64) -> Self {
-        Self(seconds)
+        Self { at: seconds, now: None }
     }
 
-    /// For people: `2 March 2026, 14:05 UTC`.
+    /// From Unix seconds; shown as `2 minutes ago` for the first 30 days.
+    pub fn ago(seconds: i64, now: i64) -> Self {
+        Self { at: seconds, now: Some(now) }
+    }
+
+    /// For people: `2 minutes ago`, or the date.
     pub fn words(&self) -> String {
+        self.now.and_then(|now| ago(now - self.at)).unwrap_or_else(|| self.full())
+    }
+
+    /// The date: `2 March 2026, 14:05 UTC`.
+    pub fn full(&self) -> String {
         const MONTHS: [&str; 12] = [
             "January",
             "February",
@@ -103,13 +117,13 @@ impl When {
     }
 
     fn clock(self) -> (i64, i64) {
-        let second = self.0.rem_euclid(86_400);
+        let second = self.at.rem_euclid(86_400);
         (second / 3_600, second % 3_600 / 60)
     }
 
     /// Days to a date of the Gregorian calendar, counted in eras of 400 years that begin on 1 March.
     fn date(self) -> (i64, usize, i64) {
-        let days = self.0.div_euclid(86_400) + 719_468;
+        let days = self.at.div_euclid(86_400) + 719_468;
         let era = days.div_euclid(146_097);
         let day_of_era = days.rem_euclid(146_097);
         let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
@@ -120,6 +134,19 @@ impl When {
         let year = year_of_era + era * 400 + i64::from(month <= 2);
         (year, month as usize, day)
     }
+}
+
+/// A time that has passed, in words, rounded down; `None` after 30 days. A moment that is a little ahead, by the clock of
+/// another node, is now.
+fn ago(seconds: i64) -> Option<String> {
+    let (count, unit) = match seconds {
+        -60..=59 => return Some("just now".to_owned()),
+        60..=3_599 => (seconds / 60, "minute"),
+        3_600..=86_399 => (seconds / 3_600, "hour"),
+        86_400..=2_591_999 => (seconds / 86_400, "day"),
+        _ => return None,
+    };
+    Some(format!("{count} {unit}{} ago", if count == 1 { "" } else { "s" }))
 }
 
 /// How long to wait, in words: `1 second`, `45 seconds`, `2 minutes`. Rounded up, so that nobody comes too early.
@@ -194,6 +221,22 @@ mod tests {
         assert_eq!(When::from_unix(1_772_460_300).words(), "2 March 2026, 14:05 UTC");
         assert_eq!(When::from_unix(1_709_164_800).machine(), "2024-02-29T00:00Z");
         assert_eq!(When::from_unix(-1).machine(), "1969-12-31T23:59Z");
+    }
+
+    #[test]
+    fn u07_a_moment_of_late_reads_as_a_distance() {
+        let now = 1_772_460_300;
+        let words = |seconds: i64| When::ago(now - seconds, now).words();
+        assert_eq!(words(0), "just now");
+        assert_eq!(words(-30), "just now");
+        assert_eq!(words(59), "just now");
+        assert_eq!(words(60), "1 minute ago");
+        assert_eq!(words(150), "2 minutes ago");
+        assert_eq!(words(3 * 3_600 + 7), "3 hours ago");
+        assert_eq!(words(86_400), "1 day ago");
+        assert_eq!(words(30 * 86_400), "31 January 2026, 14:05 UTC");
+        assert_eq!(words(-86_400), "3 March 2026, 14:05 UTC");
+        assert_eq!(When::ago(now - 60, now).full(), "2 March 2026, 14:04 UTC");
     }
 
     #[test]

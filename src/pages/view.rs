@@ -6,6 +6,7 @@
 use askama::Template;
 
 use super::assets;
+pub use super::first_steps::FirstSteps;
 pub use super::setup_view::{SetupErrors, SetupPage};
 pub use super::text::{Name, When, clean, device, wait};
 
@@ -20,11 +21,28 @@ pub struct Layout {
     pub mock: bool,
     /// Who is signed in, for the header.
     pub signed_in_as: Option<String>,
+    /// The host of the issuer, to be compared with the address bar.
+    pub issuer_host: String,
+    /// Where people find help with logging in; empty if nowhere.
+    pub help_url: String,
+    /// Where people reach those who run this server: a page, an e-mail address, each empty if there is none.
+    pub support_url: String,
+    pub support_email: String,
 }
 
 impl Layout {
     pub(crate) fn asset(&self, name: &str) -> String {
         assets::path(name)
+    }
+
+    pub(crate) fn help(&self) -> Option<&str> {
+        web_link(Some(&self.help_url))
+    }
+
+    /// The page first: it says more than an address.
+    pub(crate) fn support(&self) -> Option<String> {
+        let mail = || (!self.support_email.is_empty()).then(|| format!("mailto:{}", self.support_email));
+        web_link(Some(&self.support_url)).map(str::to_owned).or_else(mail)
     }
 
     pub(crate) fn person(&self) -> Option<Name> {
@@ -69,6 +87,8 @@ pub struct ScopeView {
 pub struct HomePage {
     /// Around the page.
     pub layout: Layout,
+    /// In development mode.
+    pub first_steps: Option<FirstSteps>,
 }
 
 /// `GET /login`
@@ -135,6 +155,11 @@ impl LoginPage {
             Some(LoginProblem::TooManyAttempts { seconds }) => wait(seconds),
             _ => "a moment".to_owned(),
         }
+    }
+
+    /// In mock mode one logs in by a click, unless something was typed already.
+    fn focus_persona(&self) -> bool {
+        !self.personas.is_empty() && !self.again() && self.problem.is_none() && self.username().is_empty()
     }
 
     /// The first empty field has the focus.
@@ -236,6 +261,8 @@ pub struct ErrorPage {
     pub back: Option<(Name, String)>,
     /// For the app's developer: the error code and a sentence.
     pub developer: Option<(String, String)>,
+    /// More for the developer: label and value.
+    pub facts: Vec<(&'static str, String)>,
     /// The id under which the log has the rest.
     pub request_id: String,
 }
@@ -245,6 +272,16 @@ impl ErrorPage {
         let (name, url) = self.back.as_ref()?;
         Some((name, web_link(Some(url))?))
     }
+}
+
+/// `GET /logout`
+#[derive(Template, Debug)]
+#[template(path = "logout.html")]
+pub struct LogoutPage {
+    /// Around the page.
+    pub layout: Layout,
+    /// The form's anti-forgery value.
+    pub csrf: String,
 }
 
 /// After `POST /logout`

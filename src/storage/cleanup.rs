@@ -11,7 +11,7 @@ use super::schema::{
     access_tokens, api_keys, client_assertions, codes, device_codes, form_answers, gates, grants, one_time_links,
     refresh_tokens, restraints, sessions, throttles,
 };
-use super::{Conn, StorageError, Tx};
+use super::{Conn, StorageError, Tx, consents};
 use crate::support::Seconds;
 
 /// Until when what was made counts.
@@ -198,7 +198,10 @@ pub fn sweep(tx: &mut Tx<'_>, table: &str, cursor: &Cursor, horizon: &Horizon) -
             )
         }
         // What was revoked is kept to its natural end, for the tokens that refer to it.
-        "grants" => by_expiry!(tx, batch, cursor, grants.id: Vec<u8>, old),
+        "grants" => {
+            consents::keep_last_uses(tx, cursor.expired_from(), old, batch)?;
+            by_expiry!(tx, batch, cursor, grants.id: Vec<u8>, old)
+        }
         // The form itself has expired by then, for the clock of every node.
         "form_answers" => by_expiry!(tx, batch, cursor, form_answers.id: Vec<u8>, now - CLOCKS),
         "sessions" => by_expiry!(tx, batch, cursor, sessions.id: Vec<u8>, old),

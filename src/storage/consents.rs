@@ -1,4 +1,5 @@
 use diesel::prelude::*;
+use diesel::sql_types::BigInt;
 
 use super::conn::on;
 use super::row::Place;
@@ -14,6 +15,8 @@ pub struct Consent {
     pub resource: String,
     pub scope: Scopes,
     pub granted_at: Seconds,
+    /// The last use of grants that cleanup has removed since.
+    pub last_used_at: Option<Seconds>,
 }
 
 #[derive(Queryable)]
@@ -24,6 +27,7 @@ struct Row {
     scope: String,
     granted_at: i64,
     _updated_at: i64,
+    last_used_at: Option<i64>,
 }
 
 impl TryFrom<Row> for Consent {
@@ -36,6 +40,7 @@ impl TryFrom<Row> for Consent {
             client_id: row.client_id,
             resource: row.resource,
             granted_at: row.granted_at,
+            last_used_at: row.last_used_at,
         })
     }
 }
@@ -89,5 +94,22 @@ pub fn forget(tx: &mut Tx<'_>, user_id: Id, client_id: &str) -> Result<usize, St
         consents::table
             .filter(consents::user_id.eq(user_id.as_bytes().as_slice()))
             .filter(consents::client_id.eq(client_id)))
+        .execute(c))?)
+}
+
+/// Keeps the last use of the grants that the next batch of cleanup removes: those that expired in this time, the oldest
+/// first. One statement, whose rows are those of the batch.
+pub fn keep_last_uses(tx: &mut Tx<'_>, from: Seconds, before: Seconds, batch: i64) -> Result<usize, StorageError> {
+    const LAST_USE: &str = "SELECT MAX(COALESCE(grants.used_at, grants.created_at)) FROM grants \
+                            WHERE grants.user_id = consents.user_id AND grants.client_id = consents.client_id";
+    let statement = format!(
+        "UPDATE consents SET last_used_at = ({LAST_USE}) WHERE (user_id, client_id) IN (SELECT user_id, client_id \
+         FROM grants WHERE expires_at >= $1 AND expires_at < $2 ORDER BY expires_at, id LIMIT $3) \
+         AND (last_used_at IS NULL OR last_used_at < ({LAST_USE}))"
+    );
+    Ok(on!(tx.writer()?, c => diesel::sql_query(statement)
+        .bind::<BigInt, _>(from)
+        .bind::<BigInt, _>(before)
+        .bind::<BigInt, _>(batch)
         .execute(c))?)
 }

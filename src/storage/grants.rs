@@ -193,6 +193,16 @@ pub fn move_to_session(tx: &mut Tx<'_>, user_id: Id, from: Id, to: Id) -> Result
     Ok(())
 }
 
+/// When each client was last used by a person, whatever has become of the grants since.
+pub fn last_uses(conn: &mut Conn, user_id: Id) -> Result<Vec<(String, Seconds)>, StorageError> {
+    let rows: Vec<(String, Option<i64>, Option<i64>)> = on!(conn, c => grants::table
+        .filter(grants::user_id.eq(user_id.as_bytes().as_slice()))
+        .group_by(grants::client_id)
+        .select((grants::client_id, diesel::dsl::max(grants::used_at), diesel::dsl::max(grants::created_at)))
+        .load(c))?;
+    Ok(rows.into_iter().filter_map(|(client, used, created)| Some((client, used.max(created)?))).collect())
+}
+
 /// How many families of a person still stand.
 pub fn count_live(conn: &mut Conn, user_id: Id, now: Seconds) -> Result<i64, StorageError> {
     Ok(on!(conn, c => grants::table

@@ -116,6 +116,7 @@ diesel::table! {
         scope -> Text,
         granted_at -> BigInt,
         updated_at -> BigInt,
+        last_used_at -> Nullable<BigInt>,
     }
 }
 

@@ -6,6 +6,8 @@ mod api_key;
 mod at_once;
 mod clock;
 pub mod duration;
+#[cfg(feature = "server")]
+pub mod gzip;
 mod hex;
 mod id;
 #[cfg(feature = "server")]

@@ -18,6 +18,7 @@ mod logins;
 mod migrations;
 mod mock;
 mod operations;
+mod pages;
 mod people;
 mod readme;
 mod recovery;

@@ -100,3 +100,29 @@ fn what_does_not_go_together_is_refused() {
     assert!(error.contains("prepublish_seconds = 30: must be at least [keys] reload_seconds, 60"), "{error}");
     assert_eq!(Setup::production().env("LATCHWAY__SERVER__METRICS_LISTEN", "").ok().server.metrics_address(), None);
 }
+
+#[test]
+fn u06_pages_link_to_what_is_safe_to_link_to() {
+    for (name, good) in [
+        ("HELP_URL", "https://help.example/login?a=b"),
+        ("SUPPORT_URL", "http://127.0.0.1:8080/"),
+        ("SUPPORT_EMAIL", "support+id@example.com"),
+        ("SECURITY_CONTACT", "https://example.com/report"),
+        ("SECURITY_CONTACT", "security@example.com"),
+        ("SECURITY_CONTACT", ""),
+    ] {
+        Setup::production().env(&format!("LATCHWAY__SERVER__{name}"), good).ok();
+    }
+    for (name, bad) in [
+        ("HELP_URL", "https://a:b@help.example"),
+        ("SUPPORT_URL", "javascript:alert(1)"),
+        ("SUPPORT_URL", "http://help.example"),
+        ("SUPPORT_EMAIL", "not an address"),
+        ("SUPPORT_EMAIL", "a@b.example?subject=x"),
+        ("SECURITY_CONTACT", "x@y.example\r\nEvil: 1"),
+        ("SECURITY_POLICY_URL", "ftp://x.example"),
+    ] {
+        let error = Setup::production().env(&format!("LATCHWAY__SERVER__{name}"), bad).error();
+        assert!(error.contains(&format!("[server] {}", name.to_lowercase())), "{name} = {bad}: {error}");
+    }
+}

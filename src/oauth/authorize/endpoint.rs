@@ -117,10 +117,12 @@ async fn refuse(
     error: OAuthError,
     kind: EventKind,
 ) -> Answer {
+    request::note_refusal(&client.client_id, &error);
     Event::failure(kind)
         .client(&client.client_id)
         .request(info.address, info.id)
         .reason(error.code.as_str())
+        .detail(serde_json::json!({"description": error.wire_description()}))
         .record_alone(&app.trail)
         .await;
     flow::refuse(target, &error, app.issuer())

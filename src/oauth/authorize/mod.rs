@@ -2,6 +2,7 @@
 //! still wanted of the person, then the answer.
 
 mod checks;
+mod difference;
 mod endpoint;
 mod hint;
 mod target;

@@ -2,13 +2,15 @@
 
 use std::sync::Arc;
 
-use crate::app::{App, RequestInfo};
+use super::difference::{nearest, shell_word};
+use crate::app::{App, Mode, RequestInfo};
 use crate::audit::{Event, EventKind};
-use crate::domain::Client;
-use crate::fault::{Fault, Problem};
+use crate::domain::{Client, RedirectUri};
+use crate::fault::{Fault, Problem, TargetRefusal};
 use crate::flow::{ResponseMode, Target};
 use crate::issuing::client;
 use crate::protocol::Params;
+use crate::support::text;
 
 const MAX_REDIRECT_URI: usize = 2048;
 /// Longer ones are refused; in bytes.
@@ -19,10 +21,21 @@ pub async fn find(app: &App, info: RequestInfo, params: &Params) -> Result<(Arc<
     let client = client(app, info, params).await?;
     let redirect_uri = match redirect_uri(&client, params) {
         Ok(uri) => uri,
-        Err((reason, why)) => {
+        Err((reason, sentence)) => {
+            let sent = params.all("redirect_uri").next();
             let event = Event::failure(EventKind::RedirectUriMismatch).reason(reason).client(&client.client_id);
+            let event = match sent {
+                Some(sent) => event.detail(serde_json::json!({"redirect_uri": text::uri_for_log(sent)})),
+                None => event,
+            };
             event.request(info.address, info.id).record_alone(&app.trail).await;
-            return Err(Fault::page(Problem::RedirectUri, why));
+            return Err(Fault::Target(Box::new(TargetRefusal {
+                problem: Problem::RedirectUri,
+                sentence,
+                client_id: Some(client.client_id.clone()),
+                redirect_uri: sent.map(str::to_owned),
+                hints: if app.mode == Mode::Production { Vec::new() } else { hints(&client, sent) },
+            })));
         }
     };
     // An unknown or repeated mode is refused later, in the default one.
@@ -50,9 +63,41 @@ async fn client(app: &App, info: RequestInfo, params: &Params) -> Result<Arc<Cli
                 .reason("unknown_client")
                 .client(named.unwrap_or_default());
             event.request(info.address, info.id).record_alone(&app.trail).await;
-            Err(Fault::page(Problem::UnknownClient, "unknown, disabled or deleted client"))
+            Err(Fault::Target(Box::new(TargetRefusal {
+                problem: Problem::UnknownClient,
+                sentence: match named {
+                    _ if params.is_repeated("client_id") => "client_id is given more than once",
+                    None | Some("") => "client_id is missing",
+                    Some(_) => {
+                        "client_id names no active client: it is unknown, disabled, deleted, or has no redirect URI"
+                    }
+                },
+                client_id: named.map(str::to_owned),
+                redirect_uri: params.get("redirect_uri").map(str::to_owned),
+                hints: Vec::new(),
+            })))
         }
     }
+}
+
+/// What a developer wants to know, on whose machine nothing of it is a secret.
+fn hints(client: &Client, sent: Option<&str>) -> Vec<(&'static str, String)> {
+    let registered = || client.redirect_uris.iter().map(RedirectUri::as_str);
+    let mut hints: Vec<_> = registered().map(|uri| ("Registered", uri.to_owned())).collect();
+    let Some(sent) = sent else { return hints };
+    if let Some((uri, words)) = nearest(sent, registered()) {
+        hints.push(("Difference", text::escaped(&format!("{words}, from {uri}"), 600)));
+    }
+    match RedirectUri::register(sent) {
+        // A list is replaced as a whole.
+        Ok(_) => {
+            let uris: Vec<String> = registered().chain([sent]).map(shell_word).collect();
+            let id = shell_word(&client.client_id);
+            hints.push(("Command", format!("latchway client update {id} --redirect-uri {}", uris.join(" "))));
+        }
+        Err(why) => hints.push(("Not possible", format!("it cannot be registered: {why}"))),
+    }
+    hints
 }
 
 /// Or why not: for the trail, and for the log.

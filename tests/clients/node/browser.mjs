@@ -11,6 +11,7 @@ import { chromium } from 'playwright-core'
 import { device } from './walk-device.mjs'
 import { firstParty } from './walk-first-party.mjs'
 import { keys } from './walk-keys.mjs'
+import { largeText } from './walk-large-text.mjs'
 import { mockJournal } from './walk-mock-journal.mjs'
 import { newcomer } from './walk-newcomer.mjs'
 import { person } from './walk-person.mjs'
@@ -51,23 +52,72 @@ await context.addInitScript(() => {
   )
 })
 
-/** Takes the page's picture at both widths in both schemes, and sees that nothing sticks out. */
+/** Words of buttons, badges and the brand that stand on more than one line. A name (in bdi) may be broken, because it may be endless. */
+const splitWords = () => {
+  const split = []
+  for (const box of document.querySelectorAll('button, .button, .badge, .link, .brand')) {
+    const walker = document.createTreeWalker(box, NodeFilter.SHOW_TEXT)
+    for (let node = walker.nextNode(); node; node = walker.nextNode()) {
+      if (node.parentElement.closest('bdi, .only-read') || !node.parentElement.checkVisibility()) continue
+      for (const { 0: word, index } of node.data.matchAll(/[^\s-]+/g)) {
+        const range = document.createRange()
+        range.setStart(node, index)
+        range.setEnd(node, index + word.length)
+        if (new Set([...range.getClientRects()].map(({ top }) => Math.round(top))).size > 1) split.push(word)
+      }
+    }
+  }
+  return split
+}
+
+/** Large text on a phone: no word is split, nothing sticks out sideways. */
+async function readable(name) {
+  await resize(390)
+  // Swagger UI is not ours.
+  const percents = name.startsWith('api-docs') ? [] : [100, 150, 200]
+  for (const percent of percents) {
+    await page.evaluate((size) => (document.documentElement.style.fontSize = size), `${percent}%`)
+    assert.deepEqual(await page.evaluate(splitWords), [], `${name}: words split at ${percent} %`)
+    const wide = await page.evaluate(() => {
+      const { scrollWidth, clientWidth } = document.documentElement
+      const reach = (element) => element.getBoundingClientRect().right
+      const outside = [...document.querySelectorAll('main *')].filter((element) => reach(element) > clientWidth)
+      return scrollWidth > clientWidth ? outside.map(({ tagName, id, className }) => `${tagName}#${id}.${className}`) : []
+    })
+    assert.deepEqual(wide, [], `${name} sticks out at ${percent} %`)
+    if (SCREENSHOTS && percent === 200) await shoot(`${name}-390-large`)
+  }
+  await page.evaluate(() => (document.documentElement.style.fontSize = ''))
+}
+
+/** The size is the page's own only after a frame. */
+async function resize(width) {
+  await page.setViewportSize({ width, height: 900 })
+  await page.waitForFunction((width) => innerWidth === width, width)
+  await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done))))
+}
+
+async function shoot(name) {
+  mkdirSync(SCREENSHOTS, { recursive: true })
+  await page.screenshot({ path: `${SCREENSHOTS}/${name}.png`, fullPage: true })
+}
+
+/** Takes the page's picture at both widths in both schemes, and sees that nothing sticks out, with large text either. */
 async function picture(name) {
+  await readable(name)
   for (const width of [390, 1280]) {
     for (const colorScheme of ['light', 'dark']) {
-      await page.setViewportSize({ width, height: 900 })
+      await resize(width)
       await page.emulateMedia({ colorScheme })
       const wide = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth)
       assert.ok(wide <= 0, `${name} sticks out by ${wide} px at ${width}`)
-      if (!SCREENSHOTS) continue
-      mkdirSync(SCREENSHOTS, { recursive: true })
-      await page.screenshot({ path: `${SCREENSHOTS}/${name}-${width}-${colorScheme}.png`, fullPage: true })
+      if (SCREENSHOTS) await shoot(`${name}-${width}-${colorScheme}`)
     }
   }
 }
 
 try {
-  await { device, firstParty, keys, mockJournal, newcomer, person }[SCENARIO]({ page, context, origins, refusals, picture, env: process.env })
+  await { device, firstParty, keys, largeText, mockJournal, newcomer, person }[SCENARIO]({ page, context, origins, refusals, picture, env: process.env })
   assert.deepEqual(problems, [])
   assert.deepEqual(refusals, [], 'refusals that were announced and did not come')
   // Our pages send none at all, so no query of ours stands in anybody's log.

@@ -29,7 +29,7 @@ export async function device({ page, picture, refusals, env }) {
   await picture('device')
 
   await type('no code')
-  assert.match(await text(), /That is no code/)
+  assert.match(await text(), /does not look like a code/)
   await picture('device-no-code')
 
   // To log in comes before any code is looked at.

@@ -1,8 +1,8 @@
-// A person makes an API key, keeps it, renews it and takes it back; without a line of JavaScript on the pages.
+// A person makes an API key, keeps it, renews it and takes it back; the script that copies it is all the JavaScript there is.
 
 import assert from 'node:assert/strict'
 
-export async function keys({ page, picture, refusals, env }) {
+export async function keys({ page, context, picture, refusals, env }) {
   const { ISSUER, LOGIN, PASSWORD } = env
   const path = '/account/api-keys'
   const text = () => page.innerText('main')
@@ -27,6 +27,11 @@ export async function keys({ page, picture, refusals, env }) {
   await page.click('#create [type=submit]')
   const first = await page.innerText('#api-key')
   assert.match(first, /^lw_[0-9A-Za-z]{22}_[0-9A-Za-z]{49}$/)
+  // A button copies it, and gets its script without any other becoming one.
+  await context.grantPermissions(['clipboard-read', 'clipboard-write'])
+  await page.click('#copy')
+  await page.waitForFunction(() => document.getElementById('copied').textContent === 'Copied.')
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), first)
   await picture('api-keys-shown')
 
   // A reload sends the form again: it makes nothing and shows nothing.
@@ -46,6 +51,12 @@ export async function keys({ page, picture, refusals, env }) {
 
   await page.goto(`${ISSUER}${path}`)
   await page.click('form[action="/account/api-keys/revoke"] [type=submit]')
+  assert.match(await text(), /Revoke the key/)
+  await picture('api-keys-revoke')
+  await page.click('#confirm a')
+  assert.equal(await page.locator('[data-key-id]').count(), 1, 'Cancel leaves the key')
+  await page.click('form[action="/account/api-keys/revoke"] [type=submit]')
+  await page.click('#confirm [type=submit]')
   await page.waitForSelector('#flash')
   assert.equal(await page.locator('[data-key-id]').count(), 0)
   await page.goto(`${ISSUER}/account`)

@@ -5,7 +5,12 @@ import assert from 'node:assert/strict'
 export async function newcomer({ page, refusals, picture, env }) {
   const { ISSUER, SETUP } = env
   const [username, password] = ['ada', 'a lighthouse in the fog']
-  const text = () => page.innerText('main')
+  // What is folded is on the page, too.
+  const text = () => page.evaluate(() => document.querySelector('main').textContent)
+  const inView = async (selector) => {
+    const box = await page.locator(selector).boundingBox()
+    return box.y >= 0 && box.y + box.height <= page.viewportSize().height
+  }
   const setUp = async (again) => {
     await page.fill('[name=username]', username)
     await page.fill('[name=email]', 'ada@people.example')
@@ -24,6 +29,7 @@ export async function newcomer({ page, refusals, picture, env }) {
   await setUp(password)
   await page.waitForURL(`${ISSUER}/account**`)
   assert.match(await page.innerText('#flash'), /Welcome/)
+  assert.match(await page.innerText('#first-steps'), /latchway client create/)
   await picture('account-welcome')
 
   // The link died with its use.
@@ -41,6 +47,7 @@ export async function newcomer({ page, refusals, picture, env }) {
   await page.goto(`${ISSUER}/playground`)
   await ready()
   await picture('playground')
+  assert.equal(await page.innerText('#start'), 'Start')
   await page.click('#start')
   await page.waitForSelector('#consent')
   await picture('playground-consent')
@@ -48,6 +55,17 @@ export async function newcomer({ page, refusals, picture, env }) {
   await page.waitForURL(`${ISSUER}/playground/callback`)
   await ready()
   for (const step of ['prepare', 'authorize', 'callback']) await done(step)
+  // Whoever comes back is at the next step: in sight, with the focus, what is finished folded away.
+  assert.ok(await inView('#exchange'), 'the next button is in sight')
+  assert.ok(await page.evaluate(() => document.activeElement.closest('#step-exchange')), 'the next step has the focus')
+  for (const step of ['prepare', 'authorize']) assert.ok(await page.isHidden(`#body-${step}`), `${step} is folded`)
+  await page.setViewportSize({ width: 390, height: 844 })
+  await page.reload()
+  await ready()
+  await picture('playground-back')
+  await page.click('#step-authorize .toggle')
+  assert.ok(await page.isVisible('#start'), 'and opens again')
+  assert.ok(!(await page.getAttribute('#start', 'class')).includes('primary'), 'its button is not the next thing to do')
   await act('exchange')
   await done('tokens')
 
@@ -71,7 +89,10 @@ export async function newcomer({ page, refusals, picture, env }) {
   for (const telling of ['code_challenge', 'at+jwt', '"active": false', 'lwrt_', 'invalid_grant']) {
     assert.ok(story.includes(telling), `the playground shows ${telling}: ${story}`)
   }
+  assert.ok(await page.isVisible('#next'), 'what comes next')
   await picture('playground-done')
+  await page.$$eval('.toggle[aria-expanded=false]', (all) => all.forEach((toggle) => toggle.click()))
+  await picture('playground-open')
 
   // Once more from the start, and this time a no.
   await page.click('#restart')
@@ -87,6 +108,7 @@ export async function newcomer({ page, refusals, picture, env }) {
 
   // The first page of the server leads to all of this.
   await page.goto(ISSUER)
+  assert.match(await page.innerText('main'), /First steps/)
   await picture('home')
   await page.click('a[href="/account"]')
   await page.waitForSelector('.panel[data-client-id=playground]')

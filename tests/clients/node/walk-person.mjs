@@ -2,24 +2,8 @@
 
 import assert from 'node:assert/strict'
 import { createHash, randomBytes } from 'node:crypto'
-import { createServer } from 'node:http'
 
-/** The app: keeps what it is sent back with. */
-async function app() {
-  const received = []
-  const server = createServer((request, response) => {
-    let body = ''
-    request.on('data', (data) => (body += data))
-    request.on('end', () => {
-      const params = request.method === 'POST' ? new URLSearchParams(body) : new URL(request.url, 'http://app').searchParams
-      if (request.url.startsWith('/cb')) received.push(params)
-      response.setHeader('content-type', 'text/html')
-      response.end('<!doctype html><link rel="icon" href="data:,"><title>The app</title><h1>The app</h1>')
-    })
-  })
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return { received, origin: `http://127.0.0.1:${server.address().port}`, close: () => server.close() }
-}
+import { app } from './app.mjs'
 
 export async function person({ page, context, origins, picture, env }) {
   const { ISSUER, CLIENT_ID, LOGIN, PASSWORD, OTHER_LOGIN, OTHER_PASSWORD } = env
@@ -115,14 +99,20 @@ export async function person({ page, context, origins, picture, env }) {
   await page.goto(`${ISSUER}/account`)
   assert.ok((await text()).includes('Demo Notes'))
   await picture('account')
+  await page.click(`[data-client-id="${CLIENT_ID}"] summary`)
+  await picture('account-app-open')
   await page.click('#revoke-others')
+  await picture('account-confirm-others')
+  await page.click('#confirm [type=submit]')
   await page.waitForSelector('#flash')
   await picture('account-others-ended')
   await other.reload()
   assert.equal(new URL(other.url()).pathname, '/login', 'the other browser is out')
   await elsewhere.close()
   await page.click(`[data-client-id="${CLIENT_ID}"] form [type=submit]`)
-  await page.waitForURL(`${ISSUER}/account**`)
+  await picture('account-confirm-remove')
+  await page.click('#confirm [type=submit]')
+  await page.waitForURL(`${ISSUER}/account?**`)
   assert.equal(await page.locator(`[data-client-id="${CLIENT_ID}"]`).count(), 0, 'the app is gone')
   await picture('account-empty')
 
@@ -145,7 +135,9 @@ export async function person({ page, context, origins, picture, env }) {
   await page.goto(`${ISSUER}/login`)
   await login(LOGIN, PASSWORD)
   await page.waitForURL(`${ISSUER}/account`)
-  await page.click('#logout')
+  await page.goto(`${ISSUER}/logout`)
+  await picture('logout')
+  await page.click('#logout [type=submit]')
   await page.waitForURL(`${ISSUER}/logged-out`)
   assert.match(await text(), /logged out/i)
   await picture('logged-out')

@@ -122,7 +122,7 @@ async fn i_007_i_008_the_whole_zoo(db: Db) {
     let account = browser.get("/account").await;
     let forged = browser.post(&account.form("/logout").with("csrf", "forged")).await;
     assert_one(&server, &forged, "csrf_rejected", "failure", "not_our_form");
-    let mut others = account.form("/logout");
+    let mut others = account.form("/logout").with("confirmed", "yes");
     others.action = server.url("/account/sessions/revoke-others").parse().expect("a URL");
     let stranger = Browser::new(&server).post(&others).await;
     assert_one(&server, &stranger, "csrf_rejected", "failure", "no_session");
@@ -161,7 +161,7 @@ async fn i_007_i_008_the_whole_zoo(db: Db) {
 }
 
 fn browser_form(account: &Answer, server: &Server, client: &Client) -> Form {
-    let mut form = account.form("/logout").with("client_id", &client.id);
+    let mut form = account.form("/logout").with("client_id", &client.id).with("confirmed", "yes");
     form.action = server.url("/account/revoke").parse().expect("a URL");
     form
 }

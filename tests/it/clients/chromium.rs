@@ -14,8 +14,9 @@ fn run_browser(scenario: &str, db: Db, environment: &[(&str, String)]) {
     run_script("node/browser.mjs", &borrowed);
 }
 
-/// Set-up link, first administrator, playground from start to end: all that a newcomer sees.
-async fn newcomer(db: Db) {
+/// Set-up link, first administrator, playground from start to end: all that a newcomer sees. Whoever comes back to the
+/// playground is at the next step.
+async fn u14_newcomer(db: Db) {
     let server = Server::start_dev(db);
     let log = server.log();
     let setup = log.split_whitespace().find(|word| word.contains("/setup?token="));
@@ -63,4 +64,15 @@ async fn device(db: Db) {
     run_browser("device", db, &environment(&server, &client, &User::new(&server)));
 }
 
-both![newcomer, person, first_party, api_keys, device];
+/// No word is split, and nothing sticks out sideways, with long names and text of twice the size.
+async fn u05_large_text(db: Db) {
+    let server = Server::shared(db);
+    register(server, "orders:read");
+    let name = "Donaudampfschifffahrtselektrizitätenhauptbetriebswerk Kontoauszugsverwaltungsprogramm 2026";
+    assert_eq!(name.chars().count(), 90);
+    let spec = Spec::confidential().name(name).redirect("http://127.0.0.1/cb");
+    let client = spec.audience("https://api.notes.example").create(server);
+    run_browser("largeText", db, &environment(server, &client, &User::new(server)));
+}
+
+both![u14_newcomer, person, first_party, api_keys, device, u05_large_text];

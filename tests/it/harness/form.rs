@@ -80,6 +80,9 @@ impl Form {
     }
 }
 
+/// What is asked about before it is done. Tests press the button of the question, unless they take `confirmed` out again.
+const CONFIRMED: [&str; 3] = ["/account/revoke", "/account/sessions/revoke-others", "/account/api-keys/revoke"];
+
 fn css(selector: &str) -> Selector {
     Selector::parse(selector).expect("a CSS selector")
 }
@@ -96,6 +99,9 @@ fn read(page: &Answer, form: ElementRef<'_>, no_referrer: bool) -> Form {
             "checkbox" | "radio" if input.attr("checked").is_none() => {}
             _ => fields.push(pair),
         }
+    }
+    if CONFIRMED.contains(&action.path()) && !fields.iter().any(|(name, _)| name == "confirmed") {
+        fields.push(("confirmed".to_owned(), "yes".to_owned()));
     }
     Form { action, no_referrer, fields, buttons }
 }

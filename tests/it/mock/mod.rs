@@ -5,6 +5,7 @@ mod clock;
 mod journal;
 mod login;
 mod names;
+mod pages;
 mod recipes;
 mod rules;
 mod start;

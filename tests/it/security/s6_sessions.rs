@@ -106,7 +106,7 @@ async fn f_017_forms_from_elsewhere(server: Shared) {
     let again = browser.open(&held.client.request().set("prompt", "login").url()).await;
     let mut one_session = account.form("/logout").with("session", "00000000-0000-7000-8000-000000000000");
     one_session.action = server.url("/account/sessions/revoke").parse().expect("a URL");
-    let mut others = account.form("/logout");
+    let mut others = account.form("/logout").with("confirmed", "yes");
     others.action = server.url("/account/sessions/revoke-others").parse().expect("a URL");
     let foreign = Browser::of(server, &User::new(server)).await.get("/account").await.form("/logout");
     let forms = [
