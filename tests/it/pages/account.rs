@@ -122,7 +122,12 @@ async fn u13_a_key_needs_a_fresh_login_to_end(server: Shared) {
     assert_eq!(shown.select(&format!("script[nonce='{nonce}'][src^='/static/copy.js']")).len(), 1, "{shown:?}");
     assert_eq!(shown.select("script").len(), 1, "{shown:?}");
     assert!(!page.header_or_empty("content-security-policy").contains("script-src"), "{page:?}");
-    assert!(shown.words().contains("curl -i"), "a command to try it: {shown:?}");
+    // The command to try it does so.
+    let command = format!("curl -i {}/api/v1/forward-auth -H \"Authorization: Bearer $KEY\"", server.issuer);
+    assert!(shown.words().contains(&command), "{}", shown.words());
+    let key = shown.select("#api-key").remove(0).split(['>', '<']).nth(2).expect("the key").to_owned();
+    let tried = Answer::of(http().get(server.url("/api/v1/forward-auth")).bearer_auth(&key)).await;
+    assert_eq!(tried.status, 200, "{tried:?}");
     assert!(shown.select("title")[0].contains("Copy your new key"), "{shown:?}");
 
     let who = format!("WHERE username = '{}'", user.username);
