@@ -24,7 +24,11 @@ pub mod playground;
 pub mod policy;
 pub mod render;
 #[cfg(test)]
+mod sample_parts;
+#[cfg(test)]
 mod samples;
+#[cfg(test)]
+mod samples_account;
 pub mod setup;
 mod setup_view;
 pub mod text;

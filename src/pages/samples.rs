@@ -4,6 +4,8 @@ use askama::Template;
 
 use super::confirm::{ConfirmPage, Question};
 use super::page_rules::HOSTILE;
+use super::sample_parts::{demo, layout, scope, scopes};
+use super::samples_account::{account, api_keys, maker};
 use super::{account_view::*, api_keys_view::*, device_view::*, errors::Fault, view::*};
 
 /// Name and HTML of every page in its states.
@@ -224,39 +226,8 @@ fn faults() -> [(&'static str, Fault); 16] {
     ]
 }
 
-fn layout(dev: bool, signed_in_as: Option<&str>) -> Layout {
-    Layout {
-        service_name: "Latchway".into(),
-        dev,
-        mock: false,
-        signed_in_as: signed_in_as.map(str::to_owned),
-        issuer_host: "id.example".into(),
-        help_url: "https://help.example/login".into(),
-        support_url: if dev { "javascript:alert(1)".into() } else { "https://help.example/".into() },
-        support_email: "support@example.com".into(),
-    }
-}
-
 fn first_steps() -> FirstSteps {
     FirstSteps { issuer: "https://id.example".into(), playground: Some("/playground") }
-}
-
-fn demo() -> ClientView {
-    ClientView::new("Demo Notes", None)
-}
-
-fn scope(name: &str, title: &str, description: &str) -> ScopeView {
-    ScopeView { name: name.into(), title: title.into(), description: description.into() }
-}
-
-fn scopes() -> Vec<ScopeView> {
-    vec![
-        scope("profile", "See your name", "Your display name and user name."),
-        scope("email", "See your e-mail address", "And whether it was confirmed."),
-        scope("notes:read", "Read your notes", "Your own notes and those shared with you."),
-        scope("offline_access", "Stay connected when you are away", "Until you remove its access in your account."),
-        scope("urn:example:unknown", "", ""),
-    ]
 }
 
 fn login(mode: LoginMode, problem: Option<LoginProblem>) -> LoginPage {
@@ -322,92 +293,6 @@ fn setup(errors: SetupErrors) -> SetupPage {
         email: email.into(),
         password_min: 12,
         errors,
-    }
-}
-
-fn account() -> AccountPage {
-    let moment = When::from_unix(1_772_460_300);
-    let session = |id: &str, device: &str, current: bool| SessionView {
-        id: id.into(),
-        device: device.into(),
-        address: current.then(|| HOSTILE.to_owned()),
-        signed_in: moment,
-        last_seen: Some(moment),
-        current,
-    };
-    AccountPage {
-        layout: layout(true, Some("ada")),
-        csrf: "csrf".into(),
-        username: "ada".into(),
-        email: Some("ada@example.com".into()),
-        apps: vec![
-            AppView {
-                client_id: "notes".into(),
-                client: demo(),
-                scopes: scopes(),
-                resources: vec!["https://api.notes.example".into(), "https://files.notes.example".into()],
-                allowed_at: moment,
-                last_used: Some(moment),
-                stays_connected: true,
-            },
-            AppView {
-                client_id: HOSTILE.into(),
-                client: ClientView::new(HOSTILE, Some("/\\evil.example".into())),
-                scopes: Vec::new(),
-                resources: Vec::new(),
-                allowed_at: moment,
-                last_used: None,
-                stays_connected: false,
-            },
-        ],
-        unlisted_sessions: 0,
-        sessions: vec![session("1", "Chrome on Linux", true), session("2", "Safari on iPhone", false)],
-        flash: Some(Flash::AppRemoved("Old Calendar".into())),
-        first_steps: None,
-    }
-}
-
-fn maker(errors: Vec<KeyError>) -> Maker {
-    Maker {
-        csrf: "csrf".into(),
-        once: "0197c2f4".into(),
-        name: if !errors.is_empty() { HOSTILE.into() } else { String::new() },
-        networks: "10.0.0.0/8".into(),
-        scopes: scopes().into_iter().map(|scope| (scope, true)).collect(),
-        lifetimes: vec![("30d", "30 days", false), ("90d", "90 days", true)],
-        errors,
-    }
-}
-
-fn api_keys() -> ApiKeysPage {
-    let moment = When::from_unix(1_772_460_300);
-    let key = |name: &str, expired| KeyView {
-        id: "0197c2f4-a1b2-7d3e-8f00-0123456789ab".into(),
-        name: name.into(),
-        scopes: scopes(),
-        audience: vec!["https://api.example".into()],
-        networks: if expired { Vec::new() } else { vec!["10.0.0.0/8".into(), "2001:db8::/32".into()] },
-        created: moment,
-        expires: Some(moment),
-        expired,
-        last_used: (!expired).then(|| (moment, Some("10.1.2.3".into()))),
-        previous_until: (!expired).then_some(moment),
-    };
-    ApiKeysPage {
-        layout: layout(false, Some("ada")),
-        csrf: "csrf".into(),
-        account_csrf: "csrf".into(),
-        keys: vec![key("Nightly backup", false), key(HOSTILE, true)],
-        maker: Some(maker(Vec::new())),
-        confirm: "/login?after=api-keys".into(),
-        shown: Some(ShownKey {
-            name: HOSTILE.into(),
-            text: "lw_shown".into(),
-            issuer: "https://id.example".into(),
-            nonce: "r4nd0m".into(),
-            replaces: Some(moment),
-        }),
-        notice: None,
     }
 }
 
