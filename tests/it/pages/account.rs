@@ -127,7 +127,7 @@ async fn u13_a_key_needs_a_fresh_login_to_end(server: Shared) {
     assert!(shown.words().contains(&command), "{}", shown.words());
     let key = shown.select("#api-key").remove(0).split(['>', '<']).nth(2).expect("the key").to_owned();
     let tried = Answer::of(http().get(server.url("/api/v1/forward-auth")).bearer_auth(&key)).await;
-    assert_eq!(tried.status, 200, "{tried:?}");
+    assert_eq!(tried.status, 204, "{tried:?}");
     assert!(shown.select("title")[0].contains("Copy your new key"), "{shown:?}");
 
     let who = format!("WHERE username = '{}'", user.username);
