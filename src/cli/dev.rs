@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 use super::context::{Context, usage};
 use crate::app::Playground;
 use crate::config::{Config, Dev};
-use crate::domain::{ApplicationType, AuthMethod, Client, GrantType, Party, RedirectUri, Scopes};
+use crate::domain::{ApplicationType, AuthMethod, Client, GrantType, Party, RedirectUri, RefreshPolicy, Scopes};
 use crate::keys::Sealer;
 use crate::pages::setup;
 use crate::storage::scopes::ScopeText;
@@ -133,6 +133,8 @@ fn app_client(issuer: &str, now: Seconds) -> anyhow::Result<Client> {
         scope: Scopes::parse(SCOPE)?,
         audiences: vec![RESOURCE.to_owned()],
         application_type: ApplicationType::Native,
+        // The playground shows how a theft is noticed: at once, and not only after `refresh_retry_seconds`.
+        refresh: RefreshPolicy::Strict,
         ..Client::new("playground".to_owned(), "Demo Notes".to_owned(), AuthMethod::None, now)
     })
 }
