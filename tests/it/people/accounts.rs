@@ -113,8 +113,8 @@ async fn u17_user_delete(server: Shared) {
     server.cli(&["api-key", "create", "--user", &user.username, "--name", &user.id, "--scope", "cron:read"]);
     assert_eq!(server.cli(&["user", "show", &user.username])["api_keys"], json!(1));
     let events = audit(server, "1 = 1").len();
-    let failure = server.try_cli(&["user", "delete", &user.username], "").expect_err("without --yes");
-    assert!(failure.output.contains("--yes"), "{failure:?}");
+    let (status, shown) = server.at_terminal(&["user", "delete", &user.username], &["n"]);
+    assert!(status == 2 && shown.contains("cannot be undone"), "it asks first: {shown}");
     assert_eq!(browser.get("/account").await.status, 200);
     let deleted = server.cli(&["user", "delete", &user.username, "--yes"]);
     assert_eq!((&deleted["deleted"], &deleted["id"]), (&json!(true), &json!(user.id)));

@@ -99,6 +99,8 @@ async fn verifications(server: &Server) -> BTreeMap<String, u64> {
             let (parameters, count) = line.split_once("\"} ").expect("a label and a count");
             (parameters.to_owned(), count.parse().expect("a count"))
         })
+        // A metric that was described is shown before it counts anything.
+        .filter(|(_, count)| *count > 0)
         .collect()
 }
 
