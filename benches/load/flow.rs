@@ -99,6 +99,8 @@ impl Web {
                 }
                 let path = location.strip_prefix(&format!("http://127.0.0.1:{}", self.port)).unwrap_or(location);
                 next = request("GET", path, self.port, &headers, None);
+            } else if let Some(location) = goes_on_to(answer.text()) {
+                return if location.contains("code=") { Ok(jar.header()) } else { bail!("refused: {location}") };
             } else {
                 let (action, body) = fill_in(answer.text(), username, password)
                     .with_context(|| format!("{} and no form to fill in: {}", answer.status, answer.text()))?;
@@ -150,6 +152,12 @@ fn fill_in(page: &str, username: &str, password: &str) -> Option<(String, String
         body += "decision=approve";
     }
     Some((action, body.trim_end_matches('&').to_owned()))
+}
+
+/// Where a page goes on to by itself, which is how the server answers a form that leads to the app.
+fn goes_on_to(page: &str) -> Option<String> {
+    let meta = page.split("<meta").find(|tag| tag.contains("http-equiv=\"refresh\""))?;
+    Some(attribute(meta, "content")?.strip_prefix("0;url=")?.replace("&#38;", "&").replace("&amp;", "&"))
 }
 
 fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {

@@ -1,5 +1,8 @@
 //! How a device's request (RFC 8628) is found by the code that a person typed, and how it ends.
 
+use serde::{Deserialize, Serialize};
+
+use super::OneForm;
 use super::complete::{family_seconds, hold_session, remember};
 use super::device_proof::shown_device;
 use crate::app::{App, RequestInfo};
@@ -11,6 +14,13 @@ use crate::identity::CurrentSession;
 use crate::storage::throttles::Counter;
 use crate::storage::{Refusal, StorageError, Tx, device_codes, grants, throttles};
 use crate::support::{Id, Seconds, host};
+
+/// What a person decided on a device's request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum DeviceDecision {
+    Allowed,
+    Refused,
+}
 
 /// What came of a code that was typed.
 #[derive(Debug)]
@@ -124,7 +134,8 @@ fn fail(tx: &mut Tx<'_>, counters: &[Counter], rate: Rate, now: Seconds) -> Resu
     Ok(())
 }
 
-/// The request that was shown in this session under this code, by the proof of that (see [`super::proof_of_showing`]).
+/// The request that was shown in this session under this code, whatever became of it, by the proof of that (see
+/// [`super::proof_of_showing`]).
 /// `None` if the proof is none: then the code may be a guess, and [`enter_user_code`] has to count it.
 pub async fn find_shown(
     app: &App,
@@ -133,9 +144,8 @@ pub async fn find_shown(
     proof: &str,
 ) -> Result<Option<DeviceCode>, Fault> {
     let Some(id) = shown_device(app, session, code, proof) else { return Ok(None) };
-    let (now, found) = (app.now(), app.db.read("device.find", move |conn| device_codes::find(conn, id)).await?);
-    let found = found.ok_or_else(|| Fault::page(Problem::Expired, "the device's request is gone"))?;
-    if found.is_open(now) { Ok(Some(found)) } else { Err(answered()) }
+    let found = app.db.read("device.find", move |conn| device_codes::find(conn, id)).await?;
+    found.map(Some).ok_or_else(|| Fault::page(Problem::Expired, "the device's request is gone"))
 }
 
 fn answered() -> Fault {
@@ -149,8 +159,10 @@ pub async fn allow_device(
     client: &Client,
     device: &DeviceCode,
     session: &CurrentSession,
-) -> Result<(), Fault> {
+    form: OneForm<'_>,
+) -> Result<DeviceDecision, Fault> {
     let now = app.now();
+    let sealed = form.seal(app, None, &DeviceDecision::Allowed)?;
     let to_fetch = (device.expires_at - now).max(0);
     let grant = Grant {
         id: Id::new(&app.clock, &app.rng),
@@ -171,7 +183,8 @@ pub async fn allow_device(
     let (id, remembered) = (device.id, device.consent_resources());
     let event = decision(EventKind::DeviceApproved, info, device, session);
     let (writer, version, current) = (app.clone(), client.version, session.clone());
-    app.db
+    let outcome = app
+        .db
         .write("device.approve", move |tx| -> Result<_, Refusal<Fault>> {
             hold_session(tx, &current, now)?;
             if tx.client_version(&grant.client_id).map_err(Fault::from)? != Some(version) {
@@ -180,13 +193,13 @@ pub async fn allow_device(
             if !device_codes::approve(tx, id, grant.id, now).map_err(Fault::from)? {
                 return Err(answered().into());
             }
+            sealed.take(tx, now).map_err(Fault::from)?;
             grants::insert(tx, &grant).map_err(Fault::from)?;
             remember(&writer, tx, info, &grant, &remembered)?;
             Ok(event.clone().record(tx, &writer.clock).map_err(Fault::from)?)
         })
-        .await?;
-    metrics::counter!("latchway_device_decisions_total", "decision" => "allowed").increment(1);
-    Ok(())
+        .await;
+    decided(app, outcome, &form, DeviceDecision::Allowed).await
 }
 
 /// Refuses a device what it asked for.
@@ -195,19 +208,40 @@ pub async fn refuse_device(
     info: RequestInfo,
     device: &DeviceCode,
     session: &CurrentSession,
-) -> Result<(), Fault> {
+    form: OneForm<'_>,
+) -> Result<DeviceDecision, Fault> {
     let (writer, id, now) = (app.clone(), device.id, app.now());
+    let sealed = form.seal(app, None, &DeviceDecision::Refused)?;
     let event = decision(EventKind::DeviceDenied, info, device, session);
-    app.db
+    let outcome = app
+        .db
         .write("device.deny", move |tx| -> Result<_, Refusal<Fault>> {
             if !device_codes::deny(tx, id, now).map_err(Fault::from)? {
                 return Err(answered().into());
             }
+            sealed.take(tx, now).map_err(Fault::from)?;
             Ok(event.clone().record(tx, &writer.clock).map_err(Fault::from)?)
         })
-        .await?;
-    metrics::counter!("latchway_device_decisions_total", "decision" => "refused").increment(1);
-    Ok(())
+        .await;
+    decided(app, outcome, &form, DeviceDecision::Refused).await
+}
+
+/// What a decision led to, or the same decision in the same session that came first.
+async fn decided(
+    app: &App,
+    outcome: Result<(), Fault>,
+    form: &OneForm<'_>,
+    decision: DeviceDecision,
+) -> Result<DeviceDecision, Fault> {
+    match outcome {
+        Ok(()) => {
+            let word = if decision == DeviceDecision::Allowed { "allowed" } else { "refused" };
+            metrics::counter!("latchway_device_decisions_total", "decision" => word).increment(1);
+            Ok(decision)
+        }
+        Err(Fault::Page(Problem::Answered, _)) => form.recall(app).await?.ok_or_else(answered),
+        Err(fault) => Err(fault),
+    }
 }
 
 fn decision(kind: EventKind, info: RequestInfo, device: &DeviceCode, session: &CurrentSession) -> Event {

@@ -17,7 +17,9 @@ pub use after::{After, STEP_UP_SECONDS, host_of, is_known_app};
 pub use answered::{OneForm, SealedAnswer};
 pub use complete::{Approval, Ending, approve, check_redirect, deny};
 pub use decide::{Step, decide, login_needed};
-pub use device::{DeviceEntry, allow_device, enter_user_code, find_shown, refuse_device, user_code_marks};
+pub use device::{
+    DeviceDecision, DeviceEntry, allow_device, enter_user_code, find_shown, refuse_device, user_code_marks,
+};
 pub use device_proof::{CodeEntry, proof_of_showing};
 pub use late::{begin_again, dead_end, load_waiting, way_back};
 pub use request::{AuthorizationRequest, Prompt, ResponseMode, Target};

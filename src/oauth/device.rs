@@ -14,7 +14,7 @@ use crate::flow::user_code_marks;
 use crate::protocol::{ErrorCode, OAuthError, Params};
 use crate::request;
 use crate::storage::{Refusal, StorageError, device_codes};
-use crate::support::{Handle, Seconds};
+use crate::support::{Handle, Seconds, network};
 
 /// What means something here; each may be given once, but for `resource`.
 const KNOWN: &[&str] = &[
@@ -144,16 +144,18 @@ async fn begin(app: &App, info: RequestInfo, client: &Client, wanted: Wanted) ->
 
 async fn store(app: &App, info: RequestInfo, version: i64, row: DeviceCode) -> Result<(), Fault> {
     let (writer, limit) = (app.clone(), app.config.device.max_requests);
+    let network = network(info.address).to_string();
     app.db
         .write("device.begin", move |tx| -> Result<_, Refusal<Fault>> {
             if tx.client_version(&row.client_id).map_err(Fault::from)? != Some(version) {
                 return Err(Fault::ClientChanged.into());
             }
             // Whoever knows the name of a public client can make such rows, so there is an end to them.
-            if device_codes::count_live(tx.reader(), row.created_at).map_err(Fault::from)? >= limit {
+            let whose = (row.client_id.as_str(), network.as_str());
+            if !device_codes::make_room(tx, whose, limit, row.created_at).map_err(Fault::from)? {
                 return Err(Fault::from(StorageError::Busy).into());
             }
-            device_codes::insert(tx, &row).map_err(Fault::from)?;
+            device_codes::insert(tx, &row, &network).map_err(Fault::from)?;
             Ok(Event::success(EventKind::DeviceRequested)
                 .client(&row.client_id)
                 .request(info.address, info.id)

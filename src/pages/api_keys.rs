@@ -5,6 +5,7 @@ use actix_web::{Either, HttpRequest, HttpResponse, web};
 use ipnet::IpNet;
 use secrecy::ExposeSecret;
 
+use super::api_keys_once::{FORM_SECONDS, Keeper, Revealed};
 use super::api_keys_view::{ApiKeysPage, KeyError, KeyView, Maker, Notice, ShownKey};
 use super::confirm::{self, Question};
 use super::view::{Name, When};
@@ -17,15 +18,11 @@ use crate::flow::{self, After, Answer};
 use crate::identity::{self, CurrentSession, csrf};
 use crate::protocol::Params;
 use crate::request;
-use crate::storage::{Refusal, StorageError, Tx, api_keys, links, scopes};
-use crate::support::{ApiKeyText, Id, Seconds, random_token};
+use crate::storage::{Refusal, StorageError, Tx, api_keys, scopes};
+use crate::support::{Id, Seconds, random_token};
 
 type Response = Either<HttpResponse, Answer>;
 
-/// What the one-time rows of these forms are for.
-const ONCE: &str = "api_key_form";
-/// A form is good for so long, in seconds; its row is known for longer.
-const FORM_SECONDS: Seconds = 1_800;
 /// The field's value, its words, and the seconds.
 const LIFETIMES: &[(&str, &str, Option<Seconds>)] = &[
     ("30d", "30 days", Some(30 * 86_400)),
@@ -64,18 +61,19 @@ pub async fn create(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
         Ok(wish) => wish,
         Err(errors) => return page.again(typed, errors).await,
     };
-    let (actor, issuer, once) = (made.actor(&app), app.issuer().to_owned(), made.once);
+    let (actor, issuer, form) = (made.actor(&app), app.issuer().to_owned(), made.keeper(&app, "create"));
     let limit = Limit::configured(&app.config.api_keys);
     let current = made.session.clone();
     let write = app.db.write("api_key.create", move |tx| -> Result<_, Refusal<Unfit>> {
         hold(tx, &current, actor.clock.now())?;
-        if !use_up(tx, once, actor.clock.now()).map_err(Unfit::from)? {
+        if form.is_used(tx)? {
             return Ok(None);
         }
-        Ok(Some(api_key::create(tx, &actor, &wish, &issuer, limit)?))
+        let (key, text) = api_key::create(tx, &actor, &wish, &issuer, limit)?;
+        form.keep(tx, Revealed::new(&key, &text, None)).map(Some)
     });
-    match write.await {
-        Ok(Some((key, text))) => page.reveal(&key, &text, None).await,
+    match made.first(&app, "create", write.await).await {
+        Ok(Some(revealed)) => page.reveal(revealed).await,
         Ok(None) => Ok(Either::Right(Answer::local("/account/api-keys?done=already"))),
         Err(Unfit::Storage(error)) => Err(error.into()),
         Err(Unfit::Invalid(error)) => {
@@ -102,20 +100,23 @@ pub async fn rotate(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
         return Ok(Either::Right(Answer::local("/account/api-keys")));
     };
     let owner = KeyOwner::Person(made.session.user.id);
-    let (actor, overlap, once) = (made.actor(&app), app.config.api_keys.overlap_seconds, made.once);
+    let (actor, overlap) = (made.actor(&app), app.config.api_keys.overlap_seconds);
+    let name = format!("rotate {id}");
+    let form = made.keeper(&app, &name);
     let current = made.session.clone();
     let write = app.db.write("api_key.rotate", move |tx| -> Result<_, Refusal<Unfit>> {
         hold(tx, &current, actor.clock.now())?;
-        if !use_up(tx, once, actor.clock.now()).map_err(Unfit::from)? {
+        if form.is_used(tx)? {
             return Ok(None);
         }
         let key = api_key::own(tx.reader(), &owner, id)?;
         let text = api_key::rotate(tx, &actor, &key, overlap)?;
-        Ok(Some((key, text)))
+        let replaces = (overlap > 0).then(|| actor.clock.now() + overlap);
+        form.keep(tx, Revealed::new(&key, &text, replaces)).map(Some)
     });
     let page = Page { app: &app, session: &made.session, cookie: &made.cookie };
-    match write.await {
-        Ok(Some((key, text))) => page.reveal(&key, &text, (overlap > 0).then(|| app.now() + overlap)).await,
+    match made.first(&app, &name, write.await).await {
+        Ok(Some(revealed)) => page.reveal(revealed).await,
         Ok(None) => Ok(Either::Right(Answer::local("/account/api-keys?done=already"))),
         Err(Unfit::Storage(error)) => Err(error.into()),
         Err(other) => page.again(Typed::default(), vec![KeyError::Form(format!("{other}."))]).await,
@@ -168,11 +169,6 @@ fn hold(tx: &mut Tx<'_>, current: &CurrentSession, now: Seconds) -> Result<(), U
     identity::hold_session(tx, current, now)?.map(|_| ()).ok_or(Unfit::Owner)
 }
 
-/// Takes the one use of a form, so that a reload makes no second key. `false`: it was taken.
-fn use_up(tx: &mut Tx<'_>, once: Id, now: Seconds) -> Result<bool, StorageError> {
-    links::use_up(tx, once, ONCE, now, now + FORM_SECONDS)
-}
-
 /// What a form's token is bound to that makes a credential.
 fn maker_purpose(once: &str) -> String {
     flow::purpose("api-keys", once)
@@ -210,6 +206,28 @@ impl Made {
 
     fn actor(&self, app: &App) -> Actor {
         actor(app, self.info)
+    }
+
+    fn keeper(&self, app: &App, name: &str) -> Keeper {
+        let (cookie, name) = (self.cookie.clone(), name.to_owned());
+        Keeper { app: app.clone(), cookie, once: self.once, name, subject: self.session.user.id }
+    }
+
+    /// What a form led to; of one that came before, what it led to then.
+    async fn first(
+        &self,
+        app: &App,
+        name: &str,
+        outcome: Result<Option<Revealed>, Unfit>,
+    ) -> Result<Option<Revealed>, Unfit> {
+        match outcome {
+            Ok(None) | Err(Unfit::Raced) => match self.keeper(app, name).form().recall(app).await {
+                Ok(None) => outcome,
+                Ok(revealed) => Ok(revealed),
+                Err(_) => Err(Unfit::Storage(StorageError::Busy)),
+            },
+            outcome => outcome,
+        }
     }
 }
 
@@ -274,13 +292,13 @@ struct Page<'a> {
 }
 
 impl Page<'_> {
-    async fn reveal(&self, key: &ApiKey, text: &ApiKeyText, replaces: Option<Seconds>) -> Result<Response, Fault> {
+    async fn reveal(&self, key: Revealed) -> Result<Response, Fault> {
         let shown = ShownKey {
             name: Name::from(key.name.as_str()),
-            text: text.expose().expose_secret().to_owned(),
+            text: key.text,
             issuer: self.app.issuer().to_owned(),
             nonce: random_token(&self.app.rng).expose_secret().to_owned(),
-            replaces: replaces.map(When::from_unix),
+            replaces: key.replaces.map(When::from_unix),
         };
         self.render(StatusCode::OK, (Typed::default(), Vec::new()), Some(shown), None).await.map(Either::Left)
     }

@@ -185,7 +185,7 @@ pub async fn decide(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
     match outcome {
         Err(Fault::ClientChanged) => Err(Fault::Page(Problem::Unavailable, None)),
         Err(fault @ Fault::Page(Problem::Answered, _)) => {
-            // A form that comes twice is as suspicious as one that is not ours.
+            // A form that comes once more, later or with another decision, is as suspicious as one that is not ours.
             Event::failure(EventKind::CsrfRejected)
                 .reason("replayed")
                 .request(info.address, info.id)
@@ -220,17 +220,20 @@ async fn answer(app: &App, req: &HttpRequest, info: RequestInfo, body: &[u8]) ->
         }
         return Ok(response);
     };
-    let allowed = match form.get("decision").filter(|_| !form.is_repeated("decision")) {
-        Some("approve") => {
+    let decision = form.get("decision").filter(|_| !form.is_repeated("decision")).unwrap_or_default();
+    let (id, until) = (device.id, device.expires_at);
+    let one = OneForm { id, name: decision, cookie: &cookie, subject: session.user.id, until };
+    let decided = match decision {
+        "approve" => {
             let client = client_of(app, &device).await?;
-            flow::allow_device(app, info, &client, &device, &session).await?;
-            Some(render::client(&client))
+            flow::allow_device(app, info, &client, &device, &session, one).await?
         }
-        Some("deny") => {
-            flow::refuse_device(app, info, &device, &session).await?;
-            None
-        }
+        "deny" => flow::refuse_device(app, info, &device, &session, one).await?,
         _ => return Err(Fault::page(Problem::MalformedRequest, "decision must be approve or deny")),
+    };
+    let allowed = match decided {
+        DeviceDecision::Allowed => Some(render::client(&client_of(app, &device).await?)),
+        DeviceDecision::Refused => None,
     };
     let page = DeviceDonePage { layout: render::layout(app, None), allowed };
     Ok(Either::Left(render::page(&page, StatusCode::OK, None)?))

@@ -4,7 +4,8 @@ use actix_web::HttpRequest;
 
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
-use crate::fault::{Fault, Problem};
+use crate::fault::{Fault, Problem, WayBack};
+use crate::flow;
 use crate::identity::{CurrentSession, csrf};
 use crate::protocol::Params;
 use crate::request;
@@ -30,7 +31,15 @@ pub async fn check(
         .detail(serde_json::json!({"form": purpose.split(' ').next()}))
         .record_alone(&app.trail)
         .await;
-    Err(Fault::page(Problem::Forged, "the form's token or origin is not ours"))
+    let refusal = Fault::page(Problem::Forged, "the form's token or origin is not ours");
+    Err(refusal.with_way_back(way_back(app, req, form).await))
+}
+
+/// The app of the login that a form belongs to, if this browser began it.
+async fn way_back(app: &App, req: &HttpRequest, form: &Params) -> Option<WayBack> {
+    let browser = request::cookie(req, app, app.cookies.browser);
+    let transaction = flow::load(app, form.get("transaction")?, browser.as_deref()).await.ok()?;
+    flow::way_back(app, &transaction).await
 }
 
 /// Who is logged in, with the cookie that says so; `None` sends to the login page.

@@ -3,6 +3,7 @@
 pub mod account;
 mod account_view;
 pub mod api_keys;
+mod api_keys_once;
 mod api_keys_view;
 pub mod assets;
 pub mod assets_route;

@@ -12,17 +12,19 @@ use crate::audit::{Event, EventKind};
 use crate::defense::{Counted, Exceeded, Proof};
 use crate::domain::{Role, USERNAME_RULE, User, normalize_email, normalize_username};
 use crate::fault::{Fault, Problem};
-use crate::flow::{self, Answer};
+use crate::flow::{self, Answer, OneForm};
 use crate::identity::{self, About, LoginProof, Unconfirmed, acceptable, csrf};
 use crate::protocol::{OAuthError, Params};
 use crate::request;
 use crate::storage::{Refusal, StorageError, links, settings, users};
-use crate::support::{Handle, Id};
+use crate::support::{Handle, Id, Seconds};
 
 /// What the links are for.
 pub const PURPOSE: &str = "setup";
 /// Set for ever once there was an administrator.
 pub const COMPLETED: &str = "setup_completed";
+/// How a form was answered is known for so long, in seconds.
+const FORM_SECONDS: Seconds = 3_600;
 
 /// `GET /setup?token=…`. Looking does not use the link up.
 pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<HttpResponse, Fault> {
@@ -74,6 +76,13 @@ async fn set_up(
     let browser = forms::browser_cookie(app, req)?;
     let token = form.get("token").unwrap_or_default();
     forms::check(app, req, info, &form, &browser, &flow::purpose("setup", token)).await?;
+    // The browser that lost the answer to this form gets it again.
+    let name = form_name(&form);
+    if let Ok(link) = Handle::parse(token)
+        && let Some(answer) = one_form(&link, &name, &browser, app.now()).recall(app).await?
+    {
+        return Ok(Either::Right(answer));
+    }
     let handle = check_link(app, info, token).await?;
     if form.get("password").unwrap_or_default().len() > identity::MAX_PASSWORD_BYTES {
         return Err(Fault::page(Problem::MalformedRequest, "the password is too long"));
@@ -87,7 +96,15 @@ async fn set_up(
     let password = SecretString::from(form.get("password").unwrap_or_default());
     let hash = app.passwords.hash(password).await.map_err(|e| OAuthError::unavailable(e.to_string()))?;
     let user = new_user(app, username, email, hash);
-    create(app, req, info, user, handle).await.map(Either::Right)
+    let link = handle.clone();
+    match create(app, req, info, user, (handle, &name, &browser)).await {
+        // The same form was faster, on another connection.
+        Err(Fault::Page(Problem::LinkUsed, why)) => {
+            let first = one_form(&link, &name, &browser, app.now()).recall(app).await?;
+            first.map(Either::Right).ok_or(Fault::Page(Problem::LinkUsed, why))
+        }
+        made => made.map(Either::Right),
+    }
 }
 
 async fn check_link(app: &App, info: RequestInfo, token: &str) -> Result<Handle, Fault> {
@@ -149,12 +166,28 @@ fn new_user(app: &App, username: String, email: String, hash: String) -> User {
     }
 }
 
-async fn create(app: &App, req: &HttpRequest, info: RequestInfo, user: User, link: Handle) -> Result<Answer, Fault> {
+/// The form of a link as it comes from one browser.
+fn one_form<'a>(link: &Handle, name: &'a str, browser: &'a str, now: Seconds) -> OneForm<'a> {
+    OneForm { id: link.id(), name, cookie: browser, subject: link.id(), until: now + FORM_SECONDS }
+}
+
+/// Another account is another form.
+fn form_name(form: &Params) -> String {
+    let field = |name: &str| form.get(name).unwrap_or_default();
+    format!("setup {} {}", field("username"), field("email"))
+}
+
+async fn create(
+    app: &App,
+    req: &HttpRequest,
+    info: RequestInfo,
+    user: User,
+    (link, name, cookie): (Handle, &str, &str),
+) -> Result<Answer, Fault> {
     let browser = request::browser(req, info);
     let device = request::device_cookie(app, request::device(req, app), user.id);
-    let (writer, now) = (app.clone(), app.now());
-    let handle = app
-        .db
+    let (writer, now, name, cookie) = (app.clone(), app.now(), name.to_owned(), cookie.to_owned());
+    app.db
         .write("setup.create", move |tx| -> Result<_, Refusal<Fault>> {
             let app = &writer;
             let dead = || Fault::page(Problem::LinkUsed, "somebody else used it a moment ago");
@@ -181,12 +214,13 @@ async fn create(app: &App, req: &HttpRequest, info: RequestInfo, user: User, lin
             let (_, handle) = started.map_err(Fault::from)?;
             let event = Event::success(EventKind::SetupCompleted).subject(user.id).request(info.address, info.id);
             event.record(tx, &app.clock).map_err(Fault::from)?;
-            Ok(handle)
+            let session = app.cookies.set(app.cookies.session, &handle.expose());
+            let cookies = [session].into_iter().chain(device.clone()).collect();
+            let answer = Answer::local("/account?done=welcome").with_cookies(cookies);
+            one_form(&link, &name, &cookie, now).seal(app, None, &answer)?.take(tx, now).map_err(Fault::from)?;
+            Ok(answer)
         })
-        .await?;
-    let cookie = app.cookies.set(app.cookies.session, &handle.expose());
-    let answer = Answer::local("/account?done=welcome").with_cookie(cookie);
-    Ok(device.into_iter().fold(answer, Answer::with_cookie))
+        .await
 }
 
 fn show(app: &App, browser: &str, token: &str, form: &Params, errors: SetupErrors) -> Result<HttpResponse, Fault> {

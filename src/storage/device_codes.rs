@@ -1,3 +1,4 @@
+use diesel::dsl::count_star;
 use diesel::prelude::*;
 
 use super::cached::update;
@@ -26,6 +27,7 @@ struct Row {
     decided_at: Option<i64>,
     grant_id: Option<Vec<u8>>,
     ended_at: Option<i64>,
+    _network: String,
 }
 
 impl TryFrom<Row> for DeviceCode {
@@ -77,8 +79,49 @@ pub fn count_live(conn: &mut Conn, now: Seconds) -> Result<i64, StorageError> {
     Ok(on!(conn, c => device_codes::table.filter(device_codes::expires_at.gt(now)).count().get_result(c))?)
 }
 
-/// Adds a request. [`StorageError::Conflict`] if another has the same user code.
-pub fn insert(tx: &mut Tx<'_>, code: &DeviceCode) -> Result<(), StorageError> {
+/// Makes room for one more request of a client from a network, if there are `limit` at once. The client and network with the
+/// most loses its oldest that nobody has decided, so that whoever fills the table keeps nobody else out. `false`: none has
+/// more than whoever asks.
+pub fn make_room(
+    tx: &mut Tx<'_>,
+    (client_id, network): (&str, &str),
+    limit: i64,
+    now: Seconds,
+) -> Result<bool, StorageError> {
+    if count_live(tx.reader(), now)? < limit {
+        return Ok(true);
+    }
+    let most = on!(tx.writer()?, c => device_codes::table
+        .filter(device_codes::expires_at.gt(now))
+        .group_by((device_codes::client_id, device_codes::network))
+        .select((device_codes::client_id, device_codes::network, count_star()))
+        .order(count_star().desc())
+        .first::<(String, String, i64)>(c)
+        .optional())?;
+    let own: i64 = on!(tx.writer()?, c => device_codes::table
+        .filter(device_codes::client_id.eq(client_id))
+        .filter(device_codes::network.eq(network))
+        .filter(device_codes::expires_at.gt(now))
+        .count()
+        .get_result(c))?;
+    let Some((theirs, there, _)) = most.filter(|(_, _, count)| *count > own + 1) else { return Ok(false) };
+    // A hundredth at once, so that this is not asked again for each.
+    let oldest: Vec<Vec<u8>> = on!(tx.writer()?, c => device_codes::table
+        .filter(device_codes::client_id.eq(&theirs))
+        .filter(device_codes::network.eq(&there))
+        .filter(device_codes::decided_at.is_null())
+        .filter(device_codes::expires_at.gt(now))
+        .order(device_codes::id)
+        .limit((limit / 100).max(1))
+        .select(device_codes::id)
+        .load(c))?;
+    let gone = on!(tx.writer()?, c => diesel::delete(device_codes::table.filter(device_codes::id.eq_any(&oldest)))
+        .execute(c))?;
+    Ok(gone > 0)
+}
+
+/// Adds a request, which came from this network. [`StorageError::Conflict`] if another has the same user code.
+pub fn insert(tx: &mut Tx<'_>, code: &DeviceCode, network: &str) -> Result<(), StorageError> {
     on!(tx.writer()?, c => diesel::insert_into(device_codes::table)
         .values((
             device_codes::id.eq(code.id.as_bytes().as_slice()),
@@ -94,6 +137,7 @@ pub fn insert(tx: &mut Tx<'_>, code: &DeviceCode) -> Result<(), StorageError> {
             device_codes::interval_seconds.eq(code.interval_seconds),
             device_codes::next_poll_at.eq(code.created_at),
             device_codes::failures.eq(code.failures),
+            device_codes::network.eq(network),
         ))
         .execute(c))?;
     Ok(())

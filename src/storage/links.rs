@@ -44,21 +44,6 @@ pub fn consume(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<bool, StorageErr
     Ok(consumed == 1)
 }
 
-/// Takes the one use of something that had no row before. `false`: it was taken.
-pub fn use_up(tx: &mut Tx<'_>, id: Id, purpose: &str, now: Seconds, expires_at: Seconds) -> Result<bool, StorageError> {
-    let used = on!(tx.writer()?, c => diesel::insert_into(one_time_links::table)
-        .values((
-            one_time_links::id.eq(id.as_bytes().as_slice()),
-            one_time_links::secret_hash.eq([].as_slice()),
-            one_time_links::purpose.eq(purpose),
-            one_time_links::expires_at.eq(expires_at),
-            one_time_links::consumed_at.eq(now),
-        ))
-        .on_conflict_do_nothing()
-        .execute(c))?;
-    Ok(used == 1)
-}
-
 /// Ends all links of a purpose that are still open.
 pub fn expire_all(tx: &mut Tx<'_>, purpose: &str, now: Seconds) -> Result<(), StorageError> {
     on!(tx.writer()?, c => diesel::update(

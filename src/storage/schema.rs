@@ -317,6 +317,7 @@ diesel::table! {
         decided_at -> Nullable<BigInt>,
         grant_id -> Nullable<Binary>,
         ended_at -> Nullable<BigInt>,
+        network -> Text,
     }
 }
 

@@ -66,8 +66,7 @@ pub async fn authorize(api: &Api, jar: &mut Jar, app: &App, person: &Person, rng
             other => return Err(other),
         };
         jar.keep(&answer, api);
-        if (300..400).contains(&answer.status) {
-            let location = answer.header("location").to_owned();
+        if let Some(location) = way_on(&answer) {
             if location.starts_with(REDIRECT_URI) {
                 return code_of(api, &answer, &location, verifier).ok_or(Said::No(answer.status, location));
             }
@@ -88,13 +87,28 @@ pub async fn authorize(api: &Api, jar: &mut Jar, app: &App, person: &Person, rng
 }
 
 fn note_form(api: &Api, answer: &Answer, kind: &str) {
-    let id = answer.header("x-request-id");
-    if (300..400).contains(&answer.status) && kind == "login" {
+    let (id, way) = (answer.header("x-request-id"), way_on(answer));
+    if way.is_some() && kind == "login" {
         api.ledger.event(id, "login_succeeded", Times::Once);
     }
-    if answer.header("location").starts_with(REDIRECT_URI) && kind == "consent" {
+    if way.is_some_and(|way| way.starts_with(REDIRECT_URI)) && kind == "consent" {
         api.ledger.event(id, "consent_given", Times::Once);
     }
+}
+
+/// Where a browser goes on to by itself: by a redirect, or by a page.
+pub fn way_on(answer: &Answer) -> Option<String> {
+    match answer.status {
+        300..400 => Some(answer.header("location").to_owned()),
+        200 => goes_on_to(&answer.text()),
+        _ => None,
+    }
+}
+
+/// Where a page goes on to by itself, which is how the server answers a form that leads to the app.
+fn goes_on_to(page: &str) -> Option<String> {
+    let meta = page.split("<meta").find(|tag| tag.contains("http-equiv=\"refresh\""))?;
+    Some(attribute(meta, "content")?.strip_prefix("0;url=")?.replace("&#38;", "&").replace("&amp;", "&"))
 }
 
 fn code_of(api: &Api, answer: &Answer, location: &str, verifier: String) -> Option<Grant> {

@@ -27,7 +27,7 @@ try {
         await browser.click(button ? `${form} [value=${button}]` : `${form} [type=submit]`)
       },
       arrives: (address) => until(`arriving at ${address}`, async () => (await browser.url()).split('?')[0] === address),
-      tried: (scheme) => until(`a way to ${scheme}`, () => browser.opened()),
+      tried: (scheme) => until(`a way to ${scheme}`, async () => (await browser.opened()).find((url) => url.startsWith(scheme))),
     },
     process.env,
   )

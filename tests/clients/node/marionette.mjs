@@ -1,7 +1,7 @@
 // Debian's Firefox, driven by Marionette: length-prefixed JSON over TCP. No driver is packaged for it, and none is needed.
 
 import { spawn } from 'node:child_process'
-import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -15,7 +15,6 @@ const PREFERENCES = {
   'network.captive-portal-service.enabled': false,
   'network.connectivity-service.enabled': false,
   'network.proxy.type': 0,
-  'security.external_protocol_requires_permission': false,
   'toolkit.telemetry.enabled': false,
 }
 
@@ -40,20 +39,35 @@ async function connected(port, firefox) {
   throw new Error('Firefox does not listen')
 }
 
-/** Starts Firefox with a profile of its own, in which a program of ours opens the addresses of a scheme. */
+// A program opens the addresses of this scheme, as if an app were installed. What Firefox would hand to it is written down
+// instead of starting it.
+const installed = (scheme) => `
+  const { nsContentDispatchChooser } = ChromeUtils.importESModule("resource://gre/modules/ContentDispatchChooser.sys.mjs");
+  const file = Cc["@mozilla.org/file/local;1"].createInstance(Ci.nsIFile);
+  file.initWithPath("/bin/true");
+  const program = Cc["@mozilla.org/uriloader/local-handler-app;1"].createInstance(Ci.nsILocalHandlerApp);
+  program.name = "App";
+  program.executable = file;
+  const protocols = Cc["@mozilla.org/uriloader/external-protocol-service;1"].getService(Ci.nsIExternalProtocolService);
+  const info = protocols.getProtocolHandlerInfo(${JSON.stringify(scheme)});
+  info.possibleApplicationHandlers.appendElement(program);
+  info.preferredApplicationHandler = program;
+  info.preferredAction = Ci.nsIHandlerInfo.useHelperApp;
+  info.alwaysAskBeforeHandling = false;
+  Cc["@mozilla.org/uriloader/handler-service;1"].getService(Ci.nsIHandlerService).store(info);
+  globalThis.openedElsewhere = [];
+  nsContentDispatchChooser.prototype.handleURI = async (handler, uri) => { globalThis.openedElsewhere.push(uri.spec); };
+`
+
+/** Starts Firefox with a profile of its own, and an app for a scheme. */
 export async function launch(executable, scheme) {
   const profile = mkdtempSync(join(tmpdir(), 'lw-firefox-'))
-  const [opened, handler] = [join(profile, 'opened'), join(profile, 'handler')]
   const port = await freePort()
   const preferences = { ...PREFERENCES, 'marionette.port': port }
   const lines = Object.entries(preferences).map(([name, value]) => `user_pref(${JSON.stringify(name)}, ${JSON.stringify(value)});`)
   writeFileSync(join(profile, 'user.js'), lines.join('\n'))
-  writeFileSync(handler, `#!/bin/sh\nprintf %s "$1" >${opened}.part && mv ${opened}.part ${opened}\n`)
-  chmodSync(handler, 0o755)
-  const schemes = { [scheme]: { action: 2, ask: false, handlers: [{ name: 'app', path: handler }] } }
-  writeFileSync(join(profile, 'handlers.json'), JSON.stringify({ defaultHandlersVersion: {}, mimeTypes: {}, schemes }))
-  const environment = { ...process.env, HOME: profile, MOZ_REMOTE_SETTINGS_DEVTOOLS: '1' }
-  const args = ['--headless', '--no-remote', '--profile', profile, '--marionette']
+  const environment = { ...process.env, HOME: profile }
+  const args = ['--headless', '--no-remote', '--profile', profile, '--marionette', '--remote-allow-system-access']
   const firefox = spawn(executable, args, { env: environment, stdio: 'ignore' })
 
   const close = async () => {
@@ -68,7 +82,14 @@ export async function launch(executable, scheme) {
     await call.hello
     await call.send('WebDriver:NewSession', { strictFileInteractability: true })
     await call.send('WebDriver:SetTimeouts', { implicit: 30_000, pageLoad: 60_000, script: 30_000 })
-    return { ...verbs(call.send), opened: () => (existsSync(opened) ? readFileSync(opened, 'utf8') : undefined), close }
+    const privileged = async (script) => {
+      await call.send('Marionette:SetContext', { value: 'chrome' })
+      const { value } = await call.send('WebDriver:ExecuteScript', { script, args: [], sandbox: 'system', newSandbox: false })
+      await call.send('Marionette:SetContext', { value: 'content' })
+      return value
+    }
+    await privileged(installed(scheme))
+    return { ...verbs(call.send), opened: () => privileged('return globalThis.openedElsewhere'), close }
   } catch (error) {
     await close()
     throw error

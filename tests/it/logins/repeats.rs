@@ -100,10 +100,75 @@ async fn b019_a_minute_later(db: Db) {
     let browser = Browser::new(&server);
     let page = browser.consent_page(&user, &client.request()).await;
     browser.approve(&page).await.redirect().code();
+    register(&server, "orders:read");
+    let keys = browser.open("/account/api-keys").await.form("/account/api-keys");
+    let key = keys.with("name", "Robot").with("scope", "orders:read").with("expires", "30d");
+    assert!(browser.post(&key).await.body.contains("lw_"));
     server.database.execute("UPDATE form_answers SET answered_at = answered_at - 61");
+    let again = browser.submit(&key).await;
+    assert!(again.words().contains("This form was sent before") && !again.body.contains("lw_"), "{again:?}");
     let late = browser.approve(&page).await;
     assert_finished(&late, "https://app.example/about");
     assert_audit(&server, &late, "csrf_rejected");
+}
+
+/// A device: each button twice, and then the other one.
+async fn b019_a_device_twice(server: Shared) {
+    let (client, user) = (Spec::device().create(server), User::new(server));
+    for (decision, words) in [("approve", "Your device is connected"), ("deny", "The device was refused")] {
+        let browser = Browser::of(server, &user).await;
+        let device = Device::ask(&client).await;
+        let page = browser.device_page(&user, &device).await;
+        let form = page.form("/device/decision").press("decision", decision);
+        for answer in at_once(&browser, &form, 3).await {
+            assert_eq!(answer.status, 200, "{answer:?}");
+            assert!(answer.words().contains(words), "{answer:?}");
+        }
+        let other = if decision == "approve" { "deny" } else { "approve" };
+        let changed = browser.decide(&page, other).await;
+        assert_eq!(changed.status, 403, "{changed:?}");
+        assert!(changed.words().contains("Error 403"), "{changed:?}");
+        assert_audit(server, &changed, "csrf_rejected");
+    }
+}
+
+/// A key is made once, and shown to the form that made it.
+async fn b019_a_key_twice(server: Shared) {
+    register(server, "orders:read");
+    let browser = Browser::of(server, &User::new(server)).await;
+    let page = browser.open("/account/api-keys").await;
+    let form = page.form("/account/api-keys").with("name", "Robot").with("scope", "orders:read").with("expires", "30d");
+    let shown = |answer: &Answer| {
+        let found = answer.select("#api-key");
+        let text = found.first().and_then(|key| key.split('>').nth(1)).and_then(|rest| rest.split('<').next());
+        text.unwrap_or_else(|| panic!("a key: {answer:?}")).to_owned()
+    };
+    let answers = at_once(&browser, &form, 4).await;
+    let texts: BTreeSet<String> = answers.iter().map(shown).collect();
+    assert_eq!(texts.len(), 1, "{texts:?}");
+    let listed = browser.open("/account/api-keys").await;
+    assert_eq!(listed.words().matches("Robot").count(), 1, "{listed:?}");
+    let rotate = listed.form("/account/api-keys/rotate");
+    let one = shown(&browser.post(&rotate).await);
+    assert_eq!(shown(&browser.post(&rotate).await), one);
+    assert!(!texts.contains(&one), "rotated");
+}
+
+/// The first administrator, whose browser lost the answer.
+async fn b019_a_set_up_twice(db: Db) {
+    let server = Server::start_dev(db);
+    let log = server.log();
+    let link = log.split_whitespace().find(|word| word.contains("/setup?token=")).expect("a link").to_owned();
+    let browser = Browser::new(&server);
+    let form = browser.open(&link).await.form("/setup").with("username", "root").with("email", "root@example.com");
+    let form = form.with("password", "correct horse battery").with("password_again", "correct horse battery");
+    let copy = browser.copy();
+    for browser in [&browser, &copy] {
+        let answer = browser.post(&form).await;
+        assert_eq!((answer.status, answer.header("location")), (303, Some("/account?done=welcome")), "{answer:?}");
+    }
+    assert_eq!(browser.jar().get("latchway_session"), copy.jar().get("latchway_session"));
+    assert_eq!(copy.get("/account").await.status, 200);
 }
 
 async fn b019_logged_out_twice(server: Shared) {
@@ -189,6 +254,9 @@ both![
     b018_the_same_login_form_twice,
     b019_the_same_decision_twice,
     b019_a_minute_later,
+    b019_a_device_twice,
+    b019_a_key_twice,
+    b019_a_set_up_twice,
     b019_logged_out_twice,
     b023_the_back_button,
     b022_a_login_page_that_was_left_open,

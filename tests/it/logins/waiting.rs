@@ -104,7 +104,28 @@ async fn p05_one_request_has_one_answer(server: Shared) {
     assert_eq!(two.deny(&second).await.status, 403);
 }
 
+/// Devices that ask: whoever fills the table keeps no other network and no other app out.
+async fn p05_devices_of_others_get_in(db: Db) {
+    let server = Server::start(db, &[("server.trusted_proxies", "127.0.0.0/8"), ("device.max_requests", "5")]);
+    let (client, other) = (Spec::device().create(&server), Spec::device().create(&server));
+    let ask = async |client: &Client, address: &str| {
+        let request = http().post(server.url("/oauth2/device_authorization")).header("X-Forwarded-For", address);
+        Answer::of(request.form(&[("client_id", client.id.as_str()), ("scope", "openid")])).await
+    };
+    for _ in 0..5 {
+        assert_eq!(ask(&client, "203.0.113.5").await.status, 200);
+    }
+    assert_j(&ask(&client, "203.0.113.5").await, 503, "temporarily_unavailable");
+    // One from elsewhere, one of another app from the same network: each takes the place of the oldest there.
+    assert_eq!(ask(&client, "198.51.100.7").await.status, 200);
+    assert_eq!(ask(&other, "203.0.113.5").await.status, 200);
+    assert_j(&ask(&client, "203.0.113.5").await, 503, "temporarily_unavailable");
+    assert_eq!(server.database.rows("device_codes", "1 = 1").len(), 5);
+    assert_eq!(server.database.rows("device_codes", "network = '203.0.113.5/32' OR network = '203.0.113.5'").len(), 4);
+}
+
 both![
+    p05_devices_of_others_get_in,
     p05_logins_that_wait_take_no_row,
     p05_the_longest_state,
     p05_the_request_is_sealed,

@@ -170,9 +170,10 @@ async fn e_003_forged_decisions(server: Shared) {
     assert_eq!(browser.post(&entry.clone().without("csrf")).await.status, 403);
     let answer = browser.send(browser.posting(&entry, "https://evil.example", "cross-site")).await;
     assert_eq!(answer.status, 403, "{answer:?}");
-    // What the page made is still good, once.
+    // What the page made is still good, once: sent again at once it says the same, and the other button is too late.
     assert_eq!(browser.post(&form).await.status, 200);
-    let again = browser.post(&form).await;
+    assert_eq!(browser.post(&form).await.status, 200);
+    let again = browser.post(&form.clone().with("decision", "deny")).await;
     assert_eq!(again.status, 403, "{again:?}");
     assert_audit(server, &again, "csrf_rejected");
     assert_tokens(&device.poll().await);

@@ -13,7 +13,7 @@ use serde_json::json;
 use super::Run;
 use super::scene::{Shot, Visitor, at_once, must, note_redeemed, tally};
 use crate::api::Said;
-use crate::browser::{Grant, authorize_path, fill_in};
+use crate::browser::{Grant, authorize_path, fill_in, way_on};
 use crate::http::{form, request};
 use crate::ledger::{State, Times, handle_id};
 use crate::world::{REDIRECT_URI, World};
@@ -93,7 +93,8 @@ pub async fn consents(run: &mut Run<'_>, world: &Arc<World>, rounds: usize) -> R
         }
         world.ledger.book().disabled_apps.insert(visitor.app.id.clone());
         let Said::Yes(answer) = said else { continue };
-        let Some((_, code)) = answer.header("location").split_once("code=") else { continue };
+        let way = way_on(&answer).unwrap_or_default();
+        let Some((_, code)) = way.split_once("code=") else { continue };
         codes += 1;
         let code = code.split('&').next().unwrap_or_default().to_owned();
         world.ledger.secret(&code);
