@@ -2,7 +2,7 @@
 
 use reqwest::Method;
 
-use super::{ENDPOINT, House, told};
+use super::{ENDPOINT, House, cookies, told};
 use crate::harness::*;
 
 /// A browser with its cookies at both hosts.
@@ -468,7 +468,26 @@ async fn origins_are_checked_at_the_start(db: Db) {
     assert_eq!(Answer::of(method).await.status, 401);
 }
 
+/// Who is let in is asked at every use: the operator took the app from the list.
+async fn p12_an_app_that_was_taken_off_the_list(db: Db) {
+    let house = House::new(db);
+    let visitor = Visitor::new(&house);
+    visitor.enter(&User::new(&house.server)).await;
+    assert!(visitor.is_in().await);
+    house.server.stop();
+    for (origins, status) in [(house.origin.as_str(), 204), ("https://other.example", 401)] {
+        let node = house.server.node(&[("gatekeeper.allowed_origins", origins)]);
+        node.spawn();
+        let request = http().get(node.url(ENDPOINT)).header("X-Original-Method", "GET");
+        let request = request.header("X-Original-URL", format!("{}/", house.origin));
+        let answer = Answer::of(request.header("Cookie", cookies(&visitor.app))).await;
+        assert_eq!(answer.status, status, "{origins}: {answer:?}");
+        node.stop();
+    }
+}
+
 both![
+    p12_an_app_that_was_taken_off_the_list,
     to_the_login_page_and_back,
     cookies_at_the_app_are_bound_to_it,
     a_ticket_is_for_one_browser_once,
