@@ -16,7 +16,7 @@ use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
 use crate::domain::{Client, DeviceCode, GrantType, UserCode};
 use crate::fault::{Fault, Problem};
-use crate::flow::{self, After, Answer, CodeEntry, DeviceEntry};
+use crate::flow::{self, After, Answer, CodeEntry, DeviceDecision, DeviceEntry, OneForm};
 use crate::identity::{CurrentSession, csrf};
 use crate::issuing;
 use crate::request;
