@@ -61,7 +61,8 @@ pub async fn create(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
         Ok(wish) => wish,
         Err(errors) => return page.again(typed, errors).await,
     };
-    let (actor, issuer, form) = (made.actor(&app), app.issuer().to_owned(), made.keeper(&app, "create"));
+    let name = typed.form_name();
+    let (actor, issuer, form) = (made.actor(&app), app.issuer().to_owned(), made.keeper(&app, &name));
     let limit = Limit::configured(&app.config.api_keys);
     let current = made.session.clone();
     let write = app.db.write("api_key.create", move |tx| -> Result<_, Refusal<Unfit>> {
@@ -72,7 +73,7 @@ pub async fn create(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
         let (key, text) = api_key::create(tx, &actor, &wish, &issuer, limit)?;
         form.keep(tx, Revealed::new(&key, &text, None)).map(Some)
     });
-    match made.first(&app, "create", write.await).await {
+    match made.first(&app, &name, write.await).await {
         Ok(Some(revealed)) => page.reveal(revealed).await,
         Ok(None) => Ok(Either::Right(Answer::local("/account/api-keys?done=already"))),
         Err(Unfit::Storage(error)) => Err(error.into()),
@@ -245,6 +246,11 @@ impl Typed {
         let field = |name: &str| form.get(name).unwrap_or_default().chars().take(2_000).collect::<String>();
         let scopes = form.all("scope").map(str::to_owned).collect();
         Self { name: field("name"), networks: field("networks"), scopes, lifetime: field("expires") }
+    }
+
+    /// Another wish is another form.
+    fn form_name(&self) -> String {
+        format!("create {:?}", (&self.name, &self.networks, &self.scopes, &self.lifetime))
     }
 
     /// What is wanted, or all that is wrong with it, so that nothing is told one round later.
