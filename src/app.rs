@@ -2,8 +2,8 @@
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, OnceLock};
+use std::time::{Duration, Instant};
 
 use moka::sync::Cache;
 
@@ -12,7 +12,8 @@ use crate::config::Config;
 use crate::defense::{Admission, Limiter};
 use crate::domain::{Algorithm, Client};
 use crate::identity::{KeyUses, Passwords, SessionCookies};
-use crate::keys::KeyRing;
+use crate::keys::{KeyError, KeyRing};
+use crate::storage::keys::StoredKey;
 use crate::storage::{Db, ServerLock};
 use crate::support::{AtOnce, Clock, Digest, Id, Rng, Seconds};
 
@@ -101,7 +102,21 @@ pub struct Readiness {
     pub clock_ahead: AtomicBool,
     /// The database's clock shows another time.
     pub clock_skewed: AtomicBool,
+    /// The database was written at a later time than this clock shows.
+    pub clock_past: AtomicBool,
+    /// There is a signing key that this node cannot open.
+    pub keys_unopened: AtomicBool,
+    /// Signing keys could not be read for a while.
+    pub keys_unread: AtomicBool,
+    /// The database belongs to another issuer by now, or to another encryption key.
+    pub pins_differ: AtomicBool,
+    /// Until then nothing is thrown away, because it has not shown yet whether the clock that this process began with is
+    /// right.
+    pub patient_until: OnceLock<Instant>,
 }
+
+/// How long it takes until a clock that is far ahead is believed when something is to be thrown away.
+pub const PATIENCE: Duration = Duration::from_secs(3600);
 
 impl Readiness {
     /// Why no request should come here.
@@ -109,12 +124,31 @@ impl Readiness {
         let says = |flag: &AtomicBool, why| flag.load(Ordering::Relaxed).then_some(why);
         says(&self.draining, "stopping")
             .or_else(|| says(&self.clock_behind, "the clock was set back"))
-            .or_else(|| says(&self.clock_skewed, "the clock differs from the database's"))
+            .or_else(|| says(&self.keys_unread, "the signing keys cannot be read"))
+            .or_else(|| self.ignorance())
+    }
+
+    /// Why this node knows nothing of what depends on the time or on the keys: whoever asks is told so, and not what a wrong
+    /// clock or a missing key makes of it.
+    pub fn ignorance(&self) -> Option<&'static str> {
+        let says = |flag: &AtomicBool, why| flag.load(Ordering::Relaxed).then_some(why);
+        self.time_ignorance().or_else(|| says(&self.keys_unopened, "a signing key cannot be opened"))
+    }
+
+    /// The same for what needs no private key.
+    fn time_ignorance(&self) -> Option<&'static str> {
+        let says = |flag: &AtomicBool, why| flag.load(Ordering::Relaxed).then_some(why);
+        says(&self.clock_skewed, "the clock differs from the database's")
+            .or_else(|| says(&self.clock_past, "the clock is behind the database"))
+            .or_else(|| says(&self.pins_differ, "the database belongs to another issuer or encryption key"))
     }
 
     /// Whether the time is not certain enough to throw away what seems to have expired.
     pub fn doubts_time(&self) -> bool {
-        [&self.clock_behind, &self.clock_ahead, &self.clock_skewed].iter().any(|flag| flag.load(Ordering::Relaxed))
+        [&self.clock_behind, &self.clock_ahead, &self.clock_skewed, &self.clock_past]
+            .iter()
+            .any(|flag| flag.load(Ordering::Relaxed))
+            || self.patient_until.get().is_some_and(|until| Instant::now() < *until)
     }
 }
 
@@ -201,6 +235,42 @@ impl App {
 
     pub fn now(&self) -> Seconds {
         self.clock.now()
+    }
+
+    /// Why nothing that depends on the time or on the keys can be answered now.
+    pub fn ignorance(&self) -> Option<&'static str> {
+        self.readiness.ignorance().or(self.has_just_jumped())
+    }
+
+    /// Why nothing that depends on the time can be answered now.
+    pub fn time_ignorance(&self) -> Option<&'static str> {
+        self.readiness.time_ignorance().or(self.has_just_jumped())
+    }
+
+    /// Whether a jump is followed is decided by the database's clock within the second.
+    fn has_just_jumped(&self) -> Option<&'static str> {
+        let jumped = self.db.has_clock() && self.clock.has_just_jumped();
+        jumped.then_some("the clock was set a moment ago")
+    }
+
+    /// Takes up the signing keys as they are stored now; `true` if they are others than before.
+    pub fn take_up_keys(&self, stored: &[StoredKey]) -> Result<bool, KeyError> {
+        let changed = self.keys.reload(stored)?;
+        if changed {
+            self.verified.invalidate_all();
+        }
+        let ring = self.keys.snapshot();
+        let unopened = ring.unopened(self.now());
+        let was = self.readiness.keys_unopened.swap(unopened.is_some(), Ordering::Relaxed);
+        match unopened {
+            Some(key) if !was => tracing::error!(
+                kid = key.kid,
+                "a signing key cannot be opened: [keys] encryption_key is another one than it was sealed with"
+            ),
+            None if was => tracing::info!("all signing keys can be opened again"),
+            _ => {}
+        }
+        Ok(changed)
     }
 }
 

@@ -83,6 +83,8 @@ words! {
         KeyRotated = "key_rotated",
         KeyRetired = "key_retired",
         KeyResealed = "key_resealed",
+        KeysBegunAnew = "keys_begun_anew",
+        IssuerChanged = "issuer_changed",
         ScopeChanged = "scope_changed",
         SetupCompleted = "setup_completed",
         SetupRefused = "setup_refused",

@@ -11,7 +11,7 @@ use crate::fault::Fault;
 use crate::keys::Jwt;
 use crate::protocol::{OAuthError, Params};
 use crate::storage::access_tokens::{self, TokenState};
-use crate::storage::{Refusal, refresh_tokens};
+use crate::storage::{Refusal, keys, refresh_tokens};
 use crate::support::{Id, Seconds, sha256};
 
 /// Where a request carries its token: in the header or in the form, never in both and never in the query.
@@ -24,8 +24,9 @@ impl BearerToken {
     }
 
     /// The id of the token, if its signature is ours and it has not expired. Whether it was revoked is not looked at.
-    pub fn verified_id(&self, app: &App) -> Result<Id, OAuthError> {
-        verified_id(app, &self.0).ok_or_else(|| OAuthError::invalid_token("not a live access token of ours"))
+    pub async fn verified_id(&self, app: &App) -> Result<Id, Fault> {
+        let id = verified_id(app, &self.0).await?;
+        id.ok_or_else(|| OAuthError::invalid_token("not a live access token of ours").into())
     }
 
     /// As it was presented. Never for a log.
@@ -82,9 +83,42 @@ impl Claims<'_> {
     }
 }
 
-/// The id of an access token whose signature is ours. A signature once verified is not verified again while it is
+/// The id of an access token whose signature is ours. A key that this node does not know yet is looked for before a token
+/// counts as none: another node may have made it a moment ago.
+///
+/// # Errors
+/// If it is there and cannot be taken up, or if that cannot be found out: then this node knows nothing about the token.
+pub async fn verified_id(app: &App, token: &str) -> Result<Option<Id>, Fault> {
+    if let Some(id) = remembered_id(app, token) {
+        return Ok(Some(id));
+    }
+    if take_up_key_of(app, token).await? { Ok(remembered_id(app, token)) } else { Ok(None) }
+}
+
+/// Takes up the signing key that a token names, if this node does not know it yet. `false`: nothing has changed.
+///
+/// # Errors
+/// If there is such a key, or that is not known, and it cannot be taken up.
+pub async fn take_up_key_of(app: &App, token: &str) -> Result<bool, Fault> {
+    let Some(kid) = app.keys.snapshot().unknown_kid(token) else { return Ok(false) };
+    let sought = kid.clone();
+    let found = app.db.read("keys.find", move |conn| keys::find(conn, &sought)).await?;
+    if found.is_none_or(|key| key.removed_at.is_some_and(|at| at <= app.now())) {
+        return Ok(false);
+    }
+    let stored = app.db.read("keys.list", keys::list).await?;
+    let unusable =
+        |why: &dyn std::fmt::Display| Fault::from(OAuthError::unavailable(format!("signing key {kid}: {why}")));
+    app.take_up_keys(&stored).map_err(|e| unusable(&e))?;
+    match app.keys.snapshot().unknown_kid(token) {
+        None => Ok(true),
+        Some(_) => Err(unusable(&"it is stored, and was not taken up")),
+    }
+}
+
+/// The same by the keys that are known here. A signature once verified is not verified again while it is
 /// remembered; what it stands for is looked up every time.
-pub fn verified_id(app: &App, token: &str) -> Option<Id> {
+fn remembered_id(app: &App, token: &str) -> Option<Id> {
     let hash = sha256(token.as_bytes());
     let now = app.now();
     let (jti, exp) = match app.verified.get(&hash) {
@@ -107,7 +141,7 @@ pub fn verified_id(app: &App, token: &str) -> Option<Id> {
 /// What a presented token stands for, if it counts.
 pub async fn bearer(app: &App, token: &BearerToken) -> Result<TokenState, Fault> {
     let invalid = |why: &str| Fault::from(OAuthError::invalid_token(why));
-    let jti = token.verified_id(app)?;
+    let jti = token.verified_id(app).await?;
     let now = app.now();
     let state = app.db.read("token.state", move |conn| access_tokens::state(conn, jti, now)).await?;
     let state = state.ok_or_else(|| invalid("there is no row of it"))?;

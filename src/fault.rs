@@ -123,6 +123,7 @@ pub fn storage_code(error: &StorageError) -> ErrorCode {
         StorageError::Busy
         | StorageError::Timeout
         | StorageError::Unavailable(_)
+        | StorageError::Newer
         | StorageError::Query(_)
         | StorageError::Conflict(_) => ErrorCode::TemporarilyUnavailable,
         StorageError::InvalidRow(_) | StorageError::Panicked(_) => ErrorCode::ServerError,

@@ -1,6 +1,6 @@
 //! What the checkpoints say, put together: for each writer how far its chain must go.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::walk::{Found, Problems, What};
 use crate::domain::chain::{ChainKey, Checkpoint, Hash, Sealed, Stage};
@@ -72,7 +72,22 @@ pub struct Claims {
     pub count: u64,
     pub first: Option<i64>,
     pub last: Option<Sealed>,
+    /// Checkpoints up to this one were signed with a key that was lost.
+    pub lost_key_until: i64,
+    /// Where the trail began anew after that.
+    pub epoch: Option<Epoch>,
+    /// When something was last removed as too old.
+    pub removed_millis: Option<i64>,
     pruned_to: i64,
+}
+
+/// The checkpoint from which on there is another key. It states what was there.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Epoch {
+    pub number: i64,
+    pub at_millis: i64,
+    /// Of chains from before, whose beginning can be proved no more.
+    pub writers: HashSet<Id>,
 }
 
 /// Whether a checkpoint was read before the events that it speaks of.
@@ -86,14 +101,14 @@ pub enum Read {
 impl Claims {
     /// For what comes after these.
     pub fn following(claims: &Self) -> Self {
-        Self { last: claims.last.clone(), ..Self::default() }
+        Self { last: claims.last.clone(), lost_key_until: claims.lost_key_until, ..Self::default() }
     }
 
     /// Takes up the next checkpoint. Without the key its signature is not looked at.
     pub fn add(&mut self, sealed: &Sealed, key: Option<&ChainKey>, read: Read, problems: &mut Problems) {
         let opened = match key {
-            Some(key) => key.open(sealed),
-            None => sealed.read(),
+            Some(key) if sealed.number > self.lost_key_until => key.open(sealed),
+            _ => sealed.read(),
         };
         let place = |what, message: String| Found::of_checkpoint(what, sealed.number, sealed.at_millis, message);
         let Some(checkpoint) = opened else {
@@ -117,6 +132,15 @@ impl Claims {
 
     fn take(&mut self, checkpoint: &Checkpoint, read: Read) {
         let number = checkpoint.number;
+        if !checkpoint.pruned.is_empty() || checkpoint.pruned_checkpoints.is_some() {
+            self.removed_millis = Some(checkpoint.at_millis);
+        }
+        if checkpoint.lost_key_until.is_some() && number > self.lost_key_until {
+            // What nobody signed for does not say that later events need no chain.
+            self.unchained_until = self.unchained_until.filter(|id| id.millis() <= checkpoint.at_millis);
+            let writers = checkpoint.heads.iter().map(|head| head.writer).collect();
+            self.epoch = Some(Epoch { number, at_millis: checkpoint.at_millis, writers });
+        }
         for head in &checkpoint.pruned {
             let claim = self.writers.entry(head.writer).or_default();
             if claim.pruned_to() < head.sequence {

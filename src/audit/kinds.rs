@@ -57,6 +57,10 @@ impl EventKind {
             Self::KeyRotated => "A signing key was published that takes over.",
             Self::KeyRetired => "A signing key was taken out of service.",
             Self::KeyResealed => "A signing key was encrypted anew.",
+            Self::KeysBegunAnew => {
+                "The encryption key was lost: all signing keys and the key of this trail were made anew."
+            }
+            Self::IssuerChanged => "The database was given to another issuer.",
             Self::ScopeChanged => "The words for a scope were changed or removed.",
             Self::SetupCompleted => "The first administrator was made.",
             Self::SetupRefused => "A set-up link was used that is none, or none any more.",

@@ -9,7 +9,7 @@ use super::line::{Header, Line};
 use super::walk::{Extent, Found, Gap, Problems, Walk, What};
 use crate::domain::chain::{ChainKey, Sealed};
 use crate::storage::audit_events::{self, StoredEvent};
-use crate::storage::{Db, StorageError, audit_checkpoints};
+use crate::storage::{Conn, Db, StorageError, audit_checkpoints, settings};
 use crate::support::Id;
 
 /// Rows that are in memory at once.
@@ -49,6 +49,13 @@ pub struct Report {
     pub unchained: u64,
     pub checkpoints: u64,
     pub last_checkpoint: Option<Sealed>,
+    /// Where the trail began anew after its key was lost: the number of that checkpoint, and when.
+    pub epoch: Option<(i64, i64)>,
+    /// When events were last removed as too old, in Unix milliseconds.
+    pub removed_millis: Option<i64>,
+    /// Whether a checkpoint that was noted elsewhere was compared: without one nobody can tell whether the end of the trail,
+    /// or all of it, was set back.
+    pub is_anchored: bool,
     /// By the time of their first event.
     pub writers: Vec<WriterReport>,
     pub problems: Problems,
@@ -101,6 +108,9 @@ async fn database(
     mut progress: impl FnMut(u64),
 ) -> Result<Report, VerifyError> {
     let (mut claims, mut problems) = (Claims::default(), Problems::default());
+    if let Some(key) = key {
+        claims.lost_key_until = lost_key_until(db, key).await?;
+    }
     fold(db, &mut claims, key, Read::Before, options, &mut problems).await?;
     if key.is_some() && claims.count == 0 {
         let message = "there is no checkpoint, although the trail has a key since its first".to_owned();
@@ -132,7 +142,20 @@ async fn database(
         expected.check_end(later.last.as_ref().map_or(0, |last| last.number), &mut problems);
     }
     let last = later.last.clone().or_else(|| claims.last.clone());
-    Ok(report(walk, &claims, problems, last, key, false))
+    let mut report = report(walk, &claims, problems, last, key, false);
+    (report.is_anchored, report.removed_millis) =
+        (options.expect.is_some(), claims.removed_millis.max(later.removed_millis));
+    Ok(report)
+}
+
+/// Up to where checkpoints were signed with a key that was lost, as a checkpoint says that the present key has signed.
+async fn lost_key_until(db: &Db, key: &ChainKey) -> Result<i64, VerifyError> {
+    let read = |conn: &mut Conn| {
+        let number = settings::get(conn, audit_checkpoints::EPOCH)?.and_then(|text| text.parse::<i64>().ok());
+        number.map_or(Ok(None), |number| Ok(audit_checkpoints::page_after(conn, number - 1, 1)?.pop()))
+    };
+    let sealed = db.read("audit.verify", read).await?;
+    Ok(sealed.and_then(|sealed| key.open(&sealed)).and_then(|epoch| epoch.lost_key_until).unwrap_or(0))
 }
 
 async fn fold(
@@ -216,6 +239,9 @@ fn report(
         unchained: walk.unchained,
         checkpoints: claims.count,
         last_checkpoint: last,
+        epoch: claims.epoch.as_ref().map(|epoch| (epoch.number, epoch.at_millis)),
+        removed_millis: claims.removed_millis,
+        is_anchored: false,
         writers,
         problems,
         signed: key.is_some(),
@@ -248,6 +274,15 @@ fn export(
     let header = header(path)?;
     let is_part = header.since_millis.is_some() || header.until_millis.is_some();
     let (mut claims, mut later, mut problems) = (Claims::default(), Claims::default(), Problems::default());
+    if let Some(key) = key {
+        for line in lines(path)? {
+            if let Line::Checkpoint(sealed) = line?.1 {
+                let until = key.open(&sealed).and_then(|read| read.lost_key_until).unwrap_or(0);
+                claims.lost_key_until = claims.lost_key_until.max(until);
+            }
+        }
+        later.lost_key_until = claims.lost_key_until;
+    }
     let mut seen_events = Read::Before;
     for line in lines(path)? {
         match line?.1 {
@@ -283,7 +318,10 @@ fn export(
     if let Some(expected) = &options.expect {
         expected.check_end(last.as_ref().map_or(0, |last| last.number), &mut problems);
     }
-    Ok(report(walk, &claims, problems, last, key, is_part))
+    let mut report = report(walk, &claims, problems, last, key, is_part);
+    (report.is_anchored, report.removed_millis) =
+        (options.expect.is_some(), claims.removed_millis.max(later.removed_millis));
+    Ok(report)
 }
 
 /// What a reader of the trail wants to look at next.

@@ -207,7 +207,10 @@ impl<'a> Walk<'a> {
                 self.gap(Gap { writer, after, from, to: place.sequence - 1, before: place });
                 None
             }
-            None if place.sequence == 1 => self.key.map(|key| key.seed(writer).0),
+            None if place.sequence == 1 => {
+                let is_of_before = self.claims.epoch.as_ref().is_some_and(|epoch| epoch.writers.contains(&writer));
+                self.key.filter(|_| !is_of_before).map(|key| key.seed(writer).0)
+            }
             None => match pruned {
                 Some(pruned) if pruned.sequence + 1 == place.sequence => Some(pruned.hash.0),
                 Some(pruned) if place.sequence <= pruned.sequence => None,

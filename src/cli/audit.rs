@@ -191,10 +191,40 @@ fn report_json(report: &Report) -> Value {
     json!({
         "ok": report.problems.count == 0, "events": report.events, "from_before_the_chain": report.unchained,
         "without_checkpoint": report.unstated(), "checkpoints": report.checkpoints, "last_checkpoint": last,
-        "signatures": report.signed, "part": report.is_part, "writers": writers.collect::<Value>(),
+        "signatures": report.signed, "part": report.is_part, "receipt_compared": report.is_anchored,
+        "removed_as_too_old_at": report.removed_millis.map(time),
+        "began_anew": report.epoch.map(|(number, millis)| json!({"checkpoint": number, "time": time(millis)})), "writers": writers.collect::<Value>(),
         "problem_count": report.problems.count,
         "problems": report.problems.told.iter().map(found_json).collect::<Value>(),
     })
+}
+
+/// How far it goes that no change was found.
+fn print_extent(report: &Report) {
+    if let Some(millis) = report.removed_millis {
+        outln!(
+            "Events that were too old were removed, last at {}: that was signed for, whoever's clock it was.",
+            time(millis)
+        );
+    }
+    if let Some((number, millis)) = report.epoch {
+        outln!(
+            "The encryption key was lost, and checkpoint {number} of {} began anew. What is from before is as it was then; who \
+             signed for it cannot be verified any more.",
+            time(millis)
+        );
+    }
+    let what = if report.is_part { "of this part" } else { "of what is here" };
+    match (&report.last_checkpoint, report.is_anchored) {
+        (Some(last), true) => outln!(
+            "No change was found, {what}, and the checkpoint that was noted is in it. It is proved up to the last one, of {}.",
+            time(last.at_millis)
+        ),
+        _ => outln!(
+            "No change was found {what}. Whether its end was cut off, or all of it was set back, only a checkpoint can show \
+             that was noted elsewhere: --expect NUMBER:SIGNATURE."
+        ),
+    }
 }
 
 /// Chains that a person is shown one by one.
@@ -238,7 +268,7 @@ fn print(report: &Report) {
         outln!("Only hashes were checked: without the encryption key nobody can tell who made them.");
     }
     if report.problems.count == 0 {
-        outln!("Nothing was changed.");
+        print_extent(report);
         return;
     }
     outln!();

@@ -47,12 +47,13 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     let partial = PathBuf::from(format!("{}.partial", args.file.display()));
     let mut file = private(&partial)?;
     let written = (|| {
-        let watch = Watch::file(partial.clone(), fs::metadata(&path)?.len());
+        let watch =
+            Watch::file(partial.clone(), fs::metadata(&path).with_context(|| format!("cannot look at {path}"))?.len());
         let schema = snapshot(&path, &partial.display().to_string()).context("the database cannot be copied")?;
         drop(watch);
         let sealed = seal(&mut file, schema, now)?;
         may_write(args)?;
-        fs::rename(&partial, &args.file)?;
+        fs::rename(&partial, &args.file).with_context(|| format!("cannot move it to {}", args.file.display()))?;
         sync_folder(&args.file)?;
         Ok(sealed)
     })();
@@ -101,5 +102,5 @@ fn private(path: &Path) -> anyhow::Result<File> {
 /// A name in a folder is on disk when the folder is.
 pub fn sync_folder(path: &Path) -> anyhow::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(folder)?.sync_all().with_context(|| format!("cannot sync {}", folder.display()))
+    File::open(folder).and_then(|folder| folder.sync_all()).with_context(|| format!("cannot sync {}", folder.display()))
 }

@@ -2,6 +2,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
+use super::clock::{self, ClockArgs};
 use super::context::{Context, Tool};
 use super::output;
 use super::progress::Progress;
@@ -20,10 +21,14 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 #[derive(clap::Args)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {}
+pub struct Args {
+    #[command(flatten)]
+    clock: ClockArgs,
+}
 
-pub fn run(context: &Context, _: &Args) -> anyhow::Result<()> {
+pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     let tool = context.open_tool()?;
+    clock::check(&tool, &args.clock)?;
     let begin = Instant::now();
     let removed = tool.runtime.block_on(wait_and_sweep(&tool))?;
     let all: u64 = removed.iter().map(|(_, rows)| rows).sum();

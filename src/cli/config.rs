@@ -1,5 +1,7 @@
 use clap::Subcommand;
 
+use super::change_issuer;
+use super::config_check::{self, Connect};
 use super::context::{Context, environment, usage};
 use super::output;
 use crate::config::{Dev, Format, load, print, template};
@@ -11,7 +13,12 @@ pub enum Command {
         /// By the rules of `serve --dev`
         #[arg(long)]
         dev: bool,
+        /// Ask the database, too: its schema, whose it is, and whether the encryption key opens its keys
+        #[arg(long)]
+        connect: bool,
     },
+    /// Give the database to the issuer that is configured now, and tell who has to change
+    ChangeIssuer(change_issuer::Args),
     /// Print the settings in force, without their secrets
     Print {
         /// By the rules of `serve --dev`
@@ -28,10 +35,11 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
         load(&context.overrides(dev), environment()).map_err(|e| usage(e.to_string()))
     };
     match command {
-        Command::Check { dev } => {
-            read(*dev)?;
-            output::show(context, &serde_json::json!({"valid": true}), || outln!("The configuration is valid."))
+        Command::Check { dev, connect } => {
+            let connect = if *connect { Connect::Yes } else { Connect::No };
+            config_check::run(context, &read(*dev)?, if *dev { Dev::Yes } else { Dev::No }, connect)
         }
+        Command::ChangeIssuer(args) => change_issuer::run(context, args),
         Command::Print { dev } => {
             let format = if context.json { Format::Json } else { Format::Toml };
             output::raw(&format!("{}\n", print(&read(*dev)?, format).trim_end()));

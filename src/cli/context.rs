@@ -8,9 +8,10 @@ use anyhow::{Context as _, bail};
 use clap::Args;
 
 use super::dev;
+use super::process::leave_no_core;
 use crate::config::{Config, Dev, Overrides, load};
 use crate::keys::{IfGone, unlock_audit};
-use crate::storage::{Db, DbOptions, MigrationStatus};
+use crate::storage::{Db, DbOptions, IfMissing, MigrationStatus, StorageError};
 use crate::support::{Clock, Rng, text};
 
 /// Flags of every subcommand.
@@ -19,7 +20,7 @@ pub struct Context {
     /// The configuration file (also LATCHWAY_CONFIG)
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// The folder for the embedded database and, in development mode, its keys
+    /// The folder for the embedded database and, in development mode, its keys (also LATCHWAY_DATA)
     #[arg(long, global = true, value_name = "DIR")]
     pub data: Option<PathBuf>,
     /// Print JSON for machines
@@ -39,7 +40,11 @@ pub fn usage(why: impl Into<String>) -> anyhow::Error {
 
 impl Context {
     pub fn overrides(&self, dev: Dev) -> Overrides {
-        Overrides { config_file: self.config.clone(), data_dir: self.data.clone(), dev, ..Overrides::default() }
+        let data_dir = self
+            .data
+            .clone()
+            .or_else(|| std::env::var_os("LATCHWAY_DATA").filter(|folder| !folder.is_empty()).map(PathBuf::from));
+        Overrides { config_file: self.config.clone(), data_dir, dev, ..Overrides::default() }
     }
 
     /// The settings for a tool, which needs the database and not all that a server needs: without a production
@@ -56,6 +61,7 @@ impl Context {
 
     /// The configured database, with a schema that fits this binary.
     pub fn open_tool(&self) -> anyhow::Result<Tool> {
+        leave_no_core();
         let config = self.tool_config()?;
         let clock = Clock::system();
         let db = open_db(&config, clock.clone())?;
@@ -130,14 +136,31 @@ pub fn environment() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
 }
 
+/// Opens the database as it is: a subcommand makes none, and does not wait for one that is not up.
 pub fn open_db(config: &Config, clock: Clock) -> anyhow::Result<Db> {
-    let options = DbOptions {
-        url: config.database.url.clone(),
-        pool_size: config.database.pool_size,
-        queue: config.database.queue,
-        timeout: Duration::from_secs(config.database.timeout_seconds),
+    open_db_with(&db_options(config, IfMissing::Fail), clock)
+}
+
+/// How the configured database is reached.
+pub fn db_options(config: &Config, if_missing: IfMissing) -> DbOptions {
+    let database = &config.database;
+    let connect = match database.connect_timeout_seconds {
+        0 => database.timeout_seconds,
+        seconds => seconds,
     };
-    Db::open(&options, clock).context("the database of [database] url cannot be opened")
+    DbOptions {
+        pool_size: database.pool_size,
+        queue: database.queue,
+        timeout: Duration::from_secs(database.timeout_seconds),
+        connect_timeout: Duration::from_secs(connect),
+        pooler: database.pooler,
+        if_missing,
+        ..DbOptions::new(database.url.clone())
+    }
+}
+
+pub fn open_db_with(options: &DbOptions, clock: Clock) -> anyhow::Result<Db> {
+    Db::open(options, clock).context("the database of [database] url cannot be opened")
 }
 
 /// Never works on a schema that this binary does not know.
@@ -149,8 +172,6 @@ pub fn check_schema(db: &Db) -> anyhow::Result<()> {
                 "the database lacks {count} migration(s); run `latchway migrate` (or set [database] migrate_on_start = true)"
             )
         }
-        MigrationStatus::Newer => {
-            bail!("the database was migrated by a newer version of latchway; run that version, or restore a backup")
-        }
+        MigrationStatus::Newer => Err(StorageError::Newer.into()),
     }
 }

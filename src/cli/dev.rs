@@ -17,16 +17,10 @@ use crate::config::{Config, Dev};
 use crate::domain::{ApplicationType, AuthMethod, Client, GrantType, Party, RedirectUri, RefreshPolicy, Scopes};
 use crate::keys::Sealer;
 use crate::pages::setup;
+pub use crate::storage::IfMissing;
 use crate::storage::scopes::ScopeText;
 use crate::storage::{Db, Refusal, StorageError, Tx, clients, links, scopes, settings};
 use crate::support::{Clock, Handle, Rng, Seconds, random_token, sha256};
-
-/// What to do about a key that is not there.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum IfMissing {
-    Make,
-    Fail,
-}
 
 const LINK_SECONDS: Seconds = 86400;
 const SCOPE: &str = "openid profile email offline_access notes:read";
@@ -71,14 +65,19 @@ fn from_file(path: &Path, missing: IfMissing) -> anyhow::Result<Zeroizing<[u8; 3
             return Err(usage(format!("[keys] encryption_key is not set, and there is no {}", path.display())));
         }
         let folder = path.parent().unwrap_or(Path::new("."));
-        fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+        fs::DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let key = Zeroizing::new(STANDARD.encode(Rng::system().bytes::<32>()));
         let mut options = fs::OpenOptions::new();
         let file = options.write(true).create_new(true).mode(0o600).open(path);
         std::io::Write::write_all(
             &mut file.with_context(|| format!("cannot make {}", path.display()))?,
             key.as_bytes(),
-        )?;
+        )
+        .with_context(|| format!("cannot write {}", path.display()))?;
     }
     let text = Zeroizing::new(fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?);
     let bytes = Zeroizing::new(STANDARD.decode(text.trim()).unwrap_or_default());

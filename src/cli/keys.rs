@@ -1,8 +1,9 @@
 use clap::Subcommand;
 use serde_json::json;
 
+use super::clock::{self, ClockArgs};
 use super::context::{Context, Tool, usage};
-use super::{dev, output};
+use super::{begin_anew, dev, output};
 use crate::domain::Algorithm;
 use crate::keys::{self, KeyRing, KeyStage, Resealed, Timing};
 use crate::storage::keys::list;
@@ -20,6 +21,8 @@ pub enum Command {
         /// Let it sign at once, without waiting for caches: for when the old key is lost
         #[arg(long)]
         now: bool,
+        #[command(flatten)]
+        clock: ClockArgs,
     },
     /// Take a key out of service at once
     Retire {
@@ -32,21 +35,31 @@ pub enum Command {
         /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
+        #[command(flatten)]
+        clock: ClockArgs,
     },
     /// Encrypt the stored keys anew under `[keys] encryption_key`; what `previous_encryption_key` opens is opened by it
     Reseal,
+    /// When the encryption key is lost: make all keys anew under the one that is configured now. Ends everything that was
+    /// issued, and logs everybody out; people, clients and API keys stay
+    BeginAnew(begin_anew::Args),
 }
 
 pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
     let tool = context.open_tool()?;
     match command {
         Command::List => show_list(context, &tool),
-        Command::Rotate { alg, now } => rotate(context, &tool, alg.as_deref(), *now),
-        Command::Retire { kid, compromised, yes } => {
+        Command::Rotate { alg, now, clock } => {
+            clock::check(&tool, clock)?;
+            rotate(context, &tool, alg.as_deref(), *now)
+        }
+        Command::Retire { kid, compromised, yes, clock } => {
             output::confirm(*yes, &format!("The key {kid} will sign nothing more, which cannot be undone."))?;
+            clock::check(&tool, clock)?;
             retire(context, &tool, kid, *compromised)
         }
         Command::Reseal => reseal(context, &tool),
+        Command::BeginAnew(args) => begin_anew::run(context, &tool, args),
     }
 }
 

@@ -1,5 +1,6 @@
-use super::context::{Context, open_db};
+use super::context::{Context, db_options, open_db_with};
 use super::output;
+use crate::storage::IfMissing;
 use crate::support::Clock;
 
 #[derive(clap::Args)]
@@ -7,7 +8,7 @@ pub struct Args {}
 
 pub fn run(context: &Context, _: &Args) -> anyhow::Result<()> {
     let config = context.tool_config()?;
-    let db = open_db(&config, Clock::system())?;
+    let db = open_db_with(&db_options(&config, IfMissing::Make), Clock::system())?;
     let applied = db.migrate()?;
     let json = serde_json::json!({"applied": applied, "database": db.kind()});
     output::show(context, &json, || match applied {

@@ -1,5 +1,5 @@
-use std::fs::{self, File, OpenOptions};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, bail, ensure};
@@ -9,10 +9,10 @@ use super::archive::{Archive, Sealed};
 use super::backup::{sqlite_path, sync_folder};
 use super::context::{Context, operator, usage};
 use super::{dev, output, restore_point};
-use crate::audit::{Event, EventKind};
+use crate::audit::{Event, EventKind, time};
 use crate::keys::audit_key_in;
 use crate::storage::restore::{Carried, Restored, Since, check_version, make_ready, settle};
-use crate::storage::{ServerLock, StorageError, Tx};
+use crate::storage::{ServerLock, StorageError, Tx, owner};
 use crate::support::{Clock, Rng, Seconds};
 
 const EXAMPLES: &str = "\
@@ -87,7 +87,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
         "live_api_keys": restored.active.api_keys,
     });
     output::show(context, &json, || {
-        outln!("Restored {path} from {}.", args.file.display());
+        outln!("Restored {path} from {}, of {}.", args.file.display(), time(manifest.created_at * 1000));
         if let Some(aside) = &aside {
             outln!("The database that was there is now {}.", aside.display());
         }
@@ -103,7 +103,8 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
 fn take_place(path: String) -> anyhow::Result<(String, Option<ServerLock>)> {
     if Path::new(&path).exists() {
         // What a link leads to is replaced, not the link.
-        let path = fs::canonicalize(&path)?.display().to_string();
+        let found = fs::canonicalize(&path).with_context(|| format!("cannot find {path}"))?;
+        let path = found.display().to_string();
         let lock = ServerLock::acquire(&path).context("stop the server first")?;
         return Ok((path, Some(lock)));
     }
@@ -125,7 +126,8 @@ fn extract(archive: Archive, coming: &str) -> anyhow::Result<Sealed> {
     for leftover in [coming.to_owned(), format!("{coming}-wal"), format!("{coming}-shm"), format!("{coming}-journal")] {
         let _ = fs::remove_file(leftover);
     }
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(coming)?;
+    let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(coming);
+    let mut file = file.with_context(|| format!("cannot make {coming}"))?;
     archive.extract(&mut file)
 }
 
@@ -153,10 +155,28 @@ fn readable_old(path: &str) -> anyhow::Result<Old> {
     }
 }
 
+/// The new database belongs to whom the old one belongs to, or else the folder, and is as private. Whoever restores is
+/// often root, and the server never.
+fn take_owner(path: &str, coming: &str) -> anyhow::Result<()> {
+    let coming = Path::new(coming);
+    match fs::metadata(path) {
+        Ok(old) => {
+            owner::give(coming, &old).context("run this as root, or as the owner of the database")?;
+            fs::set_permissions(coming, Permissions::from_mode(old.permissions().mode() & 0o777))
+                .with_context(|| format!("cannot set the mode of {}", coming.display()))
+        }
+        Err(_) => {
+            owner::give_to_folder(coming);
+            Ok(())
+        }
+    }
+}
+
 /// Puts the new database in its place and keeps the old one. Its log goes with it: SQLite would take one that stayed
 /// for the new database's own.
 fn swap(path: &str, coming: &str, now: Seconds) -> anyhow::Result<Option<PathBuf>> {
-    File::open(coming)?.sync_all()?;
+    take_owner(path, coming)?;
+    File::open(coming).and_then(|file| file.sync_all()).with_context(|| format!("cannot sync {coming}"))?;
     let aside = (0..).map(|n| format!("{path}.before-{}", now + n)).find(|aside| !Path::new(aside).exists());
     let aside = aside.context("there is no free name for the old database")?;
     let mut kept = None;
@@ -168,10 +188,10 @@ fn swap(path: &str, coming: &str, now: Seconds) -> anyhow::Result<Option<PathBuf
     for suffix in ["-wal", "-shm", "-journal"] {
         let from = format!("{path}{suffix}");
         if Path::new(&from).exists() {
-            fs::rename(&from, format!("{aside}{suffix}"))?;
+            fs::rename(&from, format!("{aside}{suffix}")).with_context(|| format!("cannot move {from}"))?;
         }
     }
-    fs::rename(coming, path)?;
+    fs::rename(coming, path).with_context(|| format!("cannot move {coming} to {path}"))?;
     sync_folder(Path::new(path))?;
     ensure!(Path::new(path).exists(), "the database has disappeared");
     Ok(kept)
@@ -207,7 +227,7 @@ fn print_since(restored: &Restored, created_at: Seconds) {
         }
     }
     if !matches!(restored.since, Since::Known(_)) {
-        restore_point::print_advice(&restored.active, &format!("after the backup (Unix time {created_at})"));
+        restore_point::print_advice(&restored.active, &format!("after the backup ({})", time(created_at * 1000)));
     }
 }
 

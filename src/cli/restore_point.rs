@@ -1,5 +1,6 @@
 use serde_json::{Value, json};
 
+use super::clock::{self, ClockArgs};
 use super::context::{Context, usage};
 use super::output;
 use crate::audit::{Event, EventKind};
@@ -20,6 +21,8 @@ pub struct Args {
     /// Yes, end all sessions, tokens, codes, links and remembered consents
     #[arg(long)]
     pub yes: bool,
+    #[command(flatten)]
+    pub clock: ClockArgs,
 }
 
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
@@ -27,6 +30,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
         return Err(usage("this logs everybody out and ends every token; say --yes if that is what you want"));
     }
     let tool = context.open_tool()?;
+    clock::check(&tool, &args.clock)?;
     let (now, clock) = (tool.clock.now(), tool.clock.clone());
     let work = tool.db.write("restore-point", move |tx| -> Result<_, Refusal<StorageError>> {
         let ended = restore_point::set(tx, now)?;

@@ -1,20 +1,26 @@
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 
 use super::banner::Banner;
-use super::context::{Context, cannot_listen, check_schema, environment, listen_address, open_db, usage};
+use super::context::{
+    Context, cannot_listen, check_schema, db_options, environment, listen_address, open_db_with, usage,
+};
 use super::dev::{self, IfMissing};
+use super::process::leave_no_core;
+use super::start::{self, Vouched};
 use super::{logging, output};
 use crate::app::{App, Mode, Parts};
 use crate::config::{Config, Dev, Overrides, load};
 use crate::domain::Algorithm;
 use crate::http::server;
 use crate::identity::Passwords;
-use crate::keys::{self, IfGone, KeyRing, Sealer};
-use crate::storage::{Db, ServerLock, scopes, users};
+use crate::jobs;
+use crate::keys::Sealer;
+use crate::storage::{Db, DbOptions, ServerLock, scopes, users};
 use crate::support::{Clock, Rng};
 
 const EXAMPLES: &str = "\
@@ -32,6 +38,9 @@ pub struct Args {
     /// Address and port to listen on; a port alone is one of this machine
     #[arg(long, value_name = "ADDR", value_parser = listen_address)]
     pub listen: Option<SocketAddr>,
+    /// With SQLite: this machine's clock is right, although the database was last written in its future
+    #[arg(long)]
+    pub yes_the_clock_is_right: bool,
 }
 
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
@@ -50,6 +59,9 @@ fn serve(context: &Context, args: &Args) -> anyhow::Result<()> {
         config.server.shutdown_delay_seconds = 0;
     }
     logging::start(config.log.format, &config.log.level)?;
+    if !args.dev {
+        leave_no_core();
+    }
     let mode = if args.dev { Mode::Dev } else { Mode::Production };
     // Both sockets are taken first: that an address is in use shows before anything else happens.
     let listener = server::bind(config.server.listen)
@@ -58,10 +70,12 @@ fn serve(context: &Context, args: &Args) -> anyhow::Result<()> {
         Some(address) => Some((bind_metrics(address, mode)?, recorder()?)),
         None => None,
     };
-    let missing = if args.dev { IfMissing::Make } else { IfMissing::Fail };
-    let sealer = dev::sealer(context, &config, missing)?;
+    let if_missing = if args.dev { IfMissing::Make } else { IfMissing::Fail };
+    let sealer = dev::sealer(context, &config, if_missing)?;
     let clock = Clock::system();
-    let db = open_db(&config, clock.clone())?;
+    let start_timeout = Duration::from_secs(config.database.start_timeout_seconds);
+    let options = DbOptions { start_timeout, ..db_options(&config, if_missing) };
+    let db = open_db_with(&options, clock.clone())?;
     if args.dev || config.database.migrate_on_start {
         let applied = db.migrate()?;
         if applied > 0 {
@@ -70,8 +84,9 @@ fn serve(context: &Context, args: &Args) -> anyhow::Result<()> {
     }
     check_schema(&db)?;
     let server_lock = db.lock_for_server()?;
+    let vouched = if args.yes_the_clock_is_right { Vouched::Yes } else { Vouched::No };
     actix_web::rt::System::new().block_on(async {
-        let app = build(config, mode, Store { db, server_lock }, clock, sealer).await?;
+        let app = build(config, mode, Store { db, server_lock }, clock, sealer, vouched).await?;
         let metrics_address = metrics.as_ref().and_then(|(listener, _)| listener.local_addr().ok());
         log_start(&app, listener.local_addr().ok(), metrics_address);
         announce(context, &app, metrics_address).await?;
@@ -85,25 +100,31 @@ struct Store {
     server_lock: Option<ServerLock>,
 }
 
-async fn build(config: Config, mode: Mode, store: Store, clock: Clock, sealer: Arc<Sealer>) -> anyhow::Result<App> {
+async fn build(
+    config: Config,
+    mode: Mode,
+    store: Store,
+    clock: Clock,
+    sealer: Arc<Sealer>,
+    vouched: Vouched,
+) -> anyhow::Result<App> {
     let Store { db, server_lock } = store;
     let rng = Rng::system();
     let algorithm = |name: &str| name.parse::<Algorithm>().map_err(|e| usage(format!("[keys] {e}")));
     let access_token_alg = algorithm(&config.keys.access_token_alg)?;
     let id_token_alg = algorithm(&config.keys.id_token_alg)?;
-    keys::unlock_audit(&db, &sealer, &clock, &rng, IfGone::BeginAnew).await?;
-    // One key for each algorithm that a client can register for its ID tokens.
-    let stored = keys::ensure(&db, &sealer, &rng, Algorithm::ALL, clock.now()).await?;
-    let passwords =
-        Passwords::new(&config.passwords, rng.clone())?.with_key(&sealer.marks("password parameters", b"").concat());
+    start::check_pins(&db, &config, mode, &sealer).await?;
+    let state = start::check_clock(&db, &clock, mode, vouched).await?;
+    let ring = start::open_keys(&db, sealer, (&clock, &rng), state).await?;
+    let passwords = Passwords::new(&config.passwords, rng.clone())?
+        .with_key(&ring.sealer().marks("password parameters", b"").concat());
     passwords.set_in_use(db.read("passwords.parameters", users::password_parameters).await?);
-    let ring = KeyRing::new(&stored, sealer, clock.clone())?;
     let playground = match mode {
         Mode::Dev => Some(dev::playground(&db, &config.server.issuer, &clock, &rng).await?),
         Mode::Mock | Mode::Production => None,
     };
     let scopes = db.read("metadata.scopes", scopes::list).await?;
-    Ok(App::new(Parts {
+    let app = App::new(Parts {
         config,
         mode,
         db,
@@ -117,7 +138,14 @@ async fn build(config: Config, mode: Mode, store: Store, clock: Clock, sealer: A
         personas: Vec::new(),
         server_lock,
         scope_names: scopes.into_iter().map(|scope| scope.name).collect(),
-    }))
+    });
+    start::note(&app, state.doubt);
+    for told in [jobs::write_down_time(app.clone()).await, jobs::tell_of_node(app.clone()).await] {
+        if let Err(error) = told {
+            tracing::warn!(error, "the database could not be told of this node; it will be tried again");
+        }
+    }
+    Ok(app)
 }
 
 /// What runs here and what it uses, without anything that is secret.

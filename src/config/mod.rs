@@ -13,6 +13,7 @@ mod print;
 mod rate;
 mod redact;
 mod settings;
+mod shared;
 mod sources;
 #[cfg(test)]
 mod tests;
@@ -28,6 +29,7 @@ pub use error::{ConfigError, Origin, Problem};
 pub use load::{Dev, Overrides, load, template};
 pub use print::{Format, print};
 pub use rate::{Per, Rate, RouteLimit};
+pub use shared::shared;
 
 /// Everything that an operator can set. Serialized, it is fit to be shown: secrets are left out.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -104,8 +106,26 @@ pub struct Database {
     pub queue: usize,
     /// Seconds that one piece of work may wait for the database before it is answered 503.
     pub timeout_seconds: u64,
+    /// Seconds that making one connection to PostgreSQL may take; 0: as long as `timeout_seconds`.
+    pub connect_timeout_seconds: u64,
+    /// Seconds for which `serve` waits at its start for a PostgreSQL that is not up yet.
+    pub start_timeout_seconds: u64,
+    /// Whether a connection pooler is between this server and PostgreSQL.
+    pub pooler: Pooler,
     /// Apply outstanding migrations at start of `serve`; otherwise `latchway migrate` must have run.
     pub migrate_on_start: bool,
+}
+
+/// What is between this process and PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Pooler {
+    /// Found out at the start.
+    Auto,
+    /// A pooler that lends connections for whole sessions.
+    Session,
+    /// A pooler that lends them for transactions.
+    Transaction,
 }
 
 /// Signing keys.

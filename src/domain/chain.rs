@@ -187,6 +187,10 @@ pub struct Checkpoint {
     /// Whoever died leaving events without a checkpoint was looked for up to this moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub swept_millis: Option<i64>,
+    /// The key was lost with which checkpoints up to this number were signed: from this one on there is another. It states
+    /// how far all chains went at that moment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_key_until: Option<i64>,
 }
 
 impl Checkpoint {
@@ -202,6 +206,7 @@ impl Checkpoint {
             pruned_checkpoints: None,
             unchained_until: None,
             swept_millis: None,
+            lost_key_until: None,
         }
     }
 }

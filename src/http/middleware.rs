@@ -19,6 +19,7 @@ use metrics::{Counter, counter, histogram};
 
 use super::error::{Form, from_status, render};
 use super::request_log::{Line, Refused};
+use super::routes::Needs;
 use super::unread::Kept;
 use super::{address, body, cors, rate_limit, routes};
 use crate::api;
@@ -155,6 +156,9 @@ async fn enter<'a>(
     if cors.is_preflight() {
         return Err(cors.preflight());
     }
+    if let Some(why) = knows_nothing(app, req.path()) {
+        return Err(render(app, form, &Fault::from(OAuthError::unavailable(why)), &info.id.to_string()));
+    }
     if let Err(status) = body::read(app, req, info).await {
         let mut response = render_status(app, form, status, info);
         // What was not read of the body is not taken for the next request.
@@ -183,6 +187,16 @@ async fn serve_in_time(
             Err(render(app, form, error.as_error::<Fault>().unwrap_or(&other), &info.id.to_string()))
         }
         Err(_) => Err(render(app, form, &Fault::Page(Problem::Timeout, None), &info.id.to_string())),
+    }
+}
+
+/// Why what a path tells cannot be known here now, if it depends on the time or on the keys. What needs neither is
+/// answered, and what only verifies is where merely a key for signing is missing.
+fn knows_nothing(app: &App, path: &str) -> Option<&'static str> {
+    match routes::needs(path) {
+        Needs::Nothing => None,
+        Needs::PublicKeys => app.time_ignorance(),
+        Needs::Everything => app.ignorance(),
     }
 }
 

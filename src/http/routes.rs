@@ -64,6 +64,27 @@ pub const PATHS: &[&str] = &[
     "/readyz",
 ];
 
+/// What must be known here before an answer of a path means anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Needs {
+    /// What is the same at any time: documents, files, whether the process is alive.
+    Nothing,
+    /// The time, and keys to verify with.
+    PublicKeys,
+    /// The time, and keys to sign and to seal with.
+    Everything,
+}
+
+/// What a path needs.
+pub fn needs(path: &str) -> Needs {
+    match path {
+        "/livez" | "/readyz" | "/favicon.ico" | "/api/docs" | "/api/v1/openapi.json" => Needs::Nothing,
+        path if path.starts_with("/.well-known/") || path.starts_with("/static/") => Needs::Nothing,
+        "/oauth2/introspect" | "/oauth2/revoke" | "/oauth2/userinfo" => Needs::PublicKeys,
+        _ => Needs::Everything,
+    }
+}
+
 /// All routes. `HEAD` is answered wherever `GET` is, by the middleware.
 pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + use<> {
     let dev = app.mode == Mode::Dev;

@@ -82,7 +82,8 @@ impl Draft {
 
 /// Signs what was decided. Never inside a transaction.
 pub fn sign(ctx: &Ctx, draft: &Draft) -> Result<Signed, Fault> {
-    let failed = |e: keys::KeyError| Fault::from(OAuthError::server_error(e.to_string()));
+    // A node that cannot sign is not one that was asked wrongly: another can.
+    let failed = |e: keys::KeyError| Fault::from(OAuthError::unavailable(e.to_string()));
     let ring = ctx.app.keys.snapshot();
     let scope = draft.token.scope.to_string();
     let claims = access_claims(ctx, draft, &scope);

@@ -8,11 +8,14 @@ mod file;
 mod key_uses;
 mod keys;
 mod measure;
+mod nodes;
 mod passwords;
 mod restraints;
 
 pub use cleanup::{Sweep, sweep_all};
+pub use clock::{Doubt, accept as accept_clock, doubt as doubt_clock, write_down as write_down_time};
 pub use measure::load as observe_load;
+pub use nodes::{Mismatch, Pins, change_issuer, pin, running as running_nodes, tell as tell_of_node};
 
 use std::time::Duration;
 
@@ -37,6 +40,8 @@ pub fn start(app: &App) -> Running {
         repeat(app.clone(), "keys", every(app.config.keys.reload_seconds), keys::reload),
         repeat(app.clone(), "clock", every(1), clock::settle),
         repeat(app.clone(), "database_clock", every(10), clock::compare),
+        repeat(app.clone(), "clock_seen", every(60), clock::write_down),
+        repeat(app.clone(), "nodes", every(10), nodes::tell),
         repeat(app.clone(), "database_file", every(1), file::check),
         repeat(app.clone(), "api_key_uses", every(app.config.api_keys.last_use_seconds), key_uses::flush),
         repeat(app.clone(), "password_parameters", every(3600), passwords::count),

@@ -97,13 +97,13 @@ pub(super) async fn reseal_audit_key(db: &Db, sealer: &Sealer, rng: &Rng) -> Res
     Ok(replaced.await?)
 }
 
-struct Fresh {
-    key: zeroize::Zeroizing<[u8; 32]>,
-    sealed: String,
+pub(super) struct Fresh {
+    pub key: zeroize::Zeroizing<[u8; 32]>,
+    pub sealed: String,
 }
 
 impl Fresh {
-    fn make(sealer: &Sealer, rng: &Rng) -> Result<Self, KeyError> {
+    pub fn make(sealer: &Sealer, rng: &Rng) -> Result<Self, KeyError> {
         let key = zeroize::Zeroizing::new(rng.bytes::<32>());
         let sealed = sealer.seal(rng, AUDIT_KEY, key.as_slice()).ok_or(KeyError::Make)?;
         Ok(Self { key, sealed: STANDARD.encode(sealed) })

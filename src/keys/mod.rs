@@ -1,5 +1,6 @@
 //! Signing keys: kept sealed, prepublished, active, retired; rotated while serving.
 
+mod anew;
 mod audit;
 mod make;
 mod ring;
@@ -8,10 +9,11 @@ mod seal;
 mod seeded;
 mod sign;
 
+pub use anew::{Lost, begin_anew, lost};
 pub use audit::{AUDIT_KEY, IfGone, audit_key_in, open_audit_key, unlock_audit};
 pub use make::public_part;
 pub use ring::{Key, KeyRing, KeyStage, Snapshot};
-pub use rotate::{Resealed, Timing, ensure, reseal, retire, rotate};
+pub use rotate::{Resealed, Timing, activate_pending, ensure, reseal, retire, rotate};
 pub use seal::{Sealer, Unsealed};
 pub use seeded::seeded;
 pub use sign::{Jwt, sign};
@@ -29,7 +31,7 @@ pub enum KeyError {
     AuditKeyGone,
     #[error("signing key {0} makes no sense: {1}")]
     Invalid(String, String),
-    #[error("there is no active {0} key")]
+    #[error("there is no {0} key that can sign now")]
     Missing(&'static str),
     #[error("there is no signing key {0}")]
     Unknown(String),

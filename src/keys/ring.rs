@@ -22,7 +22,7 @@ words! {
     }
 }
 
-/// A key that was opened.
+/// A key. Its public part is in clear, so that what it signed is verified even where its private part cannot be opened.
 pub struct Key {
     pub kid: String,
     pub algorithm: Algorithm,
@@ -31,7 +31,8 @@ pub struct Key {
     pub retired_at: Option<Seconds>,
     pub removed_at: Option<Seconds>,
     pub jwk: Value,
-    pub(super) private: PrivateKey,
+    /// `None`: sealed with an encryption key that this node does not have.
+    pub(super) private: Option<PrivateKey>,
     pub(super) verifying: DecodingKey,
 }
 
@@ -39,9 +40,13 @@ impl Key {
     pub(super) fn open(stored: &StoredKey, sealer: &Sealer) -> Result<Self, KeyError> {
         let invalid = |why: &str| KeyError::Invalid(stored.kid.clone(), why.to_owned());
         let algorithm: Algorithm = stored.algorithm.parse().map_err(|why: String| invalid(&why))?;
-        let pkcs8 =
-            sealer.open(&stored.kid, &stored.sealed_private_key).ok_or_else(|| KeyError::Unseal(stored.kid.clone()))?;
-        let private = PrivateKey::read(algorithm, &pkcs8).ok_or_else(|| invalid("its private part cannot be read"))?;
+        let private = match sealer.open(&stored.kid, &stored.sealed_private_key) {
+            Some(pkcs8) => {
+                let read = PrivateKey::read(algorithm, &pkcs8);
+                Some(read.ok_or_else(|| invalid("its private part cannot be read"))?)
+            }
+            None => None,
+        };
         let jwk: Value = serde_json::from_str(&stored.public_jwk).map_err(|e| invalid(&e.to_string()))?;
         let parsed = serde_json::from_value(jwk.clone()).map_err(|e| invalid(&e.to_string()))?;
         let verifying = DecodingKey::from_jwk(&parsed).map_err(|e| invalid(&e.to_string()))?;
@@ -60,7 +65,7 @@ impl Key {
 
     /// A JWS signature (RFC 7518 §3) over `message`.
     pub fn sign(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
-        self.private.sign(message)
+        self.private.as_ref().ok_or_else(|| KeyError::Unseal(self.kid.clone()))?.sign(message)
     }
 
     pub fn stage(&self, now: Seconds) -> KeyStage {
@@ -135,6 +140,17 @@ impl Snapshot {
     pub fn keys(&self) -> &[Key] {
         &self.keys
     }
+
+    /// The first key that signs or will sign, and that cannot be opened.
+    pub fn unopened(&self, now: Seconds) -> Option<&Key> {
+        let signs = |key: &&Key| matches!(key.stage(now), KeyStage::Active | KeyStage::Prepublished);
+        self.keys.iter().filter(signs).find(|key| key.private.is_none())
+    }
+
+    /// The first key whose private part cannot be opened, of whatever stage.
+    pub fn sealed_otherwise(&self) -> Option<&Key> {
+        self.keys.iter().find(|key| key.private.is_none())
+    }
 }
 
 /// Everything of the stored keys that a snapshot depends on.
@@ -143,7 +159,7 @@ fn fingerprint(stored: &[StoredKey], now: Seconds) -> String {
         .iter()
         .map(|key| {
             let removed = key.removed_at.is_some_and(|at| at <= now);
-            format!("{} {:?} {:?} {removed};", key.kid, key.retired_at, key.removed_at)
+            format!("{} {} {:?} {:?} {removed};", key.kid, key.activates_at, key.retired_at, key.removed_at)
         })
         .collect()
 }
@@ -159,6 +175,10 @@ pub struct KeyRing {
 impl KeyRing {
     pub fn new(stored: &[StoredKey], sealer: Arc<Sealer>, clock: Clock) -> Result<Self, KeyError> {
         let snapshot = Snapshot::new(stored, &sealer, clock.now())?;
+        // A node that starts can open all keys. One that serves may meet a key later that it cannot open.
+        if let Some(key) = snapshot.sealed_otherwise() {
+            return Err(KeyError::Unseal(key.kid.clone()));
+        }
         Ok(Self { current: Arc::new(RwLock::new(Arc::new(snapshot))), sealer, clock })
     }
 

@@ -2,7 +2,7 @@ use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKe
 use aws_lc_rs::hmac;
 use zeroize::Zeroizing;
 
-use crate::support::Rng;
+use crate::support::{Rng, hex};
 
 /// Encrypts what must be readable again, under one key of 256 bits (AES-256-GCM).
 pub struct Sealer {
@@ -52,6 +52,14 @@ impl Sealer {
     pub fn marks(&self, context: &str, secret: &[u8]) -> Vec<Vec<u8>> {
         let input = Zeroizing::new([context.as_bytes(), &[0], secret].concat());
         self.marks.iter().map(|key| hmac::sign(key, &input).as_ref().to_vec()).collect()
+    }
+
+    /// What the keys are called where they must not be shown: today's first, then the one before.
+    pub fn fingerprints(&self) -> Vec<String> {
+        self.marks
+            .iter()
+            .map(|key| hex(&hmac::sign(key, b"latchway encryption key fingerprint v1").as_ref()[..8]))
+            .collect()
     }
 
     /// Whether something was sealed with the key of today.

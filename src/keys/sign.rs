@@ -36,7 +36,7 @@ pub fn sign<T: Serialize>(key: &Key, kind: Jwt, claims: &T) -> Result<String, Ke
     token.push('.');
     let claims = serde_json::to_vec(claims).map_err(|e| KeyError::Sign(e.to_string()))?;
     URL_SAFE_NO_PAD.encode_string(claims, &mut token);
-    let signature = key.private.sign(token.as_bytes())?;
+    let signature = key.sign(token.as_bytes())?;
     token.push('.');
     URL_SAFE_NO_PAD.encode_string(signature, &mut token);
     Ok(token)
@@ -53,6 +53,15 @@ struct Header {
 }
 
 impl Snapshot {
+    /// The id of a key that a token names and that is not here: it may have been made a moment ago.
+    pub fn unknown_kid(&self, token: &str) -> Option<String> {
+        let (message, _) = token.rsplit_once('.').filter(|_| token.len() <= MAX_TOKEN)?;
+        let (header, _) = message.split_once('.').filter(|(header, _)| header.len() <= MAX_HEADER)?;
+        let header: Header = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(header).ok()?).ok()?;
+        let is_known = self.keys().iter().any(|key| key.kid == header.kid);
+        (!is_known && !header.kid.is_empty()).then_some(header.kid)
+    }
+
     /// Verifies a token of ours and returns its claims. `None` for whatever is not exactly one of that kind; times are
     /// the caller's to check.
     pub fn verify(&self, token: &str, kind: Jwt, now: Seconds) -> Option<Vec<u8>> {

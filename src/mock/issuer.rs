@@ -99,10 +99,10 @@ impl Issuer {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let name = format!("latchway-mock-{}", COUNT.fetch_add(1, Ordering::Relaxed));
         let options = DbOptions {
-            url: SecretString::from(format!("memory://{name}")),
             pool_size: 1,
             queue: 1024,
             timeout: Duration::from_secs(10),
+            ..DbOptions::new(SecretString::from(format!("memory://{name}")))
         };
         Db::open(&options, clock.clone())
     }

@@ -71,7 +71,7 @@ async fn look_up(app: &App, place: Place, caller: &Client, token: &str) -> Resul
 }
 
 async fn access_token(app: &App, caller: &Client, token: &str) -> Result<Introspection, Fault> {
-    let jti = verified_id(app, token);
+    let jti = verified_id(app, token).await?;
     let (now, id) = (app.now(), caller.client_id.clone());
     let (version, state) = app
         .db

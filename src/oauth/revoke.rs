@@ -27,7 +27,7 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     let target = match token.strip_prefix(REFRESH_PREFIX) {
         Some(_) => Some(Target::Refresh(token.to_owned())),
         None if token.starts_with(ApiKeyText::PREFIX) => ApiKeyText::parse(token).ok().map(Target::ApiKey),
-        None => verified_id(&app, token).map(Target::Access),
+        None => verified_id(&app, token).await?.map(Target::Access),
     };
     // RFC 7009 §2.2: a token that is none is as good as revoked.
     if let Some(target) = target {

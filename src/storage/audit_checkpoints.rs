@@ -9,6 +9,9 @@ use super::{Conn, Db, Refusal, StorageError, Tx};
 use crate::domain::chain::{Checkpoint, Sealed};
 use crate::support::{Clock, Id};
 
+/// The setting that has the number of the checkpoint with which the trail began anew after its key was lost.
+pub const EPOCH: &str = "audit_epoch";
+
 /// Another node may be faster as often as this.
 const ATTEMPTS: usize = 20;
 
@@ -93,10 +96,19 @@ pub(super) fn close(
     }
     let key = chain.key()?;
     let mut conn = connect()?;
+    // A pooler may give each transaction another connection. SQLite could not write after it has read in a transaction that
+    // did not begin as one that writes.
+    let in_transaction = matches!(conn, Conn::Postgres(_));
+    if in_transaction {
+        conn.batch("BEGIN")?;
+    }
     for _ in 0..ATTEMPTS {
         let last = last(&mut conn)?;
         let checkpoint = Checkpoint { heads: heads.clone(), ..Checkpoint::after(last.as_ref(), clock.now_millis()) };
         if insert(&mut conn, &key.seal(&checkpoint))? {
+            if in_transaction {
+                conn.batch("COMMIT")?;
+            }
             chain.stated(checkpoint.number, &heads);
             return Ok(Some(Closed { checkpoint: checkpoint.number, writers: heads.len() }));
         }

@@ -1,10 +1,12 @@
+use diesel::QueryableByName;
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Binary, Nullable};
 
 use super::conn::on;
 use super::schema::audit_events;
 use super::writer::Link;
 use super::{Conn, StorageError, Tx};
-use crate::domain::chain::Record;
+use crate::domain::chain::{Hash, Head, Record, Stage};
 use crate::support::Id;
 
 /// An event to be recorded. Never a secret in it, and a person only as a hash. Whoever writes it gives it its id and its
@@ -272,4 +274,27 @@ pub fn ends(conn: &mut Conn, from: Id, before: Id) -> Result<Vec<(Id, i64)>, Sto
         .select((audit_events::writer, diesel::dsl::max(audit_events::sequence)))
         .load(c))?;
     Ok(rows.into_iter().filter_map(|(writer, sequence)| Some((Id::try_from(writer?).ok()?, sequence?))).collect())
+}
+
+#[derive(QueryableByName)]
+struct HeadRow {
+    #[diesel(sql_type = Binary)]
+    writer: Vec<u8>,
+    #[diesel(sql_type = BigInt)]
+    sequence: i64,
+    #[diesel(sql_type = Nullable<Binary>)]
+    hash: Option<Vec<u8>>,
+}
+
+/// Where every chain ends, of processes that have ended. Reads the whole table: for what is done once in a lifetime.
+pub fn heads(conn: &mut Conn) -> Result<Vec<Head>, StorageError> {
+    let query = "SELECT e.writer, e.sequence, e.hash FROM audit_events e JOIN (SELECT writer, MAX(sequence) AS sequence \
+                 FROM audit_events WHERE writer IS NOT NULL GROUP BY writer) l \
+                 ON l.writer = e.writer AND l.sequence = e.sequence ORDER BY e.writer";
+    let rows: Vec<HeadRow> = on!(conn, c => diesel::sql_query(query).load(c))?;
+    let head = |row: HeadRow| {
+        let (writer, hash) = (Id::try_from(row.writer).ok()?, Hash::from_slice(row.hash.as_deref()?)?);
+        Some(Head { writer, sequence: row.sequence, hash, stage: Stage::Ended })
+    };
+    Ok(rows.into_iter().filter_map(head).collect())
 }

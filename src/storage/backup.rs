@@ -14,7 +14,8 @@ struct Version {
 }
 
 pub(super) fn open(path: &str) -> Result<SqliteConnection, StorageError> {
-    let mut conn = SqliteConnection::establish(path).map_err(|e| StorageError::Unavailable(e.to_string()))?;
+    let mut conn = SqliteConnection::establish(path)
+        .map_err(|e| StorageError::Unavailable(format!("the database {path} cannot be opened: {e}")))?;
     conn.batch_execute("PRAGMA busy_timeout = 5000")?;
     Ok(conn)
 }

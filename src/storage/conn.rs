@@ -42,9 +42,13 @@ impl Conn {
         on!(self, c => c.batch_execute(sql))
     }
 
-    /// One statement without parameters, kept prepared.
+    /// One statement without parameters and without rows. SQLite keeps it prepared; PostgreSQL takes one round trip for it
+    /// in any case, and one more to prepare it first.
     pub(super) fn fixed(&mut self, sql: &'static str) -> QueryResult<()> {
-        on!(self, c => Fixed(sql).execute(c)).map(|_| ())
+        match self {
+            Self::Sqlite(c) => Fixed(sql).execute(&mut **c).map(|_| ()),
+            Self::Postgres(c) => c.batch_execute(sql),
+        }
     }
 
     /// What PostgreSQL's clock shows, in Unix milliseconds.

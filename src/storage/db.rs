@@ -3,29 +3,18 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::ExposeSecret;
 use tokio::sync::oneshot;
 
 use super::audit_chain::Chain;
 use super::audit_checkpoints::Closed;
 use super::measure::{self, Load, Room, Size};
+use super::options::{DbOptions, wrong_url};
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
 use super::tx::{Issue, Issued};
 use super::{Conn, MigrationStatus, Refusal, ServerLock, StorageError, Tx};
 use crate::support::Clock;
-
-/// How to reach the database and how much of it to use.
-#[derive(Debug, Clone)]
-pub struct DbOptions {
-    /// `sqlite://…`, `postgres://…`, or `memory://NAME` for a SQLite database that ends with this process
-    pub url: SecretString,
-    pub pool_size: usize,
-    /// Writes that may wait.
-    pub queue: usize,
-    /// For one piece of work, waiting included.
-    pub timeout: Duration,
-}
 
 /// Where SQLite keeps a database that is in memory, shared by the connections of this process, and gone with the last of
 /// them.
@@ -61,9 +50,7 @@ impl Db {
         } else if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             Backend::Postgres(Postgres::open(url, options, clock, chain.clone())?)
         } else {
-            return Err(StorageError::Unavailable(
-                "[database] url must begin with sqlite:// or postgres://".to_owned(),
-            ));
+            return Err(wrong_url());
         };
         Ok(Self { backend: Arc::new(backend), chain, room: Arc::default() })
     }
@@ -89,6 +76,19 @@ impl Db {
         }
     }
 
+    /// Whether the database has a clock of its own.
+    pub fn has_clock(&self) -> bool {
+        matches!(&*self.backend, Backend::Postgres(_))
+    }
+
+    /// Whether a server uses this database now, as far as that can be told.
+    pub fn is_served(&self) -> bool {
+        match &*self.backend {
+            Backend::Sqlite(sqlite) => ServerLock::is_taken(sqlite.path()),
+            Backend::Postgres(_) => false,
+        }
+    }
+
     /// The database's own clock, in Unix milliseconds, if it has one of its own.
     pub async fn clock_millis(&self) -> Result<Option<i64>, StorageError> {
         match &*self.backend {
@@ -99,7 +99,10 @@ impl Db {
 
     /// Whether requests can be served: that the database answers and, after a write that failed, that writing works again.
     pub async fn probe(&self) -> Result<(), StorageError> {
-        self.read("readyz", Conn::ping).await?;
+        match &*self.backend {
+            Backend::Sqlite(_) => self.read("readyz", Conn::ping).await?,
+            Backend::Postgres(postgres) => postgres.probe().await?,
+        }
         let failing = match &*self.backend {
             Backend::Sqlite(sqlite) => sqlite.is_failing(),
             Backend::Postgres(_) => self.room.is_full(),

@@ -9,8 +9,12 @@ pub enum StorageError {
     /// It took longer than `[database] timeout_seconds`.
     #[error("the database did not answer in time")]
     Timeout,
-    #[error("the database cannot be reached: {0}")]
+    /// It cannot be reached, it failed, or something that it needs is missing: a whole sentence.
+    #[error("{0}")]
     Unavailable(String),
+    /// The schema has migrations that this binary does not know.
+    #[error("the database was migrated by a newer version of latchway; run that version, or restore a backup")]
+    Newer,
     /// Another row has the same unique value.
     #[error("{0}")]
     Conflict(String),
@@ -61,13 +65,15 @@ impl From<diesel::result::Error> for StorageError {
         match &error {
             Error::DatabaseError(Kind::UniqueViolation, info) => Self::Conflict(info.message().to_owned()),
             Error::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand, info) => {
-                Self::Unavailable(info.message().to_owned())
+                Self::Unavailable(format!("the connection to the database ended: {}", info.message()))
             }
             // A standby took over, or this one became one: another connection finds who takes writes.
-            Error::DatabaseError(Kind::ReadOnlyTransaction, info) => Self::Unavailable(info.message().to_owned()),
+            Error::DatabaseError(Kind::ReadOnlyTransaction, info) => {
+                Self::Unavailable(format!("the database takes no writes: {}", info.message()))
+            }
             Error::DatabaseError(_, info) if says(info.message(), TIMEOUTS) => Self::Timeout,
             Error::DatabaseError(_, info) if says(info.message(), FAILURES) => {
-                Self::Unavailable(info.message().to_owned())
+                Self::Unavailable(format!("the database failed: {}", info.message()))
             }
             Error::BrokenTransactionManager => Self::Unavailable("the transaction broke".to_owned()),
             _ => Self::Query(error),
@@ -76,6 +82,11 @@ impl From<diesel::result::Error> for StorageError {
 }
 
 impl StorageError {
+    /// No connection to the database can be made.
+    pub(super) fn unreachable(why: impl std::fmt::Display) -> Self {
+        Self::Unavailable(format!("the database cannot be reached: {why}"))
+    }
+
     /// Whether the same work, done again at once, may well succeed.
     pub(super) fn is_passing(&self) -> bool {
         use diesel::result::{DatabaseErrorKind as Kind, Error};

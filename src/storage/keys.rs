@@ -59,6 +59,25 @@ pub fn retire(tx: &mut Tx<'_>, kid: &str, retired_at: Seconds, removed_at: Secon
     Ok(retired == 1)
 }
 
+/// Lets a key that was published for later sign from now on.
+pub fn activate(tx: &mut Tx<'_>, kid: &str, now: Seconds) -> Result<(), StorageError> {
+    on!(tx.writer()?, c => diesel::update(signing_keys::table.find(kid))
+        .set(signing_keys::activates_at.eq(now))
+        .execute(c))?;
+    Ok(())
+}
+
+/// Removes all keys: nobody can open them any more.
+pub fn remove_all(tx: &mut Tx<'_>) -> Result<(), StorageError> {
+    on!(tx.writer()?, c => diesel::delete(signing_keys::table).execute(c))?;
+    Ok(())
+}
+
+/// One key.
+pub fn find(conn: &mut Conn, kid: &str) -> Result<Option<StoredKey>, StorageError> {
+    Ok(on!(conn, c => signing_keys::table.find(kid).get_result(c).optional())?)
+}
+
 /// One node at a time looks whether keys are missing and makes them. On SQLite the write transaction is that lock.
 pub fn lock(tx: &mut Tx<'_>) -> Result<(), StorageError> {
     if let conn @ Conn::Postgres(_) = tx.writer()? {

@@ -4,7 +4,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
-use super::StorageError;
+use super::{StorageError, owner};
 
 /// The sign that a server uses a SQLite database: a lock on `<database>.lock`, which ends with the process however that
 /// ends. The command line works beside it; a second server does not, as what they remember would differ.
@@ -32,12 +32,16 @@ impl ServerLock {
             )));
         }
         let beside = beside(&path);
+        let is_new = !beside.exists();
         let lock = OpenOptions::new()
             .create(true)
             .append(true)
             .mode(0o600)
             .open(&beside)
             .map_err(|e| refused(format!("cannot open {}: {e}", beside.display())))?;
+        if is_new && let Ok(database) = std::fs::metadata(&path) {
+            let _ = owner::give(&beside, &database);
+        }
         lock.try_lock().map_err(|e| match e {
             TryLockError::WouldBlock => {
                 refused(format!("another latchway server uses {}; SQLite is for one server", path.display()))

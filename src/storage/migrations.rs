@@ -1,7 +1,10 @@
+use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource, MigrationVersion};
+use diesel::sql_types::{Bool, Text};
+use diesel::{Connection, QueryResult, QueryableByName, RunQueryDsl, SqliteConnection, sql_query};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
-use super::conn::on;
+use super::conn::{PgConnection, on};
 use super::{Conn, StorageError};
 
 const SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
@@ -28,17 +31,53 @@ fn all(conn: &Conn) -> EmbeddedMigrations {
     }
 }
 
+/// Applies what is outstanding. Changes nothing, and needs no rights on the schema, where nothing is.
+///
+/// # Errors
+/// [`StorageError::Newer`] on a schema of a newer version.
 pub(super) fn run(conn: &mut Conn) -> Result<usize, StorageError> {
-    if let Conn::Postgres(_) = conn {
-        // Two nodes that start at once: one migrates, the other waits and then finds nothing to do.
-        conn.batch("SET statement_timeout = 0; SET lock_timeout = 0; SELECT pg_advisory_lock(7163184220)")?;
+    if known_pending(conn)? == 0 {
+        return Ok(0);
     }
-    let migrations = all(conn);
-    let applied = on!(&mut *conn, c => c.run_pending_migrations(migrations).map(|done| done.len())).map_err(failed);
-    if let Conn::Postgres(_) = conn {
-        conn.batch("SELECT pg_advisory_unlock(7163184220)")?;
+    match conn {
+        Conn::Sqlite(c) => apply(&mut **c, SQLITE),
+        // One transaction around all: its lock makes a second node that starts meanwhile wait and then find nothing to do,
+        // and it ends with the transaction, also where a pooler gives each transaction another connection.
+        Conn::Postgres(c) => {
+            let mut why = None;
+            let migrated: Result<Result<usize, StorageError>, diesel::result::Error> = c.transaction(|c| {
+                c.batch_execute(
+                    "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0; \
+                     SET LOCAL idle_in_transaction_session_timeout = 0; SELECT pg_advisory_xact_lock(7163184220)",
+                )?;
+                match pending(&applied_postgres(c)?, versions::<diesel::pg::Pg>(&POSTGRES)) {
+                    Ok(0) => Ok(Ok(0)),
+                    Ok(_) => match apply(c, POSTGRES) {
+                        Ok(count) => Ok(Ok(count)),
+                        // What was applied before the one that failed is undone, too.
+                        Err(error) => {
+                            why = Some(error);
+                            Err(diesel::result::Error::RollbackTransaction)
+                        }
+                    },
+                    Err(error) => Ok(Err(error)),
+                }
+            });
+            match (migrated, why) {
+                (_, Some(error)) => Err(error),
+                (migrated, None) => migrated?,
+            }
+        }
     }
-    applied
+}
+
+fn apply<C, DB>(conn: &mut C, migrations: EmbeddedMigrations) -> Result<usize, StorageError>
+where
+    DB: diesel::backend::Backend,
+    C: MigrationHarness<DB>,
+    EmbeddedMigrations: MigrationSource<DB>,
+{
+    conn.run_pending_migrations(migrations).map(|done| done.len()).map_err(failed)
 }
 
 pub(super) fn revert_last(conn: &mut Conn) -> Result<(), StorageError> {
@@ -46,19 +85,63 @@ pub(super) fn revert_last(conn: &mut Conn) -> Result<(), StorageError> {
     on!(conn, c => c.revert_last_migration(migrations).map(|_| ())).map_err(failed)
 }
 
+/// Reads the table of migrations, and never makes it: serving needs no rights on the schema.
 pub(super) fn status(conn: &mut Conn) -> Result<MigrationStatus, StorageError> {
-    let known: Vec<MigrationVersion<'static>> = match conn {
-        Conn::Sqlite(_) => versions::<diesel::sqlite::Sqlite>(&SQLITE)?,
-        Conn::Postgres(_) => versions::<diesel::pg::Pg>(&POSTGRES)?,
-    };
-    let applied = on!(conn, c => c.applied_migrations()).map_err(failed)?;
-    if applied.iter().any(|version| !known.contains(version)) {
-        return Ok(MigrationStatus::Newer);
+    match known_pending(conn) {
+        Ok(0) => Ok(MigrationStatus::UpToDate),
+        Ok(pending) => Ok(MigrationStatus::Pending(pending)),
+        Err(StorageError::Newer) => Ok(MigrationStatus::Newer),
+        Err(error) => Err(error),
     }
-    Ok(match known.len() - applied.len() {
-        0 => MigrationStatus::UpToDate,
-        pending => MigrationStatus::Pending(pending),
-    })
+}
+
+fn known_pending(conn: &mut Conn) -> Result<usize, StorageError> {
+    match conn {
+        Conn::Sqlite(c) => pending(&applied_sqlite(c)?, versions::<diesel::sqlite::Sqlite>(&SQLITE)),
+        Conn::Postgres(c) => pending(&c.transaction(applied_postgres)?, versions::<diesel::pg::Pg>(&POSTGRES)),
+    }
+}
+
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = Bool)]
+    found: bool,
+}
+
+#[derive(QueryableByName)]
+struct Version {
+    #[diesel(sql_type = Text)]
+    version: String,
+}
+
+const APPLIED: &str = "SELECT version FROM __diesel_schema_migrations";
+
+fn applied_sqlite(c: &mut SqliteConnection) -> QueryResult<Vec<String>> {
+    let table = "SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE name = '__diesel_schema_migrations') AS found";
+    if !sql_query(table).get_result::<Found>(c)?.found {
+        return Ok(Vec::new());
+    }
+    Ok(sql_query(APPLIED).load::<Version>(c)?.into_iter().map(|row| row.version).collect())
+}
+
+fn applied_postgres(c: &mut PgConnection) -> QueryResult<Vec<String>> {
+    let table = "SELECT to_regclass('__diesel_schema_migrations') IS NOT NULL AS found";
+    if !sql_query(table).get_result::<Found>(c)?.found {
+        return Ok(Vec::new());
+    }
+    Ok(sql_query(APPLIED).load::<Version>(c)?.into_iter().map(|row| row.version).collect())
+}
+
+/// How many known migrations were not applied.
+fn pending(
+    applied: &[String],
+    known: Result<Vec<MigrationVersion<'static>>, StorageError>,
+) -> Result<usize, StorageError> {
+    let known: Vec<String> = known?.iter().map(ToString::to_string).collect();
+    if applied.iter().any(|version| !known.contains(version)) {
+        return Err(StorageError::Newer);
+    }
+    Ok(known.len() - applied.len())
 }
 
 fn versions<DB: diesel::backend::Backend>(

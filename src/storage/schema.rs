@@ -8,6 +8,16 @@ diesel::table! {
 }
 
 diesel::table! {
+    nodes (id) {
+        id -> Binary,
+        version -> Text,
+        started_at -> BigInt,
+        seen_at -> BigInt,
+        settings -> Text,
+    }
+}
+
+diesel::table! {
     scopes (name) {
         name -> Text,
         title -> Text,

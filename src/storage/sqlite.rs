@@ -8,12 +8,13 @@ use diesel::{Connection, SqliteConnection};
 
 use super::audit_chain::Chain;
 use super::audit_checkpoints::{self, Closed};
-use super::db::{DbOptions, IssueJob, Job, Verdict, Work};
+use super::db::{IssueJob, Job, Verdict, Work};
 use super::measure::Load;
+use super::options::{DbOptions, IfMissing};
 use super::pressure::Pressure;
 use super::tx::{Issued, Undo, Undone, issue_all};
 use super::writer::Memory;
-use super::{Conn, StorageError, Tx};
+use super::{Conn, StorageError, Tx, owner};
 use crate::support::Clock;
 
 /// Work that shares one commit at most.
@@ -39,8 +40,10 @@ pub(super) struct Sqlite {
 
 impl Sqlite {
     pub fn open(path: &str, options: &DbOptions, clock: Clock, chain: Arc<Chain>) -> Result<Self, StorageError> {
-        if !is_memory(path) {
-            create_private(path)?;
+        match options.if_missing {
+            IfMissing::Make if !is_memory(path) => create_private(path)?,
+            IfMissing::Fail if !is_memory(path) => must_exist(path)?,
+            _ => {}
         }
         let writer = connect(path, options.timeout, Purpose::Write)?;
         let (queue, jobs) = sync_channel(options.queue);
@@ -150,6 +153,23 @@ fn is_memory(path: &str) -> bool {
     path.starts_with("file:/") && path.ends_with("?vfs=memdb")
 }
 
+/// A folder that is not there may be a volume that is not mounted: an empty database in its place would be an empty
+/// identity provider that calls itself ready.
+fn must_exist(path: &str) -> Result<(), StorageError> {
+    let missing = |what: &str| {
+        let shown = std::path::absolute(path).unwrap_or_else(|_| path.into());
+        StorageError::Unavailable(format!(
+            "there is no database at {}: {what}; `latchway migrate` makes one where none is meant to be yet",
+            shown.display()
+        ))
+    };
+    match std::fs::metadata(path) {
+        Ok(found) if found.is_file() => Ok(()),
+        Ok(_) => Err(missing("it is no file")),
+        Err(error) => Err(missing(&error.to_string())),
+    }
+}
+
 /// The file holds secrets' hashes and names: nobody but its owner reads it.
 fn create_private(path: &str) -> Result<(), StorageError> {
     use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -161,13 +181,17 @@ fn create_private(path: &str) -> Result<(), StorageError> {
             .create(folder)
             .map_err(|e| StorageError::Unavailable(format!("cannot make the folder {}: {e}", folder.display())))?;
     }
+    let is_new = !std::path::Path::new(path).exists();
     std::fs::OpenOptions::new()
         .create(true)
         .append(true)
         .mode(0o600)
         .open(path)
-        .map(|_| ())
-        .map_err(|e| StorageError::Unavailable(format!("cannot open {path}: {e}")))
+        .map_err(|e| StorageError::Unavailable(format!("cannot open {path}: {e}")))?;
+    if is_new {
+        owner::give_to_folder(path.as_ref());
+    }
+    Ok(())
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -177,7 +201,8 @@ enum Purpose {
 }
 
 fn connect(path: &str, timeout: Duration, purpose: Purpose) -> Result<Conn, StorageError> {
-    let sqlite = SqliteConnection::establish(path).map_err(|e| StorageError::Unavailable(e.to_string()))?;
+    let sqlite = SqliteConnection::establish(path)
+        .map_err(|e| StorageError::Unavailable(format!("the database {path} cannot be opened: {e}")))?;
     let mut conn = Conn::Sqlite(Box::new(sqlite));
     let cache_kib = if purpose == Purpose::Write { 8192 } else { 2048 };
     // The timeout comes first: changing the journal mode may have to wait for another process.

@@ -139,6 +139,23 @@ impl Clock {
         self.inner.frozen_at.load(Ordering::Relaxed) != RUNNING
     }
 
+    /// What the system's clock shows, whether it is followed or not, in Unix milliseconds.
+    pub fn system_millis(&self) -> i64 {
+        system_millis().saturating_add(self.inner.offset.load(Ordering::Relaxed))
+    }
+
+    /// Follows the system's clock from now on, wherever it was set: another clock has proved it right.
+    pub fn believe_system(&self) {
+        self.inner.began_at.store(system_millis() - self.elapsed_millis(), Ordering::Relaxed);
+        self.inner.ahead_since.store(-1, Ordering::Relaxed);
+    }
+
+    /// Whether the system's clock was set since it was last compared.
+    pub fn has_just_jumped(&self) -> bool {
+        let difference = system_millis() - self.even_millis();
+        difference > TOLERANCE_MILLIS && self.inner.ahead_since.load(Ordering::Relaxed) < 0
+    }
+
     /// Compares, and follows what may be followed. To be called once a second.
     pub fn settle(&self) -> Pace {
         let elapsed = self.elapsed_millis();

@@ -10,6 +10,7 @@ mod basics;
 mod cleanup;
 mod clients;
 mod command_line;
+mod database;
 mod forward_auth;
 mod harness;
 mod interop;

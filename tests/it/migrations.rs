@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use latchway::storage::{Db as Storage, DbOptions, MigrationStatus};
+use latchway::storage::{Db as Storage, DbOptions, IfMissing, MigrationStatus};
 use latchway::support::Clock;
 
 use crate::harness::*;
@@ -26,7 +26,13 @@ fn names(db: Db) -> BTreeSet<String> {
 }
 
 fn open(database: &Database) -> Storage {
-    let options = DbOptions { url: database.url().into(), pool_size: 2, queue: 16, timeout: Duration::from_secs(30) };
+    let options = DbOptions {
+        pool_size: 2,
+        queue: 16,
+        timeout: Duration::from_secs(30),
+        if_missing: IfMissing::Make,
+        ..DbOptions::new(database.url().into())
+    };
     Storage::open(&options, Clock::system()).expect("the database")
 }
 

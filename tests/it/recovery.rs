@@ -453,10 +453,8 @@ async fn a_backup_starts_a_new_host_and_is_migrated() {
     let Database::Sqlite { file, .. } = &server.database else { panic!("SQLite") };
     let storage = latchway::storage::Db::open(
         &latchway::storage::DbOptions {
-            url: server.database.url().into(),
-            pool_size: 1,
-            queue: 16,
             timeout: Duration::from_secs(30),
+            ..latchway::storage::DbOptions::new(server.database.url().into())
         },
         latchway::support::Clock::system(),
     );

@@ -59,7 +59,7 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
         browser::check_csrf(&app, &req, info, cookie).await?;
     }
     let access = match req.headers().contains_key(AUTHORIZATION) {
-        true => Some(BearerToken::read(req.headers(), &Params::default())?.verified_id(&app)?),
+        true => Some(BearerToken::read(req.headers(), &Params::default())?.verified_id(&app).await?),
         false => None,
     };
     let for_browser = cookie.is_some() || browser::is_browser(&req);

@@ -211,6 +211,13 @@ const METRICS: &[Metric] = &[
         "By how much this node's clock is ahead of the database's.",
     ),
     metric(
+        "latchway_nodes_with_other_settings",
+        Kind::Gauge,
+        &[],
+        one,
+        "Nodes of the same database that run with other settings where all should have the same.",
+    ),
+    metric(
         "latchway_panics_total",
         Kind::Counter,
         &[],

@@ -7,6 +7,7 @@ use actix_web::{HttpRequest, web};
 use super::{KNOWN, checks, target};
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
+use crate::bearer::take_up_key_of;
 use crate::defense::Exceeded;
 use crate::domain::Client;
 use crate::fault::{Fault, Problem};
@@ -22,6 +23,10 @@ pub async fn handle(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
     if sources == Sources::Two {
         let error = OAuthError::invalid_request("parameters came in the URL and in the body; use one of them");
         return Ok(refuse(&app, info, &client, &target, error, EventKind::AuthzRefused).await);
+    }
+    if let Some(token) = params.get("id_token_hint") {
+        // Another node may have signed it with a key that it made a moment ago.
+        take_up_key_of(&app, token).await?;
     }
     let request = match checks::run(&app, &client, &params, target.clone()) {
         Ok(request) => request,

@@ -1,27 +1,32 @@
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tokio::task::AbortHandle;
 
-use super::connect::Link;
+use super::unconnected::{Unconnected, Why};
 use crate::storage::StorageError;
 
-/// How often is looked.
-const TICK: Duration = Duration::from_millis(100);
-/// Work that takes longer makes one ask whether the database is there at all.
+/// Work that takes longer makes the watcher ask whether the database is there at all.
 const SLOW: Duration = Duration::from_millis(300);
-/// It has so long to say so.
-const PATIENCE: Duration = Duration::from_millis(500);
 
-/// Whether the database is there. While it is not, nobody waits for it: requests are refused at once, and one thread alone
+/// Whether the database is there. While it is not, nobody waits for it: requests are refused at once, and the watcher alone
 /// tries to reach it.
 pub struct Health {
     failure: watch::Sender<Option<String>>,
     slots: Vec<Slot>,
     began: Instant,
+    /// A connection could not be made or broke: the watcher is to find out what that means.
+    doubted: AtomicBool,
+    /// PostgreSQL had no connection for somebody: the watcher gives its own away.
+    crowded_at: AtomicU64,
+    /// When the database last answered, in milliseconds since `began`; 0 before the first time.
+    answered_at: AtomicU64,
+    /// What a round trip takes, in microseconds.
+    round_trip: AtomicU64,
+    /// Connections with which work is done.
+    standing: AtomicUsize,
 }
 
 /// What is known of one thread.
@@ -38,7 +43,16 @@ impl Health {
     pub fn new(workers: usize) -> Self {
         metrics::gauge!("latchway_database_up").set(1.0);
         let slots = (0..=workers).map(|_| Slot::default()).collect();
-        Self { failure: watch::Sender::new(None), slots, began: Instant::now() }
+        Self {
+            failure: watch::Sender::new(None),
+            slots,
+            began: Instant::now(),
+            doubted: AtomicBool::new(false),
+            crowded_at: AtomicU64::new(0),
+            answered_at: AtomicU64::new(0),
+            round_trip: AtomicU64::new(0),
+            standing: AtomicUsize::new(0),
+        }
     }
 
     /// The issuer's slot; the workers' are 0 and up.
@@ -51,6 +65,10 @@ impl Health {
         self.failure.borrow().as_ref().map_or(Ok(()), |why| Err(StorageError::Unavailable(why.clone())))
     }
 
+    pub fn is_gone(&self) -> bool {
+        self.failure.borrow().is_some()
+    }
+
     /// Waits until the database is gone.
     pub async fn failure(&self) -> StorageError {
         let mut watched = self.failure.subscribe();
@@ -59,15 +77,31 @@ impl Health {
         StorageError::Unavailable(why.unwrap_or_default())
     }
 
-    /// Somebody could not connect. Who merely had no time left, or was one too many, has not learnt that nobody can.
-    pub fn not_connected(&self, why: &StorageError) {
-        let crowded = |text: &String| text.contains("too many") || text.contains("connection slots");
-        if matches!(why, StorageError::Unavailable(text) if !crowded(text)) {
-            self.gone(why);
+    /// Somebody could not connect. Whether nobody can is for the watcher to find out; who merely had no time left, or was
+    /// one too many, has not learnt that.
+    pub fn not_connected(&self, why: &Unconnected) {
+        match why.why {
+            Why::Late => {}
+            Why::Crowded => {
+                self.crowded_at.store(self.now(), Ordering::Relaxed);
+                // Who says that there is no room is there.
+                self.answered();
+            }
+            Why::Unreachable | Why::Refused | Why::Parameters => self.doubted.store(true, Ordering::Relaxed),
         }
     }
 
-    fn gone(&self, why: &StorageError) {
+    /// Whether there was too little room for connections within so long.
+    pub fn is_crowded(&self, within: Duration) -> bool {
+        self.was_within(&self.crowded_at, within)
+    }
+
+    /// Whether the watcher should look: something is slow, or failed.
+    pub fn is_doubted(&self) -> bool {
+        self.doubted.swap(false, Ordering::Relaxed) || self.longest() > SLOW.max(self.round_trip() * 4)
+    }
+
+    pub fn gone(&self, why: &StorageError) {
         let changed = self.failure.send_if_modified(|failure| {
             let news = failure.is_none();
             failure.get_or_insert_with(|| why.to_string());
@@ -85,6 +119,13 @@ impl Health {
         }
     }
 
+    pub fn is_back(&self) {
+        self.doubted.store(false, Ordering::Relaxed);
+        self.failure.send_replace(None);
+        metrics::gauge!("latchway_database_up").set(1.0);
+        tracing::info!("the database is back");
+    }
+
     /// The connection that a thread works with from now on.
     pub fn uses(&self, slot: usize, driver: AbortHandle) {
         if let Some(slot) = self.slots.get(slot) {
@@ -92,15 +133,43 @@ impl Health {
         }
     }
 
-    fn is_back(&self) {
-        self.failure.send_replace(None);
-        metrics::gauge!("latchway_database_up").set(1.0);
-        tracing::info!("the database is back");
+    /// A connection with which work is done was made, or is no more.
+    pub fn stands(&self, stands: bool) {
+        if stands {
+            self.standing.fetch_add(1, Ordering::Relaxed);
+        } else {
+            self.standing.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    pub fn standing(&self) -> usize {
+        self.standing.load(Ordering::Relaxed)
+    }
+
+    /// The database answered.
+    pub fn answered(&self) {
+        self.answered_at.store(self.now(), Ordering::Relaxed);
+    }
+
+    /// Whether the database answered within so long.
+    pub fn answered_within(&self, within: Duration) -> bool {
+        self.was_within(&self.answered_at, within)
+    }
+
+    /// What a round trip took; one that is longer than those before counts at once.
+    pub fn measured(&self, round_trip: Duration) {
+        let micros = u64::try_from(round_trip.as_micros()).unwrap_or(u64::MAX);
+        let before = self.round_trip.load(Ordering::Relaxed);
+        self.round_trip.store(micros.max(before / 8 * 7), Ordering::Relaxed);
+    }
+
+    pub fn round_trip(&self) -> Duration {
+        Duration::from_micros(self.round_trip.load(Ordering::Relaxed))
     }
 
     /// Runs `work` and lets it be known for how long already.
     pub fn observe<T>(&self, slot: usize, work: impl FnOnce() -> T) -> T {
-        let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1);
+        let now = self.now();
         let Some(slot) = self.slots.get(slot) else { return work() };
         slot.since.store(now, Ordering::Relaxed);
         let result = work();
@@ -112,29 +181,13 @@ impl Health {
         let oldest = self.slots.iter().map(|slot| slot.since.load(Ordering::Relaxed)).filter(|since| *since > 0).min();
         oldest.map_or(Duration::ZERO, |since| self.began.elapsed().saturating_sub(Duration::from_millis(since)))
     }
-}
 
-/// Asks the database when there is doubt, and when it is gone until it is back.
-pub fn watch(health: &Health, mut link: Link, end: &Receiver<()>) {
-    while let Err(RecvTimeoutError::Timeout) = end.recv_timeout(TICK) {
-        if health.check().is_err() {
-            link.drop_connection();
-            if probe(&mut link).is_ok() {
-                health.is_back();
-            }
-        } else if health.longest() > SLOW
-            && let Err(error) = probe(&mut link)
-        {
-            // The connection may have been idle for days: a new one decides.
-            link.drop_connection();
-            if probe(&mut link).is_err() {
-                health.gone(&error);
-            }
-        }
+    fn was_within(&self, moment: &AtomicU64, within: Duration) -> bool {
+        let at = moment.load(Ordering::Relaxed);
+        at > 0 && self.began.elapsed().saturating_sub(Duration::from_millis(at)) < within
     }
-}
 
-fn probe(link: &mut Link) -> Result<(), StorageError> {
-    let deadline = Instant::now() + PATIENCE;
-    link.get(deadline)?.before(deadline, |conn| conn.ping())
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX).max(1)
+    }
 }

@@ -4,15 +4,20 @@ use std::time::{Duration, Instant};
 
 use super::connect::Link;
 use super::health::Health;
+use super::queue::Queue;
+use super::watcher::jittered;
 use crate::storage::db::IssueJob;
 use crate::storage::pressure::Pressure;
 use crate::storage::tx::{Issued, issue_all};
 use crate::storage::writer::Memory;
 use crate::storage::{Conn, StorageError};
+use crate::support::Rng;
 
 /// Tokens that share one transaction at most.
 const BATCH: usize = 256;
 const ATTEMPTS: u32 = 4;
+/// Between two tries to get a connection where there was no room for one.
+const CROWDED_PAUSE: Duration = Duration::from_millis(100);
 
 /// The thread that writes tokens which need nothing but their rows, many in one statement.
 pub struct Issuer {
@@ -23,6 +28,8 @@ pub struct Issuer {
     pub link: Link,
     pub memory: Memory,
     pub timeout: Duration,
+    pub queue: Arc<Queue>,
+    pub rng: Rng,
 }
 
 /// How writing a group failed.
@@ -50,7 +57,7 @@ impl Issuer {
             let outcomes = health.observe(health.issuer(), || self.write(&jobs, deadline));
             if let Err(error) = &outcomes {
                 tracing::error!(%error, "a group of tokens could not be written");
-                self.link.drop_connection();
+                self.drop_connection();
             }
             for (n, job) in jobs.into_iter().enumerate() {
                 let answer = match &outcomes {
@@ -63,33 +70,67 @@ impl Issuer {
     }
 
     fn write(&mut self, jobs: &[IssueJob], deadline: Instant) -> Result<Vec<Issued>, StorageError> {
+        let mut was_renewed = false;
         for attempt in 1.. {
-            let old = self.link.is_old();
             self.health.check()?;
-            let linked = self.link.get(deadline).inspect_err(|error| self.health.not_connected(error))?;
+            self.connect(deadline)?;
+            let linked = self.link.get(deadline)?;
             self.health.uses(self.health.issuer(), linked.driver());
-            let memory = &mut self.memory;
-            match linked.before(deadline, |conn| commit(conn, memory, jobs)) {
-                Ok(outcomes) => return Ok(outcomes),
+            let (memory, begin) = (&mut self.memory, linked.begin());
+            match linked.before(deadline, |conn| commit(conn, memory, jobs, &begin)) {
+                Ok(outcomes) => {
+                    self.health.answered();
+                    return Ok(outcomes);
+                }
                 Err(Failure::Before(error)) if error.is_passing() && attempt < ATTEMPTS => {
-                    self.link.drop_connection();
+                    self.drop_connection();
                     std::thread::sleep(self.memory.pause(attempt));
                 }
-                Err(Failure::Before(error)) if error.breaks_connection() && old && Instant::now() < deadline => {
-                    self.link.drop_connection();
+                Err(Failure::Before(error))
+                    if error.breaks_connection() && !was_renewed && Instant::now() < deadline =>
+                {
+                    was_renewed = true;
+                    self.drop_connection();
                 }
                 Err(Failure::Before(error) | Failure::During(error)) => return Err(error),
             }
         }
         Err(StorageError::Busy)
     }
+
+    /// Makes the connection if there is none. Where PostgreSQL has no room for it, a worker makes room: without the issuer
+    /// no program gets a token.
+    fn connect(&mut self, deadline: Instant) -> Result<(), StorageError> {
+        if self.link.stands() {
+            return Ok(());
+        }
+        loop {
+            let Err(error) = self.link.get(deadline) else {
+                self.health.stands(true);
+                return Ok(());
+            };
+            self.health.not_connected(&error);
+            if !error.is_crowded() || Instant::now() >= deadline {
+                return Err(error.into());
+            }
+            self.queue.owe();
+            std::thread::sleep(jittered(&self.rng, CROWDED_PAUSE));
+        }
+    }
+
+    fn drop_connection(&mut self) {
+        if self.link.stands() {
+            self.link.drop_connection();
+            self.health.stands(false);
+        }
+    }
 }
 
-fn commit(conn: &mut Conn, memory: &mut Memory, jobs: &[IssueJob]) -> Result<Vec<Issued>, Failure> {
+fn commit(conn: &mut Conn, memory: &mut Memory, jobs: &[IssueJob], begin: &str) -> Result<Vec<Issued>, Failure> {
     let before = |error: diesel::result::Error| Failure::Before(error.into());
     let issues: Vec<_> = jobs.iter().map(|job| &job.issue).collect();
     let began_at = memory.begin();
-    conn.fixed("BEGIN").map_err(before)?;
+    conn.batch(begin).map_err(before)?;
     let outcomes = issue_all(conn, memory, &issues).map_err(|error| {
         memory.rolled_back(began_at);
         Failure::Before(error)

@@ -10,15 +10,23 @@ use tokio_postgres::config::{Host, SslMode};
 
 use crate::storage::StorageError;
 
+/// What most often makes a URL unreadable.
+const ENCODING: &str =
+    "in a user name or password @ is written %40, / is %2F, : is %3A, ? is %3F, # is %23, & is %26 and % is %25";
+
 /// Reads the URL of a database and how the way to it is secured, by libpq's names: `sslmode` is `disable`, `prefer`,
 /// `require`, `verify-ca` or `verify-full`, and `sslrootcert` a file of certificates (PEM) that are trusted instead of
 /// the system's.
 ///
 /// Stricter than libpq: where there is TLS the certificate and the name in it are verified in every mode, as whoever
 /// can read the way can mostly write to it, too. Without `sslmode` this machine itself is asked without TLS, as what
-/// Debian's PostgreSQL shows there is signed by nobody; others are asked with TLS if they have it.
+/// Debian's PostgreSQL shows there is signed by nobody, and others with TLS or not at all: `prefer`, libpq's default, goes
+/// on in clear wherever somebody on the way says that there is no TLS, and has to be asked for by name.
 pub fn read(url: &str) -> Result<(Config, rustls::ClientConfig), StorageError> {
     let (base, query) = url.split_once('?').unwrap_or((url, ""));
+    if base.matches('@').count() > 1 {
+        return Err(wrong(&format!("there is more than one @ in it; {ENCODING}")));
+    }
     let (mut kept, mut mode, mut roots) = (Vec::new(), None, None);
     for pair in query.split('&').filter(|pair| !pair.is_empty()) {
         match pair.split_once('=') {
@@ -30,9 +38,10 @@ pub fn read(url: &str) -> Result<(Config, rustls::ClientConfig), StorageError> {
     }
     kept.extend(mode.or(roots.as_ref().map(|_| "require")).map(|mode| format!("sslmode={mode}")));
     let plain = if kept.is_empty() { base.to_owned() } else { format!("{base}?{}", kept.join("&")) };
-    let mut config: Config = plain.parse().map_err(|e| wrong(&explained(&e)))?;
-    if mode.is_none() && roots.is_none() && config.get_hosts().iter().all(is_this_machine) {
-        config.ssl_mode(SslMode::Disable);
+    let mut config: Config = plain.parse().map_err(|e| wrong(&format!("{}; {ENCODING}", explained(&e))))?;
+    if mode.is_none() && roots.is_none() {
+        let is_near = config.get_hosts().iter().all(is_this_machine);
+        config.ssl_mode(if is_near { SslMode::Disable } else { SslMode::Require });
     }
     let trusted = match (config.get_ssl_mode(), roots.as_deref()) {
         (SslMode::Disable, _) => RootCertStore::empty(),
@@ -45,7 +54,7 @@ pub fn read(url: &str) -> Result<(Config, rustls::ClientConfig), StorageError> {
     };
     let tls = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|e| StorageError::Unavailable(e.to_string()))?
+        .map_err(|e| wrong(&e))?
         .with_root_certificates(trusted)
         .with_no_client_auth();
     Ok((config, tls))
@@ -62,6 +71,11 @@ pub fn explained(error: &dyn std::error::Error) -> String {
     }
     if text.contains("UnknownIssuer") || text.contains("BadSignature") {
         text.push_str("; name the authority that signed it by sslrootcert=FILE in [database] url");
+    } else if text.contains("does not support TLS") {
+        text.push_str(
+            "; on a network that is yours alone say sslmode=disable in [database] url: without it another machine is only \
+             reached with TLS",
+        );
     } else if text.contains("NotValidForName") || text.contains("not valid for name") {
         text.push_str("; [database] url must have a name that is in it");
     }
@@ -102,12 +116,12 @@ mod tests {
 
     #[test]
     fn a_way_is_secured_as_its_url_says() {
-        assert_eq!(mode("postgres://a@db.example/x"), SslMode::Prefer);
+        assert_eq!(mode("postgres://a@db.example/x"), SslMode::Require);
         for own in ["localhost", "127.0.0.1", "127.0.0.2:5433", "localhost,127.0.0.1"] {
             assert_eq!(mode(&format!("postgres://a@{own}/x")), SslMode::Disable, "{own}");
         }
         assert_eq!(mode("postgres:///x?host=/run/postgresql&user=a"), SslMode::Disable);
-        assert_eq!(mode("postgres://a@localhost,db.example/x"), SslMode::Prefer, "one of them is another machine");
+        assert_eq!(mode("postgres://a@localhost,db.example/x"), SslMode::Require, "one of them is another machine");
         assert_eq!(mode("postgres://a@localhost/x?sslmode=prefer"), SslMode::Prefer);
         assert_eq!(mode("postgres://a@db.example/x?sslmode=disable&application_name=y"), SslMode::Disable);
         for strict in ["require", "verify-ca", "verify-full"] {
@@ -132,6 +146,7 @@ mod tests {
             ("postgres://a@db.example/x?sslrootcert=/there/is/none", "sslrootcert /there/is/none"),
             ("postgres://a@db.example/x?sslrootcert=Cargo.toml", "there is no certificate in it"),
             ("postgres://a@db.example/x?colour=red", "colour"),
+            ("postgres://a:p@ss/w@db.example/x", "%40"),
         ] {
             let error = read(url).expect_err(url).to_string();
             assert!(error.contains(reason), "{url}: {error}");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use latchway::audit::{Event, EventKind, Options, Source};
 use latchway::domain::chain::{ChainKey, Checkpoint};
-use latchway::storage::{Db as Storage, DbOptions, Refusal, StorageError};
+use latchway::storage::{Db as Storage, DbOptions, IfMissing, Refusal, StorageError};
 use latchway::support::Clock;
 
 use super::*;
@@ -111,7 +111,13 @@ async fn many_who_write(db: Db) {
 }
 
 fn open(database: &Database) -> Storage {
-    let options = DbOptions { url: database.url().into(), pool_size: 4, queue: 1024, timeout: Duration::from_secs(30) };
+    let options = DbOptions {
+        pool_size: 4,
+        queue: 1024,
+        timeout: Duration::from_secs(30),
+        if_missing: IfMissing::Make,
+        ..DbOptions::new(database.url().into())
+    };
     Storage::open(&options, Clock::system()).expect("the database")
 }
 

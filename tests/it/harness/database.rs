@@ -31,6 +31,8 @@ impl Database {
         match db {
             Db::Sqlite => {
                 let file = dir.join("latchway.db").display().to_string();
+                // A server makes no database, so that here is an empty one.
+                std::fs::write(&file, "").expect("an empty file");
                 Self::Sqlite { url: format!("sqlite://{file}"), file }
             }
             Db::Postgres => {

@@ -12,7 +12,7 @@ pub struct Faults {
 }
 
 impl Faults {
-    pub(super) fn new(dir: &Path) -> Self {
+    pub fn new(dir: &Path) -> Self {
         let dir = dir.join("faults");
         std::fs::create_dir_all(&dir).expect("a directory");
         Self { dir }

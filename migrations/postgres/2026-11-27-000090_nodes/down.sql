@@ -1,0 +1,2 @@
+DROP TABLE nodes;
+DELETE FROM settings WHERE name IN ('issuer', 'encryption_key', 'clock_seen');
