@@ -31,6 +31,7 @@ pub async fn run(
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     let workers = if server.workers == 0 { cores } else { server.workers };
     let data = web::Data::new(app.clone());
+    let door = listener.try_clone()?;
     let factory = move || {
         ActixApp::new().app_data(data.clone()).wrap(from_fn(middleware::serve)).configure(routes::configure(&data))
     };
@@ -58,7 +59,7 @@ pub async fn run(
     // Once the time to stop is over the server is dropped, which ends workers that did not end by themselves.
     let outcome = tokio::select! {
         outcome = main => outcome,
-        () = stop_on_signal(&app, handle, signals) => Ok(()),
+        () = stop_on_signal(&app, door, handle, signals) => Ok(()),
     };
     jobs::finish(&app, running).await;
     request_log::write_rest();
@@ -105,7 +106,7 @@ impl Signals {
 /// SIGTERM, SIGINT and SIGQUIT: first the balancers are told and answers close their connections, then no new connection is
 /// taken, then what is under way ends. Returns once that is done, or once the settings give it no more time; a second signal
 /// ends it at once.
-async fn stop_on_signal(app: &App, server: ServerHandle, mut signals: Signals) {
+async fn stop_on_signal(app: &App, door: TcpListener, server: ServerHandle, mut signals: Signals) {
     signals.stop().await;
     let settings = &app.config.server;
     let (delay, longest) = (settings.shutdown_delay_seconds, settings.shutdown_timeout_seconds);
@@ -113,6 +114,12 @@ async fn stop_on_signal(app: &App, server: ServerHandle, mut signals: Signals) {
     app.readiness.draining.store(true, Ordering::Relaxed);
     let graceful = async {
         tokio::time::sleep(Duration::from_secs(delay)).await;
+        if delay > 0 {
+            refuse_new_connections(&door);
+            tokio::time::sleep(QUEUED).await;
+        }
+        // Whatever holds the listener keeps its port open.
+        drop(door);
         if timeout(Duration::from_secs(longest) + STOP_MARGIN, server.stop(true)).await.is_err() {
             tracing::warn!("requests that did not end in time are cut off");
         }
@@ -121,6 +128,25 @@ async fn stop_on_signal(app: &App, server: ServerHandle, mut signals: Signals) {
         () = graceful => {}
         () = signals.stop() => tracing::warn!("a second signal: requests under way are cut off"),
     }
+}
+
+/// How long connections that the kernel has completed, or a worker has queued, get to be served before the listener closes.
+const QUEUED: Duration = Duration::from_millis(300);
+
+/// Lets the kernel drop what would begin a connection, while those that it has completed are still accepted. A listener that
+/// closes resets the ones in its queue, which a proxy answers with 502 because it has sent its request; a connection that does
+/// not come about it makes to another node.
+fn refuse_new_connections(listener: &TcpListener) {
+    #[cfg(target_os = "linux")]
+    {
+        // BPF_RET | BPF_K with 0 bytes to keep: every packet is dropped.
+        let nothing = socket2::SockFilter::new(0x06, 0, 0, 0);
+        if let Err(error) = socket2::SockRef::from(listener).attach_filter(&[nothing]) {
+            tracing::warn!(%error, "new connections are taken until the listener closes");
+        }
+    }
+    #[cfg(not(target_os = "linux"))]
+    let _ = listener;
 }
 
 /// Connections that the kernel keeps until they are accepted, as far as `net.core.somaxconn` allows. What exceeds it comes

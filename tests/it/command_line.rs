@@ -84,8 +84,11 @@ async fn b1_a_secret_that_cannot_be_printed_is_not_lost_in_silence(server: Share
 }
 
 async fn b101_names_cannot_steer_a_terminal(server: Shared) {
+    // Nothing takes such a title; a database may have it from elsewhere.
     let title = "two\nlines\u{1b}[2J\u{202e}";
-    server.cli(&["scope", "set", "steer:it", "--title", title]);
+    assert!(server.try_cli(&["scope", "set", "steer:it", "--title", title], "").is_err());
+    server.cli(&["scope", "set", "steer:it", "--title", "Steer"]);
+    server.database.execute(&format!("UPDATE scopes SET title = '{title}' WHERE name = 'steer:it'"));
     let mut command = server.command();
     command.args(["scope", "list"]);
     let printed = stdout(&run(command));

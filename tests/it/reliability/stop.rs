@@ -175,9 +175,7 @@ async fn s06_rolling_restarts_behind_nginx() {
     }
     done.store(true, Ordering::Relaxed);
     let failed = clients.join().expect("the clients");
-    // What the kernel has taken and the process has not, when it closes its listener, is reset. On a busy machine a connection that
-    // nginx makes for a request at that moment may fall into it, one a restart; those that it keeps do not.
-    assert!(failed.len() <= 6, "{} of {}: {failed:?}", failed.len(), served.load(Ordering::Relaxed));
+    assert!(failed.is_empty(), "{} of {}: {failed:?}", failed.len(), served.load(Ordering::Relaxed));
 }
 
 /// Twelve clients that ask for tokens until it is enough; returns what they got instead.
