@@ -5,7 +5,7 @@
 //! `tests/it/resource_server/` runs this very program against a real Latchway. To run it yourself:
 //!
 //! ```sh
-//! latchway client create --name "Orders API" --audience http://127.0.0.1:3000   # prints the two below
+//! latchway client create --name "Orders API" --resource http://127.0.0.1:3000   # prints the two below
 //! ISSUER=http://127.0.0.1:8080 API_CLIENT_ID=… API_CLIENT_SECRET=… cargo run --example orders_api
 //! ```
 

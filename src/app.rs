@@ -179,6 +179,9 @@ pub struct Parts {
     pub scope_names: Vec<String>,
 }
 
+/// What API keys are managed by, below the issuer.
+const KEY_MANAGEMENT: &str = "/api/v1/api-keys";
+
 /// How long a client may be used as it was read.
 const CLIENT_MEMORY: Duration = Duration::from_secs(1);
 /// How long an answer of the database serves all who ask the same without any credential.
@@ -231,6 +234,16 @@ impl App {
     /// Whether this is the origin (RFC 6454) of our pages.
     pub fn is_own_origin(&self, origin: &str) -> bool {
         url::Url::parse(self.issuer()).is_ok_and(|url| url.origin().ascii_serialization() == origin)
+    }
+
+    /// The audience of tokens that may manage API keys.
+    pub fn key_management(&self) -> String {
+        self.url(KEY_MANAGEMENT)
+    }
+
+    /// Whether an audience is one of this server's own: of userinfo, or of the management of API keys.
+    pub fn is_own_audience(&self, audience: &str) -> bool {
+        audience.strip_prefix(self.issuer()).is_some_and(|rest| rest.is_empty() || rest == KEY_MANAGEMENT)
     }
 
     pub fn now(&self) -> Seconds {

@@ -86,6 +86,7 @@ words! {
         KeysBegunAnew = "keys_begun_anew",
         IssuerChanged = "issuer_changed",
         ScopeChanged = "scope_changed",
+        ApiTitleChanged = "api_title_changed",
         SetupCompleted = "setup_completed",
         SetupRefused = "setup_refused",
         Restored = "restored",

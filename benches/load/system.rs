@@ -240,7 +240,7 @@ impl Latchway {
         let grants = ["--grant", "authorization_code", "--grant", "refresh_token"];
         let about = ["--name", "Web", "--redirect-uri", REDIRECT_URI, "--scope", "openid orders"];
         let web = client(&[&about[..], &grants, &["--id-token-alg", "ES256"]].concat())?;
-        let api = client(&["--name", "API"])?;
+        let api = client(&["--name", "API", "--resource", API, "--resource", OPAQUE_API])?;
         for n in 0..PEOPLE {
             let (name, email) = (person(n), format!("{}@example.com", person(n)));
             self.cli(&["user", "create", "--username", &name, "--email", &email, "--password-stdin"], PASSWORD)?;

@@ -1,14 +1,13 @@
-use ipnet::IpNet;
 use serde_json::json;
 
 use crate::app::RequestInfo;
 use crate::audit::{Event, EventKind};
-use crate::config;
+use crate::config::{self, Config};
 use crate::domain::{
-    ApiKey, ApiKeyStage, Client, ClientStatus, InvalidApiKey, KeyOwner, NOT_FOR_KEYS, Scopes, UserStatus,
+    ApiKey, ApiKeyStage, Client, ClientStatus, GrantStage, InvalidApiKey, KeyOwner, NOT_FOR_KEYS, Scopes, UserStatus,
 };
-use crate::storage::{Conn, StorageError, Tx, WriteError, api_keys, clients, users};
-use crate::support::{ApiKeyText, Clock, Id, Rng, Seconds};
+use crate::storage::{Conn, StorageError, Tx, WriteError, api_keys, clients, grants, users};
+use crate::support::{ApiKeyText, Clock, Id, Network, Rng, Seconds};
 
 /// What somebody wants a new key to be.
 #[derive(Debug, Clone)]
@@ -16,13 +15,22 @@ pub struct Wish {
     pub owner: KeyOwner,
     pub name: String,
     pub scope: Scopes,
-    /// The APIs it is for; none in particular means this server and what it guards.
+    /// The APIs it is for.
     pub audience: Vec<String>,
-    pub networks: Vec<IpNet>,
+    pub networks: Vec<Network>,
     /// Uses a minute.
     pub rate_limit: Option<u32>,
     /// Seconds that it lasts.
     pub expires_in: Option<Seconds>,
+}
+
+/// The access token by which a key is made or renewed: the key is no wider than that in any way.
+#[derive(Debug, Clone)]
+pub struct Parent {
+    /// The family that the key is a child of; none where a client acts for itself.
+    pub grant_id: Option<Id>,
+    pub scope: Scopes,
+    pub audience: Vec<String>,
 }
 
 /// Who manages keys, for the trail; a request's, or the operator at the command line.
@@ -31,6 +39,25 @@ pub struct Actor {
     pub clock: Clock,
     pub rng: Rng,
     pub request: Option<RequestInfo>,
+}
+
+/// The audiences that a key may have without a client that is registered for them.
+#[derive(Debug, Clone)]
+pub struct OwnAudiences {
+    pub issuer: String,
+    /// Those of the apps behind forward authentication, which the operator named. A person may have a key for them.
+    pub gate: Vec<String>,
+}
+
+impl OwnAudiences {
+    pub fn of(config: &Config) -> Self {
+        let gate = &config.gatekeeper;
+        let named = Some(&gate.audience).filter(|audience| !audience.is_empty());
+        Self {
+            issuer: config.server.issuer.clone(),
+            gate: named.into_iter().chain(&gate.allowed_origins).cloned().collect(),
+        }
+    }
 }
 
 /// How many keys an owner may have.
@@ -68,6 +95,9 @@ pub enum Unfit {
     /// Somebody else was at it at the same moment.
     #[error("somebody else rotated or revoked the API key at the same moment")]
     Raced,
+    /// What the person allowed the app ended a moment ago.
+    #[error("what the person allowed this app has ended")]
+    FamilyEnded,
     /// The owner has as many as it may.
     #[error("there are {0} API keys that count, and there cannot be more; revoke one first")]
     TooMany(i64),
@@ -110,22 +140,41 @@ fn active_client(conn: &mut Conn, client_id: &str) -> Result<Option<Client>, Sto
 }
 
 /// Whether a key of this owner may be for an API.
-fn may_use(conn: &mut Conn, owner: &KeyOwner, api: &str) -> Result<bool, StorageError> {
+fn may_use(conn: &mut Conn, owner: &KeyOwner, api: &str, own: &OwnAudiences) -> Result<bool, StorageError> {
     match owner {
         KeyOwner::Client(client_id) => {
             let client = active_client(conn, client_id)?;
             Ok(client.is_some_and(|client| client.audiences.iter().any(|known| known == api)))
         }
-        KeyOwner::Person(_) => clients::is_audience(conn, api),
+        KeyOwner::Person(_) if own.gate.iter().any(|known| known == api) => Ok(true),
+        KeyOwner::Person(_) => clients::is_api(conn, api),
     }
 }
 
-/// Makes a key. The text is to be shown once: nobody can read it again.
+/// Holds a key within what it is made or renewed by (RFC 9700 §2.3), and makes it a child of that.
+fn keep_within(tx: &mut Tx<'_>, key: &mut ApiKey, parent: &Parent, now: Seconds) -> Result<(), Unfit> {
+    if let Some(beyond) = key.scope.iter().find(|name| !parent.scope.contains(name)) {
+        return invalid("scope", format!("has {beyond}, which the access token does not have"));
+    }
+    if let Some(beyond) = key.audience.iter().find(|api| !parent.audience.contains(api)) {
+        return invalid("audience", format!("has {beyond}, which the access token is not for"));
+    }
+    let Some(id) = parent.grant_id else { return Ok(()) };
+    let grant =
+        grants::find(tx.reader(), id)?.filter(|grant| grant.stage == GrantStage::Live && grant.expires_at > now);
+    let grant = grant.ok_or(Unfit::FamilyEnded)?;
+    key.grant_id = Some(id);
+    key.expires_at = Some(key.expires_at.map_or(grant.expires_at, |at| at.min(grant.expires_at)));
+    Ok(())
+}
+
+/// Makes a key, by an access token of `parent` or by the owner. The text is to be shown once: nobody can read it again.
 pub fn create(
     tx: &mut Tx<'_>,
     actor: &Actor,
     wish: &Wish,
-    issuer: &str,
+    parent: Option<&Parent>,
+    own: &OwnAudiences,
     limit: Limit,
 ) -> Result<(ApiKey, ApiKeyText), Unfit> {
     let now = actor.clock.now();
@@ -133,15 +182,16 @@ pub fn create(
     let mut audience = wish.audience.clone();
     audience.sort();
     audience.dedup();
-    let key = ApiKey {
+    let mut key = ApiKey {
         id: text.id(),
         secret_hash: text.digest().to_vec(),
         previous: None,
         name: wish.name.trim().to_owned(),
         owner: wish.owner.clone(),
+        grant_id: None,
         scope: wish.scope.clone(),
         audience,
-        networks: wish.networks.iter().map(IpNet::trunc).collect(),
+        networks: wish.networks.clone(),
         rate_limit: wish.rate_limit,
         created_at: now,
         rotated_at: None,
@@ -150,12 +200,15 @@ pub fn create(
         last_use: None,
     };
     key.validate()?;
-    check_owner(tx.reader(), &key, issuer)?;
+    if let Some(parent) = parent {
+        keep_within(tx, &mut key, parent, now)?;
+    }
+    check_owner(tx.reader(), &key, own)?;
     check_limit(tx.reader(), &key.owner, limit, now)?;
     api_keys::insert(tx, &key)?;
     let detail = json!({
         "api_key": key.id.to_string(), "scope": key.scope.to_string(), "audience": key.audience,
-        "expires_at": key.expires_at,
+        "expires_at": key.expires_at, "family": key.grant_id.map(|id| id.to_string()),
     });
     record(tx, actor, EventKind::ApiKeyCreated, &key, detail)?;
     Ok((key, text))
@@ -178,7 +231,7 @@ fn check_limit(conn: &mut Conn, owner: &KeyOwner, limit: Limit, now: Seconds) ->
 }
 
 /// Never more than the owner has.
-fn check_owner(conn: &mut Conn, key: &ApiKey, issuer: &str) -> Result<(), Unfit> {
+fn check_owner(conn: &mut Conn, key: &ApiKey, own: &OwnAudiences) -> Result<(), Unfit> {
     if let KeyOwner::Client(client_id) = &key.owner
         && clients::find(conn, client_id)?.is_some_and(|client| client.is_public())
     {
@@ -188,27 +241,38 @@ fn check_owner(conn: &mut Conn, key: &ApiKey, issuer: &str) -> Result<(), Unfit>
     if let Some(beyond) = key.scope.iter().find(|name| !scope.contains(name)) {
         return invalid("scope", format!("has {beyond}, which its owner may not ask for"));
     }
-    for api in key.audience.iter().filter(|api| api.as_str() != issuer) {
-        if !may_use(conn, &key.owner, api)? {
+    for api in key.audience.iter().filter(|api| **api != own.issuer) {
+        if !may_use(conn, &key.owner, api, own)? {
             return invalid("audience", format!("has {api}, which its owner may not use"));
         }
     }
     Ok(())
 }
 
-/// Makes another secret for a key; the one before is taken for `overlap` seconds more. The key stays what it was.
-pub fn rotate(tx: &mut Tx<'_>, actor: &Actor, key: &ApiKey, overlap: Seconds) -> Result<ApiKeyText, Unfit> {
+/// Makes another secret for a key; the one before is taken for `overlap` seconds more. The key stays what it was, but that
+/// one which is renewed by an access token of `parent` is held by that app from then on, and ends with what it was allowed.
+pub fn rotate(
+    tx: &mut Tx<'_>,
+    actor: &Actor,
+    key: &ApiKey,
+    parent: Option<&Parent>,
+    overlap: Seconds,
+) -> Result<ApiKeyText, Unfit> {
     let now = actor.clock.now();
     if key.stage != ApiKeyStage::Live || key.is_expired(now) {
         return Err(Unfit::Ended);
     }
+    let mut key = key.clone();
+    if let Some(parent) = parent {
+        keep_within(tx, &mut key, parent, now)?;
+    }
     let text = ApiKeyText::renewed(key.id, &actor.rng);
     let until = (overlap > 0).then(|| now.saturating_add(overlap));
-    if !api_keys::rotate(tx, key, &text.digest(), until, now)? {
+    if !api_keys::rotate(tx, &key, &text.digest(), until, now)? {
         return Err(Unfit::Raced);
     }
     let detail = json!({"api_key": key.id.to_string(), "previous_until": until});
-    record(tx, actor, EventKind::ApiKeyRotated, key, detail)?;
+    record(tx, actor, EventKind::ApiKeyRotated, &key, detail)?;
     Ok(text)
 }
 

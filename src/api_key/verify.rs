@@ -7,7 +7,7 @@ use crate::audit::{Event, EventKind};
 use crate::defense::{Counted, Exceeded, Proof};
 use crate::domain::{ApiKey, ApiKeyStage, KeyOwner, NOT_FOR_KEYS, Role, Scopes};
 use crate::fault::Fault;
-use crate::storage::api_keys::{self, KeyState, Standing};
+use crate::storage::api_keys::{self, FamilyStanding, KeyState, Standing};
 use crate::support::{ApiKeyText, Id, Seconds};
 
 /// A key that counts, with what it may do at this moment.
@@ -54,6 +54,8 @@ pub enum Dead {
     Expired,
     /// The owner is gone, disabled, or has changed the password.
     Owner,
+    /// What a person allowed the app that made it has ended.
+    Family,
     /// The owner has nothing any more of what the key was for.
     NothingLeft,
     /// It came from outside the networks that it may be used from, or from nobody knows where.
@@ -70,6 +72,7 @@ impl Dead {
             Self::Revoked => "a revoked API key",
             Self::Expired => "an expired API key",
             Self::Owner => "an API key whose owner is not active",
+            Self::Family => "an API key made by an app whose permission has ended",
             Self::NothingLeft => "an API key whose owner has none of its scopes or APIs any more",
             Self::Network => "an API key from outside its networks",
         }
@@ -88,7 +91,7 @@ pub enum Refused {
 
 /// Whether a key counts at this moment, wherever it came from. `state` is what was read by the id of `text`.
 pub fn judge(text: &ApiKeyText, state: Option<KeyState>, issuer: &str, now: Seconds) -> Result<LiveKey, Dead> {
-    let Some(KeyState { key, standing }) = state else {
+    let Some(KeyState { key, standing, family }) = state else {
         // As much work as for a key that exists.
         let _ = text.matches(&[0; 32]);
         return Err(Dead::Unknown);
@@ -118,7 +121,14 @@ pub fn judge(text: &ApiKeyText, state: Option<KeyState>, issuer: &str, now: Seco
             return Err(Dead::Owner);
         }
         Some(Standing::Person { username, role, registered, .. }) => {
-            (key.scope.intersection(&registered), key.audience.clone(), Some((username, role)))
+            let audience = match family {
+                FamilyStanding::NeverHadOne => key.audience.clone(),
+                FamilyStanding::Stands(audiences) => {
+                    key.audience.iter().filter(|api| audiences.contains(*api)).cloned().collect()
+                }
+                FamilyStanding::Ended => return Err(Dead::Family),
+            };
+            (key.scope.intersection(&registered), audience, Some((username, role)))
         }
     };
     let scope = NOT_FOR_KEYS.iter().fold(scope, |scope, never| scope.without(never));
@@ -166,7 +176,7 @@ pub async fn verify(app: &App, info: RequestInfo, text: &str) -> Result<LiveKey,
 async fn prove(app: &App, info: RequestInfo, text: &ApiKeyText) -> Result<LiveKey, Refused> {
     let (id, now) = (text.id(), app.now());
     app.limiter.may_prove(Proof::ApiKey(&id.to_string()), info.address, now).map_err(Refused::TooOften)?;
-    let state = app.db.read("api_key.state", move |conn| api_keys::state(conn, id)).await;
+    let state = app.db.read("api_key.state", move |conn| api_keys::state(conn, id, now)).await;
     let state = state.map_err(|error| Refused::Fault(error.into()))?;
     let owner = state.as_ref().map(|state| state.key.owner.clone());
     match judge(text, state, app.issuer(), now) {

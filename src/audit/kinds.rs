@@ -62,6 +62,7 @@ impl EventKind {
             }
             Self::IssuerChanged => "The database was given to another issuer.",
             Self::ScopeChanged => "The words for a scope were changed or removed.",
+            Self::ApiTitleChanged => "The title of an API was changed or removed.",
             Self::SetupCompleted => "The first administrator was made.",
             Self::SetupRefused => "A set-up link was used that is none, or none any more.",
             Self::Restored => "The database was set back to an earlier state.",

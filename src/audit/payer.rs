@@ -65,6 +65,7 @@ impl EventKind {
             | Self::KeyRetired
             | Self::KeyResealed
             | Self::ScopeChanged
+            | Self::ApiTitleChanged
             | Self::SetupCompleted
             | Self::Restored
             | Self::AnomalyPasswordSpraying

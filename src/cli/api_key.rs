@@ -1,14 +1,13 @@
 use clap::{ArgGroup, Subcommand};
-use ipnet::IpNet;
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
 use super::context::{Context, Tool, usage};
 use super::output;
-use crate::api_key::{self, Actor, ApiKeyView, Limit, Unfit, Wish};
+use crate::api_key::{self, Actor, ApiKeyView, Limit, OwnAudiences, Unfit, Wish};
 use crate::domain::{ApiKey, KeyOwner, Scopes};
 use crate::storage::{Conn, Refusal, StorageError, api_keys, clients, users};
-use crate::support::{ApiKeyText, Id, Seconds, duration};
+use crate::support::{ApiKeyText, Id, Network, Seconds, duration};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,8 +43,8 @@ pub enum Command {
         #[arg(long, value_name = "DURATION", value_parser = duration::parse)]
         expires: Option<Seconds>,
         /// A network that it may be used from, such as 10.0.0.0/8 or 192.0.2.7. May be repeated
-        #[arg(long = "network", value_name = "CIDR", num_args = 1.., value_parser = network)]
-        networks: Vec<IpNet>,
+        #[arg(long = "network", value_name = "CIDR", num_args = 1.., value_parser = Network::or_address)]
+        networks: Vec<Network>,
         /// How often it may be used in a minute
         #[arg(long, value_name = "USES")]
         rate_limit: Option<u32>,
@@ -68,12 +67,6 @@ pub enum Command {
     },
     /// Take a key back; from now on nothing accepts it
     Revoke { id: Id },
-}
-
-/// A network, or one address.
-fn network(text: &str) -> Result<IpNet, String> {
-    let address = || text.parse::<std::net::IpAddr>().map(IpNet::from);
-    text.parse::<IpNet>().or_else(|_| address()).map_err(|_| "must be a network such as 10.0.0.0/8".to_owned())
 }
 
 pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
@@ -149,9 +142,9 @@ fn explain(unfit: Unfit) -> anyhow::Error {
 }
 
 fn create(context: &Context, tool: &Tool, wish: Wish) -> anyhow::Result<()> {
-    let (actor, issuer) = (actor(tool), tool.config.server.issuer.clone());
+    let (actor, own) = (actor(tool), OwnAudiences::of(&tool.config));
     let write = tool.db.write("api_key.create", move |tx| -> Result<_, Refusal<Unfit>> {
-        Ok(api_key::create(tx, &actor, &wish, &issuer, Limit::None)?)
+        Ok(api_key::create(tx, &actor, &wish, None, &own, Limit::None)?)
     });
     let (key, text) = tool.runtime.block_on(write).map_err(explain)?;
     let mut json = as_json(&key, tool)?;
@@ -189,7 +182,7 @@ fn rotate(context: &Context, tool: &Tool, id: Id, overlap: Option<Seconds>) -> a
     let (actor, overlap) = (actor(tool), overlap.unwrap_or(tool.config.api_keys.overlap_seconds));
     let write = tool.db.write("api_key.rotate", move |tx| -> Result<_, Refusal<Unfit>> {
         let key = find(tx, id)?;
-        let text = api_key::rotate(tx, &actor, &key, overlap)?;
+        let text = api_key::rotate(tx, &actor, &key, None, overlap)?;
         Ok((find(tx, id)?, text))
     });
     let (key, text): (ApiKey, ApiKeyText) = tool.runtime.block_on(write).map_err(explain)?;

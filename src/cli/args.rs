@@ -29,7 +29,8 @@ pub struct ClientArgs {
     /// An API that this client is, by the URI that its tokens name as audience. May be repeated
     #[arg(long = "resource", value_name = "URI", num_args = 1..)]
     pub resources: Vec<String>,
-    /// Your own app: it takes the password itself, at /api/v1/login, and nobody is asked for consent.
+    /// Your own app: it takes the password itself, at /api/v1/login, where nobody is asked for consent. For logins by
+    /// redirect there is --consent.
     /// --first-party=false takes that back
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub first_party: Option<bool>,
@@ -44,7 +45,8 @@ pub struct ClientArgs {
     /// with nonce-instead they must send a nonce
     #[arg(long, value_name = "required|nonce-instead|optional")]
     pub pkce: Option<String>,
-    /// When people are asked: always, once (remember, the default), or never, for your own apps
+    /// When people are asked: always, once (remember, the default), or never, for your own apps. At a loopback or
+    /// private-use redirect URI they are asked each time, because any program on the device could answer there
     #[arg(long, value_name = "never|remember|always")]
     pub consent: Option<String>,
     /// Take the secret only by --auth-method, not also by the other of client_secret_basic and client_secret_post.

@@ -68,7 +68,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
         client_id: args.client.clone(),
         subject_hash,
         operator: args.operator.clone(),
-        address: args.address.map(|address| address.to_string()),
+        address: args.address.map(|address| address.to_canonical().to_string()),
         request_id: args.request.clone(),
     };
     let events = tool.runtime.block_on(last(&tool, filter, args.limit as usize))?;

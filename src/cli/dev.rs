@@ -97,6 +97,7 @@ pub async fn playground(db: &Db, issuer: &str, clock: &Clock, rng: &Rng) -> anyh
         name: "notes:read".to_owned(),
         title: "Read your notes".to_owned(),
         description: "The demo app reads the notes that it keeps for you. There are none: it is a demo.".to_owned(),
+        sensitive: false,
     };
     db.write("playground", move |tx| -> Result<_, Refusal<StorageError>> {
         put(tx, &app, now)?;
@@ -150,7 +151,7 @@ fn first_party_client(now: Seconds) -> anyhow::Result<Client> {
 fn api_client(secret: &str, now: Seconds) -> Client {
     Client {
         secret_hash: Some(sha256(secret.as_bytes()).to_vec()),
-        audiences: vec![RESOURCE.to_owned()],
+        resources: vec![RESOURCE.to_owned()],
         ..Client::new("playground-api".to_owned(), "Demo Notes API".to_owned(), AuthMethod::ClientSecretBasic, now)
     }
 }

@@ -3,6 +3,7 @@
 #[macro_use]
 mod output;
 
+mod api;
 mod api_key;
 mod archive;
 mod args;
@@ -86,6 +87,9 @@ enum Command {
     /// What scopes mean, in the words of the consent page
     #[command(subcommand)]
     Scope(scope::Command),
+    /// What APIs are called on the consent page
+    #[command(subcommand)]
+    Api(api::Command),
     /// Credentials of programs
     #[command(subcommand)]
     ApiKey(api_key::Command),
@@ -152,6 +156,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
         Command::Client(command) => client::run(context, command),
         Command::User(command) => user::run(context, command),
         Command::Scope(command) => scope::run(context, command),
+        Command::Api(command) => api::run(context, command),
         Command::ApiKey(command) => api_key::run(context, command),
         Command::Keys(command) => keys::run(context, command),
         Command::Audit(command) => audit::run(context, command),

@@ -8,6 +8,7 @@ use super::output;
 use crate::audit::{Event, EventKind};
 use crate::defense::{self, Listed, Wanted};
 use crate::storage::{Refusal, StorageError, users};
+use crate::support::Network;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -74,6 +75,12 @@ fn list(context: &Context, tool: &Tool) -> anyhow::Result<()> {
     })
 }
 
+/// The subject as it is stored, with its network in the one spelling that networks have.
+fn canonical(subject: &str) -> String {
+    let word = |word: &str| Network::or_address(word).map_or_else(|_| word.to_owned(), |network| network.to_string());
+    subject.split(' ').map(word).collect::<Vec<_>>().join(" ")
+}
+
 fn lift(context: &Context, tool: &Tool, args: &LiftArgs) -> anyhow::Result<()> {
     let (wanted, shown) = wanted(tool, args)?;
     let (clock, detail, now) = (tool.clock.clone(), json!({"subject": shown}), tool.clock.now());
@@ -109,9 +116,9 @@ fn wanted(tool: &Tool, args: &LiftArgs) -> anyhow::Result<(Wanted, String)> {
     }
     Ok(match (&args.client, args.address, &args.subject) {
         (Some(client_id), ..) => (Wanted::Client(client_id.clone()), client_id.clone()),
-        (_, Some(address), _) => (Wanted::Address(address), address.to_string()),
+        (_, Some(address), _) => (Wanted::Address(address.to_canonical()), address.to_canonical().to_string()),
         (_, _, subject) => {
-            let subject = subject.clone().unwrap_or_default();
+            let subject = canonical(subject.as_deref().unwrap_or_default());
             (Wanted::Subject(subject.clone()), subject)
         }
     })

@@ -22,6 +22,9 @@ pub enum Command {
         /// One sentence more
         #[arg(long, default_value = "")]
         description: String,
+        /// Warn of it on the consent page, before all others
+        #[arg(long)]
+        sensitive: bool,
     },
     /// Forget the words of a scope
     Delete { name: String },
@@ -32,14 +35,19 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
     match command {
         Command::List => {
             let scopes = tool.runtime.block_on(tool.db.read("scope.list", scopes::list))?;
-            let json = scopes.iter().map(|s| json!({"name": s.name, "title": s.title, "description": s.description}));
+            let json = scopes.iter().map(
+                |s| json!({"name": s.name, "title": s.title, "description": s.description, "sensitive": s.sensitive}),
+            );
             output::show(context, &json.collect(), || {
-                let rows: Vec<_> =
-                    scopes.iter().map(|s| vec![s.name.clone(), s.title.clone(), s.description.clone()]).collect();
-                output::table(&["scope", "title", "description"], &rows);
+                let warns = |s: &ScopeText| if s.sensitive { "yes" } else { "" }.to_owned();
+                let row = |s: &ScopeText| vec![s.name.clone(), s.title.clone(), s.description.clone(), warns(s)];
+                output::table(
+                    &["scope", "title", "description", "sensitive"],
+                    &scopes.iter().map(row).collect::<Vec<_>>(),
+                );
             })
         }
-        Command::Set { name, title, description } => {
+        Command::Set { name, title, description, sensitive } => {
             let parsed = Scopes::parse(name).map_err(|e| usage(e.to_string()))?;
             if parsed.iter().count() != 1 {
                 return Err(usage("NAME must be one scope"));
@@ -49,7 +57,12 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
                     return Err(usage(format!("--{flag} must be one line of {limit} characters at most")));
                 }
             }
-            let scope = ScopeText { name: name.clone(), title: title.clone(), description: description.clone() };
+            let scope = ScopeText {
+                name: name.clone(),
+                title: title.clone(),
+                description: description.clone(),
+                sensitive: *sensitive,
+            };
             let clock = tool.clock.clone();
             let write = tool.db.write("scope.set", move |tx| -> Result<_, Refusal<StorageError>> {
                 scopes::put(tx, &scope)?;

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::net::SocketAddr;
 
-use ipnet::IpNet;
 use strsim::normalized_damerau_levenshtein as likeness;
 use toml::Value;
 
 use super::error::Origin;
 use super::rate::{self, RouteLimit};
 use super::{issuer, redact};
+use crate::support::Network;
 
 /// One setting.
 #[derive(Debug)]
@@ -185,6 +185,7 @@ pub(super) static KEYS: &[Key] = &[
     key("anomalies", "error_rate_percent", number(1, 100)),
     key("anomalies", "error_rate_reactions", AnyOf(&["slow_down"])),
     key("gatekeeper", "allowed_origins", Origins),
+    key("gatekeeper", "audience", Text),
     key("gatekeeper", "session_scope", Text),
     key("log", "format", OneOf(&["json", "text"])),
     key("log", "level", Line),
@@ -350,7 +351,7 @@ impl Rule {
             ContactOrEmpty => "must be an https URL or an e-mail address, such as \"security@example.com\", or \"\" for none".to_owned(),
             Networks => {
                 "must be a list of networks, such as [\"10.0.0.0/8\"]; one address is written with /32 or /128, \
-                         such as \"10.0.0.1/32\""
+                         such as \"10.0.0.1/32\", and IPv4-mapped IPv6 has at least /96"
                     .to_owned()
             }
             AnyOf(words) => format!("must be a list of some of {}, or []", words.join(", ")),
@@ -382,7 +383,7 @@ fn is_email(text: &str) -> bool {
 }
 
 fn is_network(value: &Value) -> bool {
-    value.as_str().is_some_and(|text| text.parse::<IpNet>().is_ok())
+    value.as_str().is_some_and(|text| text.parse::<Network>().is_ok())
 }
 
 /// An origin is written as an issuer is; it stands for itself alone.

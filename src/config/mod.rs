@@ -21,7 +21,6 @@ mod validate;
 
 use std::net::SocketAddr;
 
-use ipnet::IpNet;
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
@@ -30,6 +29,8 @@ pub use load::{Dev, Overrides, load, template};
 pub use print::{Format, print};
 pub use rate::{Per, Rate, RouteLimit};
 pub use shared::shared;
+
+use crate::support::Network;
 
 /// Everything that an operator can set. Serialized, it is fit to be shown: secrets are left out.
 #[derive(Debug, Clone, Deserialize, Serialize)]
@@ -76,7 +77,7 @@ pub struct Server {
     /// Where `/metrics` is served; empty string switches it off. Loopback unless you know why not.
     pub metrics_listen: String,
     /// Proxies whose `X-Forwarded-For` is believed; nobody by default.
-    pub trusted_proxies: Vec<IpNet>,
+    pub trusted_proxies: Vec<Network>,
     /// HTTP worker threads; 0 is one a core.
     pub workers: usize,
     /// Seconds for which `/readyz` already answers 503 while requests are still taken, after SIGTERM.
@@ -350,6 +351,8 @@ pub enum Reaction {
 pub struct Gatekeeper {
     /// Where browsers may be led back to after a login.
     pub allowed_origins: Vec<String>,
+    /// The audience that tokens and API keys have for all of these apps, beside each app's own origin.
+    pub audience: String,
     /// What a person's own login counts as having.
     pub session_scope: String,
 }

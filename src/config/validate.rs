@@ -26,6 +26,7 @@ pub(super) fn validate(config: &Config, settings: &Settings, dev: Dev) -> Vec<Pr
         check_webhook(&config.anomalies, settings),
         check_session_scope(&config.gatekeeper.session_scope, settings),
         check_log(&config.log, settings),
+        check_gate_audience(&config.gatekeeper.audience, &config.server.issuer, settings),
     ]
     .into_iter()
     .filter_map(Result::err)
@@ -60,7 +61,7 @@ fn check_issuer(server: &Server, settings: &Settings, dev: Dev) -> Result<(), Pr
 }
 
 fn check_listen(server: &Server, settings: &Settings, dev: Dev) -> Result<(), Problem> {
-    if dev == Dev::Yes && !server.listen.ip().is_loopback() {
+    if dev == Dev::Yes && !server.listen.ip().to_canonical().is_loopback() {
         let reason = format!("{ON_THIS_MACHINE} 127.0.0.1:8080, or start without --dev");
         return Err(settings.invalid("server", "listen", reason));
     }
@@ -69,7 +70,7 @@ fn check_listen(server: &Server, settings: &Settings, dev: Dev) -> Result<(), Pr
 
 fn check_metrics(server: &Server, settings: &Settings, dev: Dev) -> Result<(), Problem> {
     let Some(address) = server.metrics_address() else { return Ok(()) };
-    if dev == Dev::Yes && !address.ip().is_loopback() {
+    if dev == Dev::Yes && !address.ip().to_canonical().is_loopback() {
         let reason = format!("{ON_THIS_MACHINE} 127.0.0.1:9464, or start without --dev");
         return Err(settings.invalid("server", "metrics_listen", reason));
     }
@@ -160,6 +161,23 @@ fn check_session_scope(scope: &str, settings: &Settings) -> Result<(), Problem> 
 
 fn check_log(log: &Log, settings: &Settings) -> Result<(), Problem> {
     log_level::check(&log.level).map_err(|reason| settings.invalid("log", "level", reason))
+}
+
+/// Tokens of every app are for the issuer: it must not open the gate as well.
+fn check_gate_audience(audience: &str, issuer: &str, settings: &Settings) -> Result<(), Problem> {
+    let refuse = |reason: &str| Err(settings.invalid("gatekeeper", "audience", reason));
+    if audience.is_empty() {
+        return Ok(());
+    }
+    let is_uri = url::Url::parse(audience).is_ok_and(|url| url.fragment().is_none());
+    if !is_uri || !audience.bytes().all(|b| b.is_ascii_graphic()) {
+        return refuse("must be an absolute URI without a fragment, such as \"https://apps.example\", or \"\"");
+    }
+    if !issuer.is_empty() && audience.strip_prefix(issuer).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    {
+        return refuse("must not be the issuer or below it, as tokens of every app are for that");
+    }
+    Ok(())
 }
 
 fn missing(key: &str, fix: &str) -> Problem {

@@ -2,7 +2,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ipnet::IpNet;
 use moka::sync::Cache;
 
 use super::failures::FailureLimits;
@@ -11,7 +10,7 @@ use super::group::Group;
 use super::restraints::Restraints;
 use super::table::Table;
 use crate::config::{Limits, Per, Rate, RouteLimit};
-use crate::support::{Seconds, is_exempt, network};
+use crate::support::{Network, Seconds, is_exempt, network};
 
 /// The limits of one node, with a view of those that all nodes share.
 #[derive(Clone)]
@@ -33,7 +32,7 @@ struct Inner {
     /// One for each rate that API keys have.
     keys: Cache<u32, Option<Arc<Gauge>>>,
     table: Table,
-    trusted_proxies: Vec<IpNet>,
+    trusted_proxies: Vec<Network>,
 }
 
 /// Numbers of the limits that are none of a group or a route.
@@ -56,7 +55,7 @@ pub enum Passage {
 }
 
 impl Limiter {
-    pub fn new(limits: &Limits, trusted_proxies: &[IpNet]) -> Self {
+    pub fn new(limits: &Limits, trusted_proxies: &[Network]) -> Self {
         let table = Table::new();
         let per_minute = |count| Rate { count, seconds: 60, burst: count };
         let named = |number: u16, name: &str, rate: Rate| Gauge::new(&table, number, name, rate);

@@ -1,8 +1,6 @@
-use ipnet::IpNet;
-
 use super::{NOT_FOR_KEYS, Scopes, validate_resource};
 use crate::support::text::is_one_line;
-use crate::support::{Id, Seconds};
+use crate::support::{Id, Network, Seconds};
 
 /// Whose program it is that a key stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,11 +35,13 @@ pub struct ApiKey {
     /// What its owner calls it.
     pub name: String,
     pub owner: KeyOwner,
+    /// The family of tokens by which an app made it for a person; it ends with that.
+    pub grant_id: Option<Id>,
     pub scope: Scopes,
-    /// The APIs it is for; none in particular means this server and what it guards.
+    /// The APIs it is for; without any only the client that owns it can look it up.
     pub audience: Vec<String>,
     /// Where it may be used from; anywhere if there are none.
-    pub networks: Vec<IpNet>,
+    pub networks: Vec<Network>,
     /// Uses a minute.
     pub rate_limit: Option<u32>,
     pub created_at: Seconds,
@@ -98,8 +98,7 @@ impl ApiKey {
 
     /// Whether a use from there is one that the owner foresaw.
     pub fn is_allowed_from(&self, address: std::net::IpAddr) -> bool {
-        let address = address.to_canonical();
-        self.networks.is_empty() || self.networks.iter().any(|network| network.contains(&address))
+        self.networks.is_empty() || self.networks.iter().any(|network| network.contains(address))
     }
 
     pub fn is_expired(&self, now: Seconds) -> bool {
@@ -118,6 +117,7 @@ mod tests {
             previous: None,
             name: "Backup".to_owned(),
             owner: KeyOwner::Client("c".to_owned()),
+            grant_id: None,
             scope: ["orders:read"].into_iter().collect(),
             audience: Vec::new(),
             networks: networks.iter().map(|network| network.parse().expect("a network")).collect(),

@@ -2,6 +2,7 @@ use url::Url;
 
 use super::client_keys::validate_jwks;
 use super::client_policy::{AssertionAudience, ConsentPolicy, IdTokenClaims, MethodCheck, PkcePolicy, RefreshPolicy};
+use super::redirect::leads_to_a_device;
 use super::{OPENID, RedirectUri, Scopes, words};
 use crate::support::Seconds;
 use crate::support::text::is_one_line;
@@ -154,9 +155,11 @@ impl Client {
         }
     }
 
-    /// RFC 8252 §8.6: whether anyone on the person's machine could answer to this client's name.
-    pub fn can_be_impersonated(&self) -> bool {
-        self.is_public() || self.redirect_uris.iter().any(RedirectUri::is_native)
+    /// When a person is asked whose answer goes to this redirect URI. At a loopback or private-use one any program of that
+    /// machine could answer in the client's name, so that a person is asked each time (RFC 8252 §8.6); an https URI that is
+    /// compared character by character leads to its owner, whether or not the client has a secret.
+    pub fn consent_at(&self, redirect_uri: &str) -> ConsentPolicy {
+        if leads_to_a_device(redirect_uri) { ConsentPolicy::Always } else { self.consent }
     }
 }
 

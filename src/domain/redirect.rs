@@ -127,8 +127,13 @@ impl RedirectUri {
 
     /// Whether whoever listens there cannot be told from any other program of that machine (RFC 8252 §8.6).
     pub fn is_native(&self) -> bool {
-        !self.text.starts_with("https://")
+        leads_to_a_device(&self.text)
     }
+}
+
+/// Whether a redirect URI leads to a program on the person's device (RFC 8252 §7) and not to a website.
+pub fn leads_to_a_device(redirect_uri: &str) -> bool {
+    !redirect_uri.starts_with("https://")
 }
 
 /// 1 to 65535, written without sign or leading zero.

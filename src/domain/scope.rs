@@ -9,6 +9,9 @@ pub const OFFLINE_ACCESS: &str = "offline_access";
 /// The scope that lets an app manage the API keys of whoever allowed it.
 pub const API_KEYS: &str = "api_keys";
 
+/// The scope by which a person lets an app know their role; the operator's own apps know it without.
+pub const ROLES: &str = "roles";
+
 /// What an API key never has: what is about a person, and what would let a key make keys.
 pub const NOT_FOR_KEYS: &[&str] = &[OPENID, OFFLINE_ACCESS, "profile", "email", API_KEYS];
 

@@ -1,6 +1,6 @@
 use super::{AuthorizationRequest, Prompt};
 use crate::app::App;
-use crate::domain::{Client, OFFLINE_ACCESS, Scopes};
+use crate::domain::{Client, ConsentPolicy, OFFLINE_ACCESS, Scopes};
 use crate::fault::Fault;
 use crate::identity::CurrentSession;
 use crate::protocol::{ErrorCode, OAuthError};
@@ -33,12 +33,13 @@ pub async fn decide(
             || OAuthError::new(ErrorCode::LoginRequired, "the person has to log in, and prompt=none forbids to ask");
         return Ok(if silent { Step::Refuse(refusal()) } else { Step::Login });
     };
+    let policy = client.consent_at(&request.target.redirect_uri);
     let mut wanted = request.scopes();
-    if silent {
+    if silent && policy != ConsentPolicy::Never {
         // OIDC Core §11: offline_access needs a consent, which nobody can be asked for here.
         wanted = wanted.without(OFFLINE_ACCESS);
     }
-    if consent_needed(app, client, request, session, &wanted).await? {
+    if consent_needed(app, policy, request, session, &wanted).await? {
         let refusal =
             || OAuthError::new(ErrorCode::ConsentRequired, "the person has to consent, and prompt=none forbids to ask");
         return Ok(if silent { Step::Refuse(refusal()) } else { Step::Consent });
@@ -67,20 +68,29 @@ pub fn login_needed(
 
 async fn consent_needed(
     app: &App,
-    client: &Client,
+    policy: ConsentPolicy,
     request: &AuthorizationRequest,
     session: &CurrentSession,
     wanted: &Scopes,
 ) -> Result<bool, Fault> {
-    // RFC 8252 §8.6: whoever asks in the name of such a client may be somebody else.
-    if request.has_prompt(Prompt::Consent) || client.can_be_impersonated() || wanted.contains(OFFLINE_ACCESS) {
+    if request.has_prompt(Prompt::Consent) {
         return Ok(true);
     }
-    let (user_id, client_id) = (session.user.id, client.client_id.clone());
+    match policy {
+        ConsentPolicy::Never => return Ok(false),
+        ConsentPolicy::Always => return Ok(true),
+        ConsentPolicy::Remember if wanted.contains(OFFLINE_ACCESS) => return Ok(true),
+        ConsentPolicy::Remember => {}
+    }
+    let (user_id, client_id) = (session.user.id, request.client_id.clone());
     let given = app.db.read("consent.find", move |conn| consents::for_client(conn, user_id, &client_id)).await?;
-    let covered = request
-        .consent_resources()
-        .iter()
-        .all(|resource| given.iter().any(|consent| consent.resource == *resource && wanted.is_subset(&consent.scope)));
+    let allowed_at = |resource: &String| {
+        given.iter().any(|consent| consent.resource == *resource && wanted.is_subset(&consent.scope))
+    };
+    // What was allowed at some API was allowed to the app: the same for no API at all is less.
+    let covered = match request.resources.as_slice() {
+        [] => given.iter().any(|consent| wanted.is_subset(&consent.scope)),
+        resources => resources.iter().all(allowed_at),
+    };
     Ok(!covered)
 }

@@ -11,6 +11,7 @@ pub struct AuthorizationRequest {
     /// Whether the client named the redirect URI or left it to its only one.
     pub redirect_uri_sent: bool,
     pub scope: String,
+    /// The APIs that it is for, named by it or by its client's registration at that time.
     pub resources: Vec<String>,
     pub nonce: Option<String>,
     pub code_challenge: Option<String>,
@@ -66,7 +67,7 @@ impl AuthorizationRequest {
         self.scope.split(' ').filter(|s| !s.is_empty()).collect()
     }
 
-    /// What consent is remembered for: every API by itself, or none in particular.
+    /// What consent is remembered for: every API by itself, or no API at all.
     pub fn consent_resources(&self) -> Vec<String> {
         if self.resources.is_empty() { vec![String::new()] } else { self.resources.clone() }
     }

@@ -3,11 +3,12 @@ use std::sync::Once;
 
 use actix_web::dev::ServiceRequest;
 use actix_web::http::header::HeaderValue;
-use ipnet::IpNet;
+
+use crate::support::Network;
 
 /// Who really asks: the peer or, where trusted proxies stand before us, the last hop that none of them is. What an
 /// untrusted peer writes into headers is not looked at.
-pub fn client_address(req: &ServiceRequest, trusted: &[IpNet]) -> IpAddr {
+pub fn client_address(req: &ServiceRequest, trusted: &[Network]) -> IpAddr {
     let peer = req.peer_addr().map_or(IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED), |peer| peer.ip());
     let forwarded = req.headers().get_all("x-forwarded-for").map(HeaderValue::as_bytes);
     let address = last_untrusted(peer, forwarded, trusted);
@@ -18,9 +19,9 @@ pub fn client_address(req: &ServiceRequest, trusted: &[IpNet]) -> IpAddr {
 }
 
 /// Told once: behind a proxy that nobody named, everybody has its address, and shares the limits of that.
-fn warn_of_proxy(address: IpAddr, trusted: &[IpNet]) {
+fn warn_of_proxy(address: IpAddr, trusted: &[Network]) {
     static TOLD: Once = Once::new();
-    if !trusted.iter().any(|network| network.contains(&address)) {
+    if !trusted.iter().any(|network| network.contains(address)) {
         TOLD.call_once(|| {
             tracing::warn!(
                 %address,
@@ -38,8 +39,8 @@ fn is_near(address: IpAddr) -> bool {
     }
 }
 
-fn last_untrusted<'a>(peer: IpAddr, forwarded: impl Iterator<Item = &'a [u8]>, trusted: &[IpNet]) -> IpAddr {
-    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(&address));
+fn last_untrusted<'a>(peer: IpAddr, forwarded: impl Iterator<Item = &'a [u8]>, trusted: &[Network]) -> IpAddr {
+    let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
     let hops: Vec<&[u8]> = forwarded.flat_map(|value| value.split(|&b| b == b',')).collect();
     let mut current = canonical(peer);
     for hop in hops.iter().rev() {

@@ -227,7 +227,7 @@ fn is_loopback_host(req: &ServiceRequest) -> bool {
     name.eq_ignore_ascii_case("localhost")
         // RFC 6761 §6.3: names below localhost are of this machine, too.
         || name.to_ascii_lowercase().ends_with(".localhost")
-        || address.is_ok_and(|address| address.is_loopback())
+        || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
 fn render_status(app: &App, form: Form, status: StatusCode, info: RequestInfo) -> HttpResponse {

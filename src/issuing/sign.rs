@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use super::refused::{Refused, refused};
 use super::steps::{self, Ctx, Draft};
 use crate::audit::Event;
-use crate::domain::AccessToken;
+use crate::domain::{AccessToken, ROLES, Scopes};
 use crate::fault::Fault;
 use crate::keys::{self, Jwt};
 use crate::oidc;
@@ -93,8 +93,14 @@ pub fn sign(ctx: &Ctx, draft: &Draft) -> Result<Signed, Fault> {
     Ok(Signed { access_token, expires_in, scope, refresh_token: draft.refresh_token.clone() })
 }
 
+/// Whether the role of a person may be told: to the operator's own apps, and where the person allowed it.
+fn may_know_roles(ctx: &Ctx, scope: &Scopes) -> bool {
+    ctx.client.is_first_party() || scope.contains(ROLES)
+}
+
 fn access_claims<'a>(ctx: &'a Ctx, draft: &'a Draft, scope: &'a str) -> JwtClaims<'a> {
     let AccessToken { subject, audience, client_id, jti, issued_at, expires_at, .. } = &draft.token;
+    let granted = &draft.token.scope;
     let person = draft.person.as_ref();
     JwtClaims {
         iss: ctx.app.issuer(),
@@ -102,7 +108,7 @@ fn access_claims<'a>(ctx: &'a Ctx, draft: &'a Draft, scope: &'a str) -> JwtClaim
         aud: audience,
         client_id,
         scope,
-        roles: person.map(|(user, _)| [user.role.as_str()]),
+        roles: person.filter(|_| may_know_roles(ctx, granted)).map(|(user, _)| [user.role.as_str()]),
         jti: jti.to_string(),
         iat: *issued_at,
         exp: *expires_at,

@@ -54,13 +54,18 @@ impl Ctx {
         if asked.iter().any(|resource| !granted.contains(resource)) {
             return Err(OAuthError::new(ErrorCode::InvalidTarget, "resource names an API that was not granted"));
         }
-        let mut audience = if asked.is_empty() { granted.to_vec() } else { asked };
-        if audience.iter().any(|resource| !self.client.audiences.contains(resource)) {
+        let mut audience = if asked.is_empty() { granted.to_vec() } else { asked.clone() };
+        audience.retain(|resource| self.client.audiences.contains(resource));
+        let is_lost = |wanted: &[String]| !wanted.is_empty() && audience.is_empty();
+        if is_lost(granted) || asked.iter().any(|resource| !audience.contains(resource)) {
             return Err(OAuthError::new(ErrorCode::InvalidTarget, "the client may not use that API any more"));
         }
         audience.dedup();
-        // Userinfo and the management of API keys are APIs of our own.
-        if audience.is_empty() || scope.contains(OPENID) || scope.contains(API_KEYS) {
+        // Userinfo and the management of API keys are APIs of our own, each with an audience of its own.
+        if scope.contains(API_KEYS) {
+            audience.push(self.app.key_management());
+        }
+        if audience.is_empty() || scope.contains(OPENID) {
             audience.push(self.app.issuer().to_owned());
         }
         Ok(audience)
@@ -77,9 +82,11 @@ impl Ctx {
         Ok(audience)
     }
 
-    /// The APIs of a grant that named none: all for which the client is registered.
+    /// The APIs of a grant. The operator's own app, for which nobody was asked, has all that it is registered for where it
+    /// named none; what a person allowed is the list that they were shown.
     pub fn granted_resources(&self, grant: &Grant) -> Vec<String> {
-        if grant.resources.is_empty() { self.client.audiences.clone() } else { grant.resources.clone() }
+        let names_none = grant.origin == GrantOrigin::FirstParty && grant.resources.is_empty();
+        if names_none { self.client.audiences.clone() } else { grant.resources.clone() }
     }
 
     pub fn access_token(&self, subject: String, scope: Scopes, audience: Vec<String>) -> AccessToken {

@@ -53,6 +53,7 @@ fn fresh(app: &App, settings: &Settings, id: &str) -> Client {
     Client {
         scope: Scopes::parse(USUAL_SCOPE).unwrap_or_default(),
         audiences: vec![settings.audience(app.issuer())],
+        resources: vec![settings.audience(app.issuer())],
         application_type: ApplicationType::Native,
         party: Party::Third,
         ..Client::new(id.to_owned(), id.chars().take(100).collect(), AuthMethod::None, app.now())
@@ -77,6 +78,8 @@ fn grown(mut client: Client, seen: &Seen) -> Client {
     for resource in seen.form.iter().filter(|(name, _)| name == "resource").map(|(_, value)| value) {
         if !client.audiences.contains(resource) && validate_resource(resource).is_ok() {
             client.audiences.push(resource.clone());
+            // A client that nobody configured may be the API as well.
+            client.resources.push(resource.clone());
         }
     }
     if seen.path != "/oauth2/authorize" {

@@ -336,6 +336,7 @@ fn made(settings: &ClientSettings, now: Seconds) -> Result<Client, MakeError> {
     client.scope =
         Scopes::parse(settings.scope.as_deref().unwrap_or(USUAL_SCOPE)).map_err(|e| invalid(e.to_string()))?;
     client.audiences.clone_from(&settings.audiences);
+    client.resources.clone_from(&settings.resources);
     client.application_type = ApplicationType::Native;
     client.party = if settings.first_party { Party::First } else { Party::Third };
     client.validate().map_err(|e| invalid(e.to_string()))?;

@@ -85,6 +85,9 @@ pub struct ClientSettings {
     /// The APIs whose tokens it may ask for.
     #[serde(default)]
     pub audiences: Vec<String>,
+    /// The APIs that it is: it may introspect tokens for them.
+    #[serde(default)]
+    pub resources: Vec<String>,
     /// Logs people in at `/api/v1/login`.
     #[serde(default)]
     pub first_party: bool,

@@ -90,12 +90,8 @@ fn wanted_of(client: &Client, params: &Params) -> Result<Wanted, OAuthError> {
     if let Some((name, code)) = UNSUPPORTED.iter().find(|(name, _)| params.has(name)) {
         return Err(OAuthError::new(*code, format!("{name} is not supported at this endpoint")));
     }
-    wanted::check_resources(client, params)?;
-    Ok(Wanted {
-        scope: wanted::scope(client, params)?,
-        resources: params.all("resource").map(str::to_owned).collect(),
-        code_challenge: challenge(params)?,
-    })
+    let resources = wanted::resources(client, params)?;
+    Ok(Wanted { scope: wanted::scope(client, params)?, resources, code_challenge: challenge(params)? })
 }
 
 /// PKCE binds the device's code to the device here as it binds an authorization code elsewhere: a challenge that is sent

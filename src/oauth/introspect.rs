@@ -7,7 +7,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use crate::api_key::{self, Dead, LiveKey, Refused};
 use crate::app::{App, RequestInfo};
 use crate::bearer::{note_use, verified_id};
-use crate::domain::{Client, GrantStage, GrantType, RefreshStage, UserStatus};
+use crate::domain::{Client, GrantStage, GrantType, Party, ROLES, RefreshStage, UserStatus};
 use crate::fault::Fault;
 use crate::issuing::{REFRESH_PREFIX, client};
 use crate::oauth::client_auth::{self, Freshness};
@@ -35,9 +35,11 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     if token.len() > MAX_TOKEN {
         return Err(OAuthError::new(crate::protocol::ErrorCode::PayloadTooLarge, "token is too long").into());
     }
-    let address = params
-        .get("address")
-        .map(|text| text.parse::<IpAddr>().map_err(|_| OAuthError::invalid_request("address must be an IP address")));
+    let address = params.get("address").map(|text| {
+        text.parse::<IpAddr>()
+            .map(|ip| ip.to_canonical())
+            .map_err(|_| OAuthError::invalid_request("address must be an IP address"))
+    });
     let place = Place { info, address: address.transpose()? };
     // The hint is only a hint: what a token is, it says itself.
     let mut answer = look_up(&app, place, &caller, token).await;
@@ -92,20 +94,21 @@ async fn access_token(app: &App, caller: &Client, token: &str) -> Result<Introsp
     }
 }
 
-/// Whether a token is the caller's business: it was issued to them or is meant for an API of theirs, for which its
-/// client may still ask tokens.
+/// Whether a token is the caller's business: it was issued to the caller, or is for an API that the caller is and for which
+/// the token's client may still ask tokens. That the caller may ask tokens for that API itself makes it no judge of others'.
 fn is_for(caller: &Client, state: &TokenState, issuer: &str) -> bool {
     let still_may = |audience: &String| audience == issuer || state.client_audiences.contains(audience);
     state.token.client_id == caller.client_id
-        || state.token.audience.iter().any(|audience| caller.audiences.contains(audience) && still_may(audience))
+        || state.token.audience.iter().any(|audience| caller.resources.contains(audience) && still_may(audience))
 }
 
 fn describe(app: &App, state: TokenState) -> Introspection {
     let token = state.token;
+    let role = state.role.filter(|_| state.party == Party::First || token.scope.contains(ROLES));
     Introspection {
         active: true,
         scope: Some(token.scope.to_string()).filter(|scope| !scope.is_empty()),
-        roles: state.role.map(|role| [role.as_str()]),
+        roles: role.map(|role| [role.as_str()]),
         client_id: Some(token.client_id),
         username: state.username,
         token_type: Some("Bearer"),
@@ -164,12 +167,12 @@ async fn refresh_token(app: &App, caller: &Client, handle: &str) -> Result<Intro
 /// An API key is looked at like a token. Where it is bound to networks, an API has to say where its program is.
 async fn api_key(app: &App, place: Place, caller: &Client, text: &str) -> Result<Introspection, Fault> {
     let text = ApiKeyText::parse(text).ok();
-    let (id, key) = (caller.client_id.clone(), text.as_ref().map(ApiKeyText::id));
+    let (id, key, now) = (caller.client_id.clone(), text.as_ref().map(ApiKeyText::id), app.now());
     let (version, state) = app
         .db
         .read("introspect.api_key", move |conn| {
             let version = clients::active_version(conn, &id)?;
-            Ok((version, key.map(|key| api_keys::state(conn, key)).transpose()?.flatten()))
+            Ok((version, key.map(|key| api_keys::state(conn, key, now)).transpose()?.flatten()))
         })
         .await?;
     if version != Some(caller.version) {
@@ -197,9 +200,9 @@ async fn api_key(app: &App, place: Place, caller: &Client, text: &str) -> Result
     }
 }
 
-/// Whether a key is the caller's business: it is its own, or is meant for an API of its.
+/// Whether a key is the caller's business: it is its own, or is for an API that the caller is.
 fn is_for_key(caller: &Client, live: &LiveKey) -> bool {
-    live.client_id() == Some(&caller.client_id) || live.audience.iter().any(|api| caller.audiences.contains(api))
+    live.client_id() == Some(&caller.client_id) || live.audience.iter().any(|api| caller.resources.contains(api))
 }
 
 fn describe_key(app: &App, live: LiveKey) -> Introspection {
@@ -208,7 +211,7 @@ fn describe_key(app: &App, live: LiveKey) -> Introspection {
         scope: Some(live.scope.to_string()),
         client_id: live.client_id().map(str::to_owned),
         sub: Some(live.subject()),
-        roles: live.person.as_ref().map(|(_, role)| [role.as_str()]),
+        roles: live.person.as_ref().filter(|_| live.scope.contains(ROLES)).map(|(_, role)| [role.as_str()]),
         username: live.person.map(|(username, _)| username),
         token_type: Some("api_key"),
         exp: live.key.expires_at,

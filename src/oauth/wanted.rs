@@ -3,22 +3,28 @@
 use crate::domain::{Client, GrantType, OFFLINE_ACCESS, Scopes};
 use crate::protocol::{ErrorCode, OAuthError, Params};
 
+/// More in one request are refused.
+const MAX_RESOURCES: usize = 20;
+
 /// RFC 7636 §4.2, for S256
 pub fn is_challenge(text: &str) -> bool {
     text.len() == 43 && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_')
 }
 
-/// RFC 8707 §2
-pub fn check_resources(client: &Client, params: &Params) -> Result<(), OAuthError> {
-    let mut seen = 0;
-    for resource in params.all("resource") {
-        seen += 1;
-        if seen > 20 || !client.audiences.iter().any(|audience| audience == resource) {
+/// The APIs that a request is for (RFC 8707 §2): those that it names, or else all that its client may ask tokens for at
+/// this moment. What is allowed is this list, as it is shown; an API that the client may use later is asked for again.
+pub fn resources(client: &Client, params: &Params) -> Result<Vec<String>, OAuthError> {
+    let mut named: Vec<String> = Vec::new();
+    for (seen, resource) in params.all("resource").enumerate() {
+        if seen >= MAX_RESOURCES || !client.audiences.iter().any(|audience| audience == resource) {
             let sentence = "resource names an API that this client may not use";
             return Err(OAuthError::new(ErrorCode::InvalidTarget, sentence));
         }
+        if !named.iter().any(|known| known == resource) {
+            named.push(resource.to_owned());
+        }
     }
-    Ok(())
+    Ok(if named.is_empty() { client.audiences.clone() } else { named })
 }
 
 /// What of the wanted scope the client may have (RFC 6749 §3.3). One that names none gets all but `offline_access`.

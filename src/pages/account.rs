@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use actix_web::http::StatusCode;
 use actix_web::{Either, HttpRequest, HttpResponse, web};
 
+use super::access::Words;
 use super::account_view::{AccountPage, AppView, Flash, SessionView};
 use super::confirm::{self, Question};
 use super::view::{FirstSteps, Name, When, device};
@@ -18,7 +19,7 @@ use crate::identity::{self, CurrentSession, csrf};
 use crate::protocol::Params;
 use crate::request;
 use crate::storage::consents::{self, Consent};
-use crate::storage::{Conn, Refusal, StorageError, Tx, clients, grants, scopes, sessions};
+use crate::storage::{Conn, Refusal, StorageError, Tx, clients, grants, sessions};
 use crate::support::{Id, Seconds};
 
 type Response = Either<HttpResponse, Answer>;
@@ -190,7 +191,7 @@ struct Allowed {
     consents: Vec<Consent>,
     grants: Vec<Grant>,
     clients: BTreeMap<String, Client>,
-    texts: Vec<scopes::ScopeText>,
+    words: Words,
     /// By client, whatever has become of the grants since.
     last_uses: BTreeMap<String, Seconds>,
 }
@@ -209,7 +210,7 @@ impl Allowed {
             }
         }
         let last_uses = grants::last_uses(conn, user_id)?.into_iter().collect();
-        Ok(Self { consents, grants: families, clients: found, texts: scopes::list(conn)?, last_uses })
+        Ok(Self { consents, grants: families, clients: found, words: Words::all(conn)?, last_uses })
     }
 
     fn views(&self, now: Seconds) -> Vec<AppView> {
@@ -241,8 +242,8 @@ impl Allowed {
         AppView {
             client_id: client.client_id.clone(),
             client: render::client(client),
-            scopes: render::scopes(&scope, &self.texts),
-            resources,
+            scopes: self.words.scopes(&scope, None),
+            resources: self.words.apis(&resources),
             allowed_at: When::ago(since.unwrap_or_default(), now),
             last_used: last_used.map(|at| When::ago(at, now)),
             stays_connected: grants.iter().any(|grant| grant.is_offline()),

@@ -2,7 +2,7 @@
 
 use askama::Template;
 
-use super::view::{ClientView, FirstSteps, Layout, Name, ScopeView, When, clean};
+use super::view::{ApiView, ClientView, FirstSteps, Layout, Name, ScopeView, When, clean};
 
 /// `GET /account`
 #[derive(Template, Debug)]
@@ -48,7 +48,7 @@ pub struct AppView {
     /// What it may do.
     pub scopes: Vec<ScopeView>,
     /// The APIs it may do it at; may be empty.
-    pub resources: Vec<String>,
+    pub resources: Vec<ApiView>,
     /// When access was given.
     pub allowed_at: When,
     /// When a token was last issued, if ever, whatever has become of it since.

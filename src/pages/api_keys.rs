@@ -2,15 +2,15 @@
 
 use actix_web::http::StatusCode;
 use actix_web::{Either, HttpRequest, HttpResponse, web};
-use ipnet::IpNet;
 use secrecy::ExposeSecret;
 
+use super::access::Words;
 use super::api_keys_once::{FORM_SECONDS, Keeper, Revealed};
 use super::api_keys_view::{ApiKeysPage, KeyError, KeyView, Maker, Notice, ShownKey};
 use super::confirm::{self, Question};
 use super::view::{Name, When};
 use super::{forms, policy, render};
-use crate::api_key::{self, Actor, Limit, Unfit, Wish};
+use crate::api_key::{self, Actor, Limit, OwnAudiences, Unfit, Wish};
 use crate::app::{App, RequestInfo};
 use crate::domain::{ApiKey, KeyOwner, Scopes};
 use crate::fault::{Fault, Problem};
@@ -18,8 +18,8 @@ use crate::flow::{self, After, Answer};
 use crate::identity::{self, CurrentSession, csrf};
 use crate::protocol::Params;
 use crate::request;
-use crate::storage::{Refusal, StorageError, Tx, api_keys, scopes};
-use crate::support::{Id, Seconds, random_token};
+use crate::storage::{Refusal, StorageError, Tx, api_keys, clients};
+use crate::support::{Id, Network, Seconds, random_token};
 
 type Response = Either<HttpResponse, Answer>;
 
@@ -62,7 +62,7 @@ pub async fn create(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
         Err(errors) => return page.again(typed, errors).await,
     };
     let name = typed.form_name();
-    let (actor, issuer, form) = (made.actor(&app), app.issuer().to_owned(), made.keeper(&app, &name));
+    let (actor, own, form) = (made.actor(&app), OwnAudiences::of(&app.config), made.keeper(&app, &name));
     let limit = Limit::configured(&app.config.api_keys);
     let current = made.session.clone();
     let write = app.db.write("api_key.create", move |tx| -> Result<_, Refusal<Unfit>> {
@@ -70,7 +70,7 @@ pub async fn create(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
         if form.is_used(tx)? {
             return Ok(None);
         }
-        let (key, text) = api_key::create(tx, &actor, &wish, &issuer, limit)?;
+        let (key, text) = api_key::create(tx, &actor, &wish, None, &own, limit)?;
         form.keep(tx, Revealed::new(&key, &text, None)).map(Some)
     });
     match made.first(&app, &name, write.await).await {
@@ -111,7 +111,7 @@ pub async fn rotate(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
             return Ok(None);
         }
         let key = api_key::own(tx.reader(), &owner, id)?;
-        let text = api_key::rotate(tx, &actor, &key, overlap)?;
+        let text = api_key::rotate(tx, &actor, &key, None, overlap)?;
         let replaces = (overlap > 0).then(|| actor.clock.now() + overlap);
         form.keep(tx, Revealed::new(&key, &text, replaces)).map(Some)
     });
@@ -238,19 +238,26 @@ struct Typed {
     name: String,
     networks: String,
     scopes: Vec<String>,
+    audience: Vec<String>,
     lifetime: String,
 }
 
 impl Typed {
     fn read(form: &Params) -> Self {
         let field = |name: &str| form.get(name).unwrap_or_default().chars().take(2_000).collect::<String>();
-        let scopes = form.all("scope").map(str::to_owned).collect();
-        Self { name: field("name"), networks: field("networks"), scopes, lifetime: field("expires") }
+        let all = |name: &str| form.all(name).map(str::to_owned).collect();
+        Self {
+            name: field("name"),
+            networks: field("networks"),
+            scopes: all("scope"),
+            audience: all("audience"),
+            lifetime: field("expires"),
+        }
     }
 
     /// Another wish is another form.
     fn form_name(&self) -> String {
-        format!("create {:?}", (&self.name, &self.networks, &self.scopes, &self.lifetime))
+        format!("create {:?}", (&self.name, &self.networks, &self.scopes, &self.audience, &self.lifetime))
     }
 
     /// What is wanted, or all that is wrong with it, so that nothing is told one round later.
@@ -268,12 +275,8 @@ impl Typed {
                 Scopes::default()
             })
         };
-        let network = |text: &str| {
-            let address = || text.parse::<std::net::IpAddr>().map(IpNet::from);
-            text.parse::<IpNet>().or_else(|_| address())
-        };
         let words = self.networks.split([' ', ',']).filter(|word| !word.is_empty());
-        let networks = words.map(network).collect::<Result<_, _>>().unwrap_or_else(|_| {
+        let networks = words.map(Network::or_address).collect::<Result<_, _>>().unwrap_or_else(|_| {
             errors.push(KeyError::Networks("Write addresses or networks such as 192.0.2.7 or 10.0.0.0/8.".to_owned()));
             Vec::new()
         });
@@ -286,7 +289,8 @@ impl Typed {
             return Err(errors);
         }
         let name = self.name.clone();
-        Ok(Wish { owner, name, scope, audience: Vec::new(), networks, rate_limit: None, expires_in: *expires_in })
+        let audience = self.audience.clone();
+        Ok(Wish { owner, name, scope, audience, networks, rate_limit: None, expires_in: *expires_in })
     }
 }
 
@@ -331,25 +335,38 @@ impl Page<'_> {
         notice: Option<Notice>,
     ) -> Result<HttpResponse, Fault> {
         let (app, now) = (self.app, self.app.now());
-        let owner = KeyOwner::Person(self.session.user.id);
-        let (keys, allowed, texts) = app
+        let (owner, own) = (KeyOwner::Person(self.session.user.id), OwnAudiences::of(&app.config));
+        let (keys, allowed, mut audiences, words) = app
             .db
             .read("account.api_keys", move |conn| {
                 let allowed = api_key::may_have(conn, &owner)?.unwrap_or_default();
-                Ok((api_keys::list_standing(conn, &owner, MAX_SHOWN)?, allowed, scopes::list(conn)?))
+                let apis = clients::apis(conn, MAX_SHOWN)?;
+                Ok((api_keys::list_standing(conn, &owner, MAX_SHOWN)?, allowed, apis, Words::all(conn)?))
             })
             .await?;
         let confirmed = After::ApiKeys.accepts(self.session.session.auth_time, now);
         let once = Id::new(&app.clock, &app.rng).to_string();
+        audiences.extend(own.gate);
+        audiences.sort();
+        audiences.dedup();
+        let only = (audiences.len() == 1 && errors.is_empty()).then(|| audiences[0].clone());
         let lifetime = if typed.lifetime.is_empty() { USUAL_LIFETIME } else { typed.lifetime.as_str() };
         let maker = confirmed.then(|| Maker {
             csrf: csrf::token(self.cookie, &maker_purpose(&once)),
             once,
-            scopes: render::scopes(&allowed, &texts)
+            scopes: words
+                .scopes(&allowed, None)
                 .into_iter()
                 .map(|scope| {
                     let chosen = typed.scopes.contains(&scope.name);
                     (scope, chosen)
+                })
+                .collect(),
+            audiences: audiences
+                .into_iter()
+                .map(|api| {
+                    let chosen = only.as_ref() == Some(&api) || typed.audience.contains(&api);
+                    (api, chosen)
                 })
                 .collect(),
             lifetimes: LIFETIMES.iter().map(|(value, words, _)| (*value, *words, *value == lifetime)).collect(),
@@ -361,7 +378,7 @@ impl Page<'_> {
             layout: render::layout(app, Some(&self.session.user)),
             csrf: csrf::token(self.cookie, "api-keys"),
             account_csrf: csrf::token(self.cookie, "account"),
-            keys: keys.iter().map(|key| view(key, &texts, now)).collect(),
+            keys: keys.iter().map(|key| view(key, &words, now)).collect(),
             maker,
             confirm: After::ApiKeys.login(),
             shown,
@@ -373,11 +390,11 @@ impl Page<'_> {
     }
 }
 
-fn view(key: &ApiKey, texts: &[scopes::ScopeText], now: Seconds) -> KeyView {
+fn view(key: &ApiKey, words: &Words, now: Seconds) -> KeyView {
     KeyView {
         id: key.id.to_string(),
         name: Name::from(key.name.as_str()),
-        scopes: render::scopes(&key.scope, texts),
+        scopes: words.scopes(&key.scope, None),
         audience: key.audience.clone(),
         networks: key.networks.iter().map(ToString::to_string).collect(),
         created: When::ago(key.created_at, now),

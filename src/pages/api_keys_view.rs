@@ -44,6 +44,8 @@ pub struct Maker {
     pub networks: String,
     /// Scopes to choose from, and whether each is chosen.
     pub scopes: Vec<(ScopeView, bool)>,
+    /// APIs and guarded apps to choose from, and whether each is chosen.
+    pub audiences: Vec<(String, bool)>,
     /// Lifetimes to choose from: the field's value, its words, and whether it is chosen.
     pub lifetimes: Vec<(&'static str, &'static str, bool)>,
     /// All that is wrong with what was typed.

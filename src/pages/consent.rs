@@ -4,17 +4,17 @@ use actix_web::http::StatusCode;
 use actix_web::{Either, HttpRequest, HttpResponse, web};
 use url::{Host, Url};
 
+use super::access::Words;
 use super::login::{GOING_ON, client_of, proceed, repeated};
-use super::view::{ConsentMemory, ConsentPage, Name, ReturnTo};
+use super::view::{ConsentMemory, ConsentPage, Name, ReturnTo, When};
 use super::{forms, render};
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
-use crate::domain::{Client, OFFLINE_ACCESS};
+use crate::domain::{Client, ConsentPolicy, OFFLINE_ACCESS, leads_to_a_device};
 use crate::fault::{Fault, Problem};
 use crate::flow::{self, Answer, Approval, Ending, Prompt, Step, Transaction};
 use crate::identity::{CurrentSession, csrf};
 use crate::request;
-use crate::storage::scopes;
 
 /// `GET /consent`
 pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<Either<HttpResponse, Answer>, Fault> {
@@ -92,12 +92,17 @@ async fn show(
     session: &CurrentSession,
     cookie: &str,
 ) -> Result<HttpResponse, Fault> {
-    let texts = app.db.read("consent.scopes", scopes::list).await?;
     let request = transaction.request();
+    let (resources, user_id, client_id) = (request.resources.clone(), session.user.id, client.client_id.clone());
+    let words =
+        app.db.read("consent.words", move |conn| Words::of_request(conn, &resources, user_id, &client_id)).await?;
     let id = transaction.text().to_owned();
     let wanted = request.scopes();
-    let memory = if client.can_be_impersonated() {
+    let redirect_uri = request.target.redirect_uri.as_str();
+    let memory = if leads_to_a_device(redirect_uri) {
         ConsentMemory::AskedEachTime
+    } else if client.consent_at(redirect_uri) == ConsentPolicy::Always {
+        ConsentMemory::AskedByOperator
     } else if wanted.contains(OFFLINE_ACCESS) {
         ConsentMemory::AskedToStay
     } else if request.has_prompt(Prompt::Consent) {
@@ -112,8 +117,10 @@ async fn show(
         client: render::client(client),
         return_to: return_to(&request.target.redirect_uri),
         user: Name::from(session.user.display_name()),
-        scopes: render::scopes(&wanted, &texts),
-        resources: request.resources.clone(),
+        website: client.client_uri.clone(),
+        registered: When::from_unix(client.created_at),
+        scopes: words.scopes(&wanted, Some(&session.user)),
+        resources: words.apis(&request.resources),
         memory,
         policy_uri: client.policy_uri.clone(),
         terms_uri: client.tos_uri.clone(),

@@ -9,6 +9,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{RETRY_AFTER, SET_COOKIE};
 use actix_web::{Either, HttpRequest, HttpResponse, web};
 
+use super::access::Words;
 use super::device_view::{AskedFrom, DeviceConfirmPage, DeviceDonePage, DeviceEntryPage, EntryProblem};
 use super::view::Name;
 use super::{forms, render};
@@ -20,7 +21,6 @@ use crate::flow::{self, After, Answer, CodeEntry, DeviceDecision, DeviceEntry, O
 use crate::identity::{CurrentSession, csrf};
 use crate::issuing;
 use crate::request;
-use crate::storage::scopes;
 use crate::support::network;
 
 type Response = Either<HttpResponse, Answer>;
@@ -144,7 +144,9 @@ async fn confirmation(
     device: &DeviceCode,
 ) -> Result<HttpResponse, Fault> {
     let client = client_of(app, device).await?;
-    let texts = app.db.read("device.scopes", scopes::list).await?;
+    let (resources, user_id, client_id) = (device.resources.clone(), session.user.id, client.client_id.clone());
+    let words =
+        app.db.read("device.words", move |conn| Words::of_request(conn, &resources, user_id, &client_id)).await?;
     let asked = device.address.parse().ok();
     let page = DeviceConfirmPage {
         layout: render::layout(app, None),
@@ -155,8 +157,8 @@ async fn confirmation(
         user_code: code.shown(),
         client: render::client(&client),
         user: Name::from(session.user.display_name()),
-        scopes: render::scopes(&device.scope, &texts),
-        resources: device.resources.clone(),
+        scopes: words.scopes(&device.scope, Some(&session.user)),
+        resources: words.apis(&device.resources),
         asked_seconds_ago: u64::try_from(app.now() - device.created_at).unwrap_or(0),
         asked_from: if asked.is_some_and(|asked| network(asked) == network(info.address)) {
             AskedFrom::Here(device.address.clone())

@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::text;
-use super::view::{ClientView, Layout, Name, ScopeView, wait, web_link};
+use super::view::{ApiView, ClientView, Layout, Name, ScopeView, wait, web_link};
 
 /// `GET /device`
 #[derive(Template, Debug)]
@@ -66,7 +66,7 @@ pub struct DeviceConfirmPage {
     /// What the app asks for.
     pub scopes: Vec<ScopeView>,
     /// The APIs it is for; may be empty.
-    pub resources: Vec<String>,
+    pub resources: Vec<ApiView>,
     /// How long ago the device asked.
     pub asked_seconds_ago: u64,
     /// From where it asked.

@@ -1,5 +1,6 @@
 //! What people see: a file a page, beside what each shows (`view.rs`).
 
+mod access;
 pub mod account;
 mod account_view;
 pub mod api_keys;
@@ -24,6 +25,8 @@ pub(crate) mod page_rules;
 pub mod playground;
 pub mod policy;
 pub mod render;
+#[cfg(test)]
+mod sample_access;
 #[cfg(test)]
 mod sample_parts;
 #[cfg(test)]

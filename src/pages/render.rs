@@ -4,11 +4,10 @@ use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use askama::Template;
 
 use super::policy;
-use super::view::{ClientView, Layout, ScopeView};
+use super::view::{ClientView, Layout};
 use crate::app::{App, Mode};
-use crate::domain::{Client, OFFLINE_ACCESS, OPENID, Scopes, User};
+use crate::domain::{Client, User};
 use crate::fault::{Fault, Problem};
-use crate::storage::scopes::ScopeText;
 
 /// What stands around every page.
 pub fn layout(app: &App, user: Option<&User>) -> Layout {
@@ -48,26 +47,4 @@ pub fn page(template: &impl Template, status: StatusCode, policy: Option<String>
 pub fn client(client: &Client) -> ClientView {
     let logo = client.logo_type.as_ref().map(|_| format!("/client-logo/{}?v={}", client.client_id, client.version));
     ClientView::new(&client.name, logo)
-}
-
-/// Scopes in words; one without words is shown by its name.
-/// Who one is comes first, staying connected last.
-pub fn scopes(scopes: &Scopes, texts: &[ScopeText]) -> Vec<ScopeView> {
-    let view = |name: &str| {
-        let text = texts.iter().find(|text| text.name == name);
-        ScopeView {
-            name: name.to_owned(),
-            title: text.map(|text| text.title.clone()).unwrap_or_default(),
-            description: text.map(|text| text.description.clone()).unwrap_or_default(),
-        }
-    };
-    let mut names: Vec<&str> = scopes.iter().collect();
-    names.sort_by_key(|name| match *name {
-        OPENID => 0,
-        "profile" => 1,
-        "email" => 2,
-        OFFLINE_ACCESS => 4,
-        _ => 3,
-    });
-    names.into_iter().map(view).collect()
 }

@@ -1,6 +1,6 @@
 //! What samples of several pages have in common.
 
-use super::view::{ClientView, Layout, ScopeView};
+use super::view::{ClientView, Layout};
 
 pub(super) fn layout(dev: bool, signed_in_as: Option<&str>) -> Layout {
     Layout {
@@ -17,18 +17,4 @@ pub(super) fn layout(dev: bool, signed_in_as: Option<&str>) -> Layout {
 
 pub(super) fn demo() -> ClientView {
     ClientView::new("Demo Notes", None)
-}
-
-pub(super) fn scope(name: &str, title: &str, description: &str) -> ScopeView {
-    ScopeView { name: name.into(), title: title.into(), description: description.into() }
-}
-
-pub(super) fn scopes() -> Vec<ScopeView> {
-    vec![
-        scope("profile", "See your name", "Your display name and user name."),
-        scope("email", "See your e-mail address", "And whether it was confirmed."),
-        scope("notes:read", "Read your notes", "Your own notes and those shared with you."),
-        scope("offline_access", "Stay connected when you are away", "Until you remove its access in your account."),
-        scope("urn:example:unknown", "", ""),
-    ]
 }

@@ -4,7 +4,8 @@ use askama::Template;
 
 use super::confirm::{ConfirmPage, Question};
 use super::page_rules::HOSTILE;
-use super::sample_parts::{demo, layout, scope, scopes};
+use super::sample_access::{api, many_scopes, scope, scopes};
+use super::sample_parts::{demo, layout};
 use super::samples_account::{account, api_keys, maker};
 use super::{account_view::*, api_keys_view::*, device_view::*, errors::Fault, view::*};
 
@@ -71,6 +72,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
         "consent-nothing",
         &ConsentPage { return_to: ReturnTo::App("com.example.notes".into()), scopes: Vec::new(), ..consent() },
     );
+    add(&mut pages, "consent-many", &ConsentPage { scopes: many_scopes(), ..consent() });
     add(
         &mut pages,
         "consent-hostile",
@@ -79,7 +81,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
             return_to: ReturnTo::Host(HOSTILE.into()),
             user: HOSTILE.into(),
             scopes: vec![scope(HOSTILE, "", HOSTILE), scope("x", HOSTILE, "")],
-            resources: vec![HOSTILE.into(), HOSTILE.into()],
+            resources: vec![api(HOSTILE, None), api(HOSTILE, Some(HOSTILE))],
             policy_uri: Some(format!("https://app.example/{HOSTILE}")),
             ..consent()
         },
@@ -98,7 +100,7 @@ pub fn samples() -> Vec<(&'static str, String)> {
             user: HOSTILE.into(),
             after: vec![("after".into(), HOSTILE.into())],
             scopes: vec![scope(HOSTILE, "", HOSTILE), scope("x", HOSTILE, "")],
-            resources: vec![HOSTILE.into(), HOSTILE.into()],
+            resources: vec![api(HOSTILE, None), api(HOSTILE, Some(HOSTILE))],
             asked_seconds_ago: 3,
             asked_from: AskedFrom::Elsewhere(HOSTILE.into()),
             policy_uri: Some("javascript:alert(1)".into()),
@@ -252,8 +254,10 @@ fn consent() -> ConsentPage {
         client: ClientView::new("Demo Notes", Some("/static/logo.svg".into())),
         return_to: ReturnTo::Host("notes.example".into()),
         user: "ada".into(),
+        website: Some("https://notes.example/about".into()),
+        registered: When::from_unix(1_772_460_300),
         scopes: scopes(),
-        resources: vec!["https://api.notes.example".into()],
+        resources: vec![api("https://api.notes.example", Some("Notes"))],
         memory: ConsentMemory::Remembered,
         policy_uri: Some("https://notes.example/privacy".into()),
         terms_uri: Some("https://notes.example/terms".into()),
@@ -275,7 +279,7 @@ fn device_confirm() -> DeviceConfirmPage {
         client: ClientView::new("Demo TV", None),
         user: "ada".into(),
         scopes: scopes(),
-        resources: vec!["https://api.notes.example".into()],
+        resources: vec![api("https://api.notes.example", Some("Notes"))],
         asked_seconds_ago: 95,
         asked_from: AskedFrom::Here("192.0.2.7".into()),
         policy_uri: Some("https://notes.example/privacy".into()),

@@ -1,7 +1,8 @@
 //! Samples of the account pages.
 
 use super::page_rules::HOSTILE;
-use super::sample_parts::{demo, layout, scopes};
+use super::sample_access::{api, scopes};
+use super::sample_parts::{demo, layout};
 use super::{account_view::*, api_keys_view::*, view::*};
 
 pub(super) fn account() -> AccountPage {
@@ -24,7 +25,10 @@ pub(super) fn account() -> AccountPage {
                 client_id: "notes".into(),
                 client: demo(),
                 scopes: scopes(),
-                resources: vec!["https://api.notes.example".into(), "https://files.notes.example".into()],
+                resources: vec![
+                    api("https://api.notes.example", Some("Notes")),
+                    api("https://files.notes.example", None),
+                ],
                 allowed_at: moment,
                 last_used: Some(moment),
                 stays_connected: true,
@@ -53,6 +57,7 @@ pub(super) fn maker(errors: Vec<KeyError>) -> Maker {
         name: if !errors.is_empty() { HOSTILE.into() } else { String::new() },
         networks: "10.0.0.0/8".into(),
         scopes: scopes().into_iter().map(|scope| (scope, true)).collect(),
+        audiences: vec![("https://api.example".to_owned(), true), ("https://wiki.example".to_owned(), false)],
         lifetimes: vec![("30d", "30 days", false), ("90d", "90 days", true)],
         errors,
     }

@@ -64,6 +64,21 @@ impl fmt::Display for Name {
     }
 }
 
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+
 /// A moment. As a date it is shown in UTC, because a page without scripts does not know the reader's zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct When {
@@ -90,23 +105,15 @@ impl When {
 
     /// The date: `2 March 2026, 14:05 UTC`.
     pub fn full(&self) -> String {
-        const MONTHS: [&str; 12] = [
-            "January",
-            "February",
-            "March",
-            "April",
-            "May",
-            "June",
-            "July",
-            "August",
-            "September",
-            "October",
-            "November",
-            "December",
-        ];
         let (year, month, day) = self.date();
         let (hour, minute) = self.clock();
         format!("{day} {} {year}, {hour:02}:{minute:02} UTC", MONTHS[month - 1])
+    }
+
+    /// The month alone: `May 2026`.
+    pub fn month(&self) -> String {
+        let (year, month, _) = self.date();
+        format!("{} {year}", MONTHS[month - 1])
     }
 
     /// For the `datetime` attribute: `2026-03-02T14:05Z`.

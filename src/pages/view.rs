@@ -5,6 +5,7 @@
 
 use askama::Template;
 
+pub use super::access::{ApiView, ScopeView};
 use super::assets;
 pub use super::first_steps::FirstSteps;
 pub use super::setup_view::{SetupErrors, SetupPage};
@@ -68,17 +69,6 @@ impl ClientView {
     pub(super) fn logo_src(&self) -> Option<&str> {
         self.logo.as_deref().filter(|l| l.starts_with('/') && !l.starts_with("//") && !l.contains('\\'))
     }
-}
-
-/// One scope in words. Where `title` is empty, the page shows the raw name.
-#[derive(Clone, Debug)]
-pub struct ScopeView {
-    /// The scope itself, as in the request.
-    pub name: String,
-    /// What it allows, in a few words.
-    pub title: String,
-    /// One sentence more; may be empty.
-    pub description: String,
 }
 
 /// `GET /`
@@ -195,10 +185,14 @@ pub struct ConsentPage {
     pub return_to: ReturnTo,
     /// Who is logged in.
     pub user: Name,
+    /// The app's website, if registered.
+    pub website: Option<String>,
+    /// When it was registered.
+    pub registered: When,
     /// What the app asks for.
     pub scopes: Vec<ScopeView>,
     /// The APIs it is for; may be empty.
-    pub resources: Vec<String>,
+    pub resources: Vec<ApiView>,
     /// Whether the answer is kept.
     pub memory: ConsentMemory,
     /// The app's privacy policy, if registered.
@@ -214,6 +208,18 @@ impl ConsentPage {
 
     fn terms(&self) -> Option<&str> {
         web_link(self.terms_uri.as_deref())
+    }
+
+    /// Whether it asks for more than it was allowed before.
+    fn wants_more(&self) -> bool {
+        self.scopes.iter().any(|scope| scope.is_new) || self.resources.iter().any(|api| api.is_new)
+    }
+
+    /// The link to the app's website, and its host.
+    fn site(&self) -> Option<(&str, &str)> {
+        let link = web_link(self.website.as_deref())?;
+        let host = link.split_once("://")?.1.split(['/', '?', '#']).next()?;
+        Some((link, host))
     }
 }
 
@@ -235,6 +241,8 @@ pub enum ConsentMemory {
     Remembered,
     /// Asked each time, since anyone could pose as this app.
     AskedEachTime,
+    /// Asked each time, because the operator wants it so.
+    AskedByOperator,
     /// Asked each time, since the app wants to stay connected.
     AskedToStay,
     /// Asked because the app wanted it so.

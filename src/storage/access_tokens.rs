@@ -109,7 +109,7 @@ pub fn state(conn: &mut Conn, jti: Id, now: Seconds) -> Result<Option<TokenState
     } else if state.token.expires_at <= now {
         state.dead = Some("expired");
     } else {
-        state.dead = judge_client(&state.token, &client, grant.as_ref())?;
+        state.dead = judge_client(&state.token.client_id, &state.token.scope, &client, grant.as_ref())?;
     }
     if let Some(grant) = grant {
         judge_grant(conn, &mut state, grant)?;
@@ -118,6 +118,38 @@ pub fn state(conn: &mut Conn, jti: Id, now: Seconds) -> Result<Option<TokenState
         state.retry_open = open_retry(conn, &state.token)?;
     }
     Ok(Some(state))
+}
+
+/// Whether a family counts, by the same rules as for its tokens: then the APIs that its client may still ask tokens for.
+pub(super) fn family_audiences(conn: &mut Conn, id: Id, now: Seconds) -> Result<Option<Vec<String>>, StorageError> {
+    let found = on!(conn, c => grants::table
+        .inner_join(clients::table.on(clients::client_id.eq(grants::client_id)))
+        .filter(grants::id.eq(id.as_bytes().as_slice()))
+        .filter(grants::expires_at.gt(now))
+        .select((
+            clients::client_id,
+            (
+                clients::status,
+                clients::grant_types,
+                clients::scope,
+                clients::audiences,
+                clients::party,
+                clients::refresh,
+            ),
+            (
+                grants::revoked_at,
+                grants::user_id,
+                grants::auth_time,
+                grants::scope,
+                grants::refreshable,
+                grants::origin,
+            ),
+        ))
+        .get_result::<(String, ClientPart, GrantPart)>(c)
+        .optional())?;
+    let Some((client_id, client, grant)) = found else { return Ok(None) };
+    let dead = grant.0.is_some() || judge_client(&client_id, &Scopes::default(), &client, Some(&grant))?.is_some();
+    Ok((!dead).then(|| Place::<String>::list(&client.3)))
 }
 
 /// Its status, its grants, its scope, its APIs, whose app it is, how its used refresh tokens are judged.
@@ -130,18 +162,19 @@ type GrantPart = (Option<i64>, Vec<u8>, i64, String, bool, String);
 /// Asked at every use rather than written down when a client is changed: a token that is being issued at that very
 /// moment must not slip through.
 fn judge_client(
-    token: &AccessToken,
+    client_id: &str,
+    token_scope: &Scopes,
     (status, grant_types, scope, _, party, _): &ClientPart,
     grant: Option<&GrantPart>,
 ) -> Result<Option<&'static str>, StorageError> {
-    let place = Place { table: "clients", key: &token.client_id };
+    let place = Place { table: "clients", key: client_id };
     let may_use = |grant: GrantType| grant_types.split_whitespace().any(|name| name == grant.as_str());
     if *status != ClientStatus::Active.as_str() {
         return Ok(Some("its client is not active"));
     }
     let allowed = match grant {
         Some((.., scope, _, _)) => &place.scopes(scope)?,
-        None => &token.scope,
+        None => token_scope,
     };
     if !is_within(allowed, scope) {
         return Ok(Some("its client may ask for less since"));

@@ -1,16 +1,15 @@
 use std::net::IpAddr;
 
 use diesel::prelude::*;
-use ipnet::IpNet;
 
 use super::cached::update;
 use super::cleanup::first_id_at;
 use super::conn::on;
 use super::row::Place;
-use super::schema::{api_keys, clients, scopes, users};
-use super::{Conn, StorageError, Tx};
+use super::schema::{api_keys, clients, grants, scopes, users};
+use super::{Conn, StorageError, Tx, access_tokens};
 use crate::domain::{ApiKey, ApiKeyStage, ClientStatus, InvalidRow, KeyOwner, LastUse, Role, Scopes, UserStatus};
-use crate::support::{Digest, Id, Seconds};
+use crate::support::{Digest, Id, Network, Seconds};
 
 /// A key with all of its owner that decides what it may do now.
 #[derive(Debug, Clone)]
@@ -18,6 +17,16 @@ pub struct KeyState {
     pub key: ApiKey,
     /// `None` if the owner is gone or was taken out of service.
     pub standing: Option<Standing>,
+    pub family: FamilyStanding,
+}
+
+/// How the family of tokens stands by which a key was made.
+#[derive(Debug, Clone)]
+pub enum FamilyStanding {
+    NeverHadOne,
+    /// With the APIs that its client may still ask tokens for.
+    Stands(Vec<String>),
+    Ended,
 }
 
 /// What the owner of a key may do now.
@@ -46,6 +55,7 @@ struct Row {
     revoked_at: Option<i64>,
     last_used_at: Option<i64>,
     last_used_address: Option<String>,
+    grant_id: Option<Vec<u8>>,
 }
 
 impl TryFrom<Row> for ApiKey {
@@ -66,9 +76,13 @@ impl TryFrom<Row> for ApiKey {
             previous: row.previous_hash.zip(row.previous_until),
             name: row.name,
             owner,
+            grant_id: place.optional_id(row.grant_id)?,
             scope: place.scopes(&row.scope)?,
             audience: Place::<String>::list(&row.audience),
-            networks: networks.iter().map(|network| place.word::<IpNet>(network)).collect::<Result<_, _>>()?,
+            networks: networks
+                .iter()
+                .map(|net| Network::stored(net).map_err(|e| place.invalid(e)))
+                .collect::<Result<_, _>>()?,
             rate_limit: rate,
             created_at: row.created_at,
             rotated_at: row.rotated_at,
@@ -89,7 +103,7 @@ pub fn find(conn: &mut Conn, id: Id) -> Result<Option<ApiKey>, StorageError> {
 }
 
 /// One key with its owner, as both are now.
-pub fn state(conn: &mut Conn, id: Id) -> Result<Option<KeyState>, StorageError> {
+pub fn state(conn: &mut Conn, id: Id, now: Seconds) -> Result<Option<KeyState>, StorageError> {
     let found = on!(conn, c => api_keys::table
         .left_join(clients::table.on(clients::client_id.nullable().eq(api_keys::client_id)))
         .left_join(users::table.on(users::id.nullable().eq(api_keys::user_id)))
@@ -104,6 +118,12 @@ pub fn state(conn: &mut Conn, id: Id) -> Result<Option<KeyState>, StorageError> 
     let Some((row, client, person)) = found else { return Ok(None) };
     let key = ApiKey::try_from(row)?;
     let place = Place { table: "api_keys", key: key.id };
+    let family = match key.grant_id {
+        None => FamilyStanding::NeverHadOne,
+        Some(id) => {
+            access_tokens::family_audiences(conn, id, now)?.map_or(FamilyStanding::Ended, FamilyStanding::Stands)
+        }
+    };
     let standing = match (client, person) {
         (Some((status, scope, audiences)), None) if status == ClientStatus::Active.as_str() => {
             Some(Standing::Client { scope: place.scopes(&scope)?, audiences: Place::<String>::list(&audiences) })
@@ -114,7 +134,7 @@ pub fn state(conn: &mut Conn, id: Id) -> Result<Option<KeyState>, StorageError> 
         }
         _ => None,
     };
-    Ok(Some(KeyState { key, standing }))
+    Ok(Some(KeyState { key, standing, family }))
 }
 
 /// The scopes that exist: what a person can allow.
@@ -234,13 +254,14 @@ pub fn insert(tx: &mut Tx<'_>, key: &ApiKey) -> Result<(), StorageError> {
             api_keys::rate_limit.eq(key.rate_limit.map(i64::from)),
             api_keys::created_at.eq(key.created_at),
             api_keys::expires_at.eq(key.expires_at),
+            api_keys::grant_id.eq(key.grant_id.as_ref().map(|id| id.as_bytes().as_slice())),
         ))
         .execute(c))?;
     Ok(())
 }
 
-/// Puts another secret in the place of the one that was read; that one is taken until `previous_until`, if there is such
-/// a time. `false`: the key was revoked or rotated meanwhile.
+/// Puts another secret in the place of the one that was read; that one is taken until `previous_until`, if there is such a time. The key
+/// gets the family and the expiry of `key`. `false`: it was revoked or rotated meanwhile.
 pub fn rotate(
     tx: &mut Tx<'_>,
     key: &ApiKey,
@@ -259,6 +280,8 @@ pub fn rotate(
             api_keys::previous_hash.eq(previous),
             api_keys::previous_until.eq(previous_until),
             api_keys::rotated_at.eq(now),
+            api_keys::grant_id.eq(key.grant_id.as_ref().map(|id| id.as_bytes().as_slice())),
+            api_keys::expires_at.eq(key.expires_at),
         ))
         .execute(c))?;
     Ok(rotated == 1)
@@ -271,6 +294,33 @@ pub fn revoke(tx: &mut Tx<'_>, id: Id, now: Seconds) -> Result<bool, StorageErro
         .set(api_keys::revoked_at.eq(now))
         .execute(c))?;
     Ok(revoked == 1)
+}
+
+/// Takes back the keys that were made by a family of tokens.
+pub(super) fn revoke_for_grant(tx: &mut Tx<'_>, grant_id: Id, now: Seconds) -> Result<usize, StorageError> {
+    Ok(on!(tx.writer()?, c => diesel::update(
+        api_keys::table
+            .filter(api_keys::grant_id.eq(grant_id.as_bytes().as_slice()))
+            .filter(api_keys::revoked_at.is_null()))
+        .set(api_keys::revoked_at.eq(now))
+        .execute(c))?)
+}
+
+/// Takes back the keys of a person that were made by families of tokens which have ended.
+pub(super) fn revoke_for_ended_grants(tx: &mut Tx<'_>, user_id: Id, now: Seconds) -> Result<usize, StorageError> {
+    let ended = || {
+        grants::table
+            .filter(grants::user_id.eq(user_id.as_bytes().as_slice()))
+            .filter(grants::revoked_at.is_not_null())
+            .select(grants::id.nullable())
+    };
+    Ok(on!(tx.writer()?, c => diesel::update(
+        api_keys::table
+            .filter(api_keys::user_id.eq(user_id.as_bytes().as_slice()))
+            .filter(api_keys::grant_id.eq_any(ended()))
+            .filter(api_keys::revoked_at.is_null()))
+        .set(api_keys::revoked_at.eq(now))
+        .execute(c))?)
 }
 
 /// Takes back all keys of a person.

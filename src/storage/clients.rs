@@ -154,21 +154,39 @@ pub fn public_redirect_uris(conn: &mut Conn) -> Result<Vec<String>, StorageError
     Ok(joined.iter().flat_map(|uris| uris.split_whitespace()).map(str::to_owned).collect())
 }
 
-/// Whether any active client may ask for tokens for this API.
-pub fn is_audience(conn: &mut Conn, api: &str) -> Result<bool, StorageError> {
+/// Whether an active client is this API, or may ask for tokens for it.
+pub fn is_api(conn: &mut Conn, api: &str) -> Result<bool, StorageError> {
     if cannot_be_stored(api) || api.contains(char::is_whitespace) {
         return Ok(false);
     }
     let escaped = api.replace('\\', "\\\\").replace('%', "\\%").replace('_', "\\_");
-    // A coarse filter by the database: the list is separated by spaces, and SQLite's LIKE ignores case.
+    // A coarse filter by the database: the lists are separated by spaces, and SQLite's LIKE ignores case.
     let pattern = format!("%{escaped}%");
-    let lists: Vec<String> = on!(conn, c => clients::table
+    let named = || {
+        let asked = clients::audiences.like(pattern.clone()).escape('\\');
+        asked.or(clients::resources.like(pattern.clone()).escape('\\'))
+    };
+    let lists: Vec<(String, String)> = on!(conn, c => clients::table
         .filter(clients::status.eq(ClientStatus::Active.as_str()))
-        .filter(clients::audiences.like(pattern).escape('\\'))
-        .select(clients::audiences)
+        .filter(named())
+        .select((clients::audiences, clients::resources))
         .distinct()
         .load(c))?;
-    Ok(lists.iter().any(|list| list.split_whitespace().any(|known| known == api)))
+    let has = |list: &str| list.split_whitespace().any(|known| known == api);
+    Ok(lists.iter().any(|(audiences, resources)| has(audiences) || has(resources)))
+}
+
+/// The APIs of active clients, of which a person may choose: those of this many different lists at most.
+pub fn apis(conn: &mut Conn, limit: i64) -> Result<Vec<String>, StorageError> {
+    let lists: Vec<(String, String)> = on!(conn, c => clients::table
+        .filter(clients::status.eq(ClientStatus::Active.as_str()))
+        .filter(clients::audiences.ne("").or(clients::resources.ne("")))
+        .select((clients::audiences, clients::resources))
+        .distinct()
+        .limit(limit)
+        .load(c))?;
+    let words = |text: &String| text.split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    Ok(lists.iter().flat_map(|(audiences, resources)| [words(audiences), words(resources)].concat()).collect())
 }
 
 /// The version of a client, if it is active.

@@ -5,7 +5,7 @@ use super::cached::update;
 use super::conn::on;
 use super::row::Place;
 use super::schema::{access_tokens, grants};
-use super::{Conn, StorageError, Tx, sessions};
+use super::{Conn, StorageError, Tx, api_keys, sessions};
 use crate::domain::{Grant, GrantOrigin, GrantStage, InvalidRow, OFFLINE_ACCESS, Renewal};
 use crate::support::{Id, Seconds};
 
@@ -112,27 +112,34 @@ pub fn revoke(tx: &mut Tx<'_>, grant: &Grant, now: Seconds) -> Result<bool, Stor
         grants::table.find(grant.id.as_bytes().as_slice()).filter(grants::revoked_at.is_null()))
         .set(grants::revoked_at.eq(now))
         .execute(c))?;
+    if revoked == 1 {
+        api_keys::revoke_for_grant(tx, grant.id, now)?;
+    }
     Ok(revoked == 1)
 }
 
 /// Revokes all that a person allowed to one client.
 pub fn revoke_for_client(tx: &mut Tx<'_>, user_id: Id, client_id: &str, now: Seconds) -> Result<usize, StorageError> {
     sessions::end_in_app(tx, user_id, client_id, now)?;
-    Ok(on!(tx.writer()?, c => diesel::update(
+    let revoked = on!(tx.writer()?, c => diesel::update(
         grants::table
             .filter(grants::user_id.eq(user_id.as_bytes().as_slice()))
             .filter(grants::client_id.eq(client_id))
             .filter(grants::revoked_at.is_null()))
         .set(grants::revoked_at.eq(now))
-        .execute(c))?)
+        .execute(c))?;
+    api_keys::revoke_for_ended_grants(tx, user_id, now)?;
+    Ok(revoked)
 }
 
 /// Revokes all that a person ever allowed.
 pub fn revoke_for_user(tx: &mut Tx<'_>, user_id: Id, now: Seconds) -> Result<usize, StorageError> {
-    Ok(on!(tx.writer()?, c => diesel::update(
+    let revoked = on!(tx.writer()?, c => diesel::update(
         grants::table.filter(grants::user_id.eq(user_id.as_bytes().as_slice())).filter(grants::revoked_at.is_null()))
         .set(grants::revoked_at.eq(now))
-        .execute(c))?)
+        .execute(c))?;
+    api_keys::revoke_for_ended_grants(tx, user_id, now)?;
+    Ok(revoked)
 }
 
 diesel::define_sql_function! {
@@ -152,14 +159,16 @@ macro_rules! ends_with_its_session {
 
 /// Revokes what a person allowed in one session and what was not to outlive it.
 pub fn revoke_for_session(tx: &mut Tx<'_>, user_id: Id, session_id: Id, now: Seconds) -> Result<usize, StorageError> {
-    Ok(on!(tx.writer()?, c => diesel::update(
+    let revoked = on!(tx.writer()?, c => diesel::update(
         grants::table
             .filter(grants::user_id.eq(user_id.as_bytes().as_slice()))
             .filter(grants::session_id.eq(session_id.as_bytes().as_slice()))
             .filter(ends_with_its_session!())
             .filter(grants::revoked_at.is_null()))
         .set(grants::revoked_at.eq(now))
-        .execute(c))?)
+        .execute(c))?;
+    api_keys::revoke_for_ended_grants(tx, user_id, now)?;
+    Ok(revoked)
 }
 
 /// Revokes what a person allowed in all sessions, except perhaps one, and what was not to outlive them.
@@ -170,7 +179,7 @@ pub fn revoke_in_sessions(
     now: Seconds,
 ) -> Result<usize, StorageError> {
     let kept = except.map_or(Vec::new(), |id| id.as_bytes().to_vec());
-    Ok(on!(tx.writer()?, c => diesel::update(
+    let revoked = on!(tx.writer()?, c => diesel::update(
         grants::table
             .filter(grants::user_id.eq(user_id.as_bytes().as_slice()))
             // First-party families of earlier versions are in no session.
@@ -178,7 +187,9 @@ pub fn revoke_in_sessions(
             .filter(ends_with_its_session!())
             .filter(grants::revoked_at.is_null()))
         .set(grants::revoked_at.eq(now))
-        .execute(c))?)
+        .execute(c))?;
+    api_keys::revoke_for_ended_grants(tx, user_id, now)?;
+    Ok(revoked)
 }
 
 /// What a person allowed in one session goes on in another, after they proved again who they are.

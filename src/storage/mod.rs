@@ -8,6 +8,7 @@
 
 pub mod access_tokens;
 pub mod api_keys;
+pub mod apis;
 pub mod assertions;
 mod audit_chain;
 pub mod audit_checkpoints;

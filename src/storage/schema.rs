@@ -22,6 +22,14 @@ diesel::table! {
         name -> Text,
         title -> Text,
         description -> Text,
+        sensitive -> Bool,
+    }
+}
+
+diesel::table! {
+    apis (uri) {
+        uri -> Text,
+        title -> Text,
     }
 }
 
@@ -292,6 +300,7 @@ diesel::table! {
         revoked_at -> Nullable<BigInt>,
         last_used_at -> Nullable<BigInt>,
         last_used_address -> Nullable<Text>,
+        grant_id -> Nullable<Binary>,
     }
 }
 

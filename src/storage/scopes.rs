@@ -10,6 +10,8 @@ pub struct ScopeText {
     pub name: String,
     pub title: String,
     pub description: String,
+    /// Whether the consent page warns of it.
+    pub sensitive: bool,
 }
 
 /// All scopes that have words, by name.
@@ -18,7 +20,11 @@ pub fn list(conn: &mut Conn) -> Result<Vec<ScopeText>, StorageError> {
 }
 
 pub fn put(tx: &mut Tx<'_>, scope: &ScopeText) -> Result<(), StorageError> {
-    let words = (scopes::title.eq(&scope.title), scopes::description.eq(&scope.description));
+    let words = (
+        scopes::title.eq(&scope.title),
+        scopes::description.eq(&scope.description),
+        scopes::sensitive.eq(scope.sensitive),
+    );
     on!(tx.writer()?, c => diesel::insert_into(scopes::table)
         .values((scopes::name.eq(&scope.name), words))
         .on_conflict(scopes::name)

@@ -26,6 +26,6 @@ pub use clock::{Clock, Moved, Pace, Seconds};
 pub use hex::{hex, unhex};
 pub use id::Id;
 #[cfg(feature = "server")]
-pub use network::{host, is_exempt, neighbourhood, network};
+pub use network::{InvalidNetwork, Network, host, is_exempt, neighbourhood, network};
 pub use rng::Rng;
 pub use secret::{Digest, Handle, HandleError, constant_time_eq, random_token, sha256};

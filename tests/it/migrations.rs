@@ -108,6 +108,45 @@ fn leave_no_word_that_is_unknown(db: Db) {
     database.drop_it();
 }
 
+/// P16: what a person allowed without naming an API is a list of APIs afterwards, and the operator's own apps keep theirs open.
+fn give_old_grants_their_apis(db: Db) {
+    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let database = Database::create(db, dir.path());
+    let storage = open(&database);
+    storage.migrate().expect("up");
+    let back = names(db).into_iter().filter(|name| name.as_str() >= "2026-11-27-000033").count();
+    for _ in 0..back {
+        storage.migrate_down().expect("down");
+    }
+    let id = |n: u8| if db == Db::Sqlite { format!("x'0{n}'") } else { format!("'\\x0{n}'::bytea") };
+    database.execute(
+        "INSERT INTO clients (client_id, name, auth_method, redirect_uris, grant_types, scope, audiences, application_type, \
+         pkce, status, version, created_at, updated_at) \
+         VALUES ('app', 'n', 'none', '', '', 'openid', 'https://a.example https://b.example', 'web', 'required', 'active', 1, 0, 0)",
+    );
+    database.execute(&format!(
+        "INSERT INTO users (id, username, role, status, password_changed_at, created_at, updated_at) \
+         VALUES ({}, 'ada', 'user', 'active', 0, 0, 0)",
+        id(0)
+    ));
+    for (n, origin, resources) in
+        [(1, "authorization", ""), (2, "device", ""), (3, "first_party", ""), (4, "authorization", "https://a.example")]
+    {
+        database.execute(&format!(
+            "INSERT INTO grants (id, client_id, user_id, scope, resources, auth_time, created_at, expires_at, origin) \
+             VALUES ({}, 'app', {}, 'openid', '{resources}', {n}, 7, 9, '{origin}')",
+            id(n),
+            id(0)
+        ));
+    }
+    storage.migrate().expect("up again");
+    let resources = |n: u8| database.rows("grants", &format!("auth_time = {n}"))[0]["resources"].clone();
+    let all = "https://a.example https://b.example";
+    assert_eq!([resources(1), resources(2), resources(3), resources(4)], [all, all, "", "https://a.example"]);
+    drop(storage);
+    database.drop_it();
+}
+
 /// A schema from a newer version is left alone.
 fn meet_a_newer_schema(db: Db) {
     let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
@@ -135,8 +174,17 @@ async fn device_grants_go_down_with_their_table(db: Db) {
     apart(leave_no_word_that_is_unknown, db);
 }
 
+async fn p16_old_grants_are_for_the_apis_of_that_moment(db: Db) {
+    apart(give_old_grants_their_apis, db);
+}
+
 async fn a_newer_schema_is_not_touched(db: Db) {
     apart(meet_a_newer_schema, db);
 }
 
-both![device_grants_go_down_with_their_table, up_down_and_up_again, a_newer_schema_is_not_touched];
+both![
+    p16_old_grants_are_for_the_apis_of_that_moment,
+    device_grants_go_down_with_their_table,
+    up_down_and_up_again,
+    a_newer_schema_is_not_touched
+];

@@ -2,22 +2,22 @@
 //! the scope `api_keys`. A key never manages keys.
 
 use actix_web::{HttpRequest, HttpResponse, web};
-use ipnet::IpNet;
 use secrecy::ExposeSecret;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use crate::api::json;
 use crate::api::problem::{Invalid, Problem};
-use crate::api_key::{self, Actor, ApiKeyView, Limit, Unfit, Wish};
+use crate::api_key::{self, Actor, ApiKeyView, Limit, OwnAudiences, Parent, Unfit, Wish};
 use crate::app::App;
 use crate::bearer::{BearerToken, bearer};
-use crate::domain::{API_KEYS, KeyOwner, Scopes};
+use crate::domain::{API_KEYS, AccessToken, KeyOwner, Party, Scopes};
 use crate::fault::Fault;
+use crate::flow::STEP_UP_SECONDS;
 use crate::protocol::{ErrorCode, OAuthError, Params, optional_seconds};
 use crate::request;
 use crate::storage::{Refusal, api_keys};
-use crate::support::{ApiKeyText, Id, Seconds};
+use crate::support::{ApiKeyText, Id, Network, Seconds};
 
 /// What a new key is to be.
 #[derive(Debug, Deserialize, ToSchema)]
@@ -40,18 +40,18 @@ pub struct NewApiKey {
         example = "orders:read"
     )]
     scope: String,
-    /// The APIs it is for; without any it is for this server and what it guards.
+    /// The APIs it is for, no others than those of the access token.
     #[serde(default, deserialize_with = "json::one_or_many")]
     #[schema(example = json!(["https://api.example"]))]
     audience: Vec<String>,
     /// Where it may be used from, such as `10.0.0.0/8`; without any from anywhere.
     #[serde(default)]
     #[schema(value_type = Vec<String>, example = json!(["10.0.0.0/8"]))]
-    networks: Vec<IpNet>,
+    networks: Vec<Network>,
     /// Uses a minute.
     #[serde(default)]
     rate_limit: Option<u32>,
-    /// Seconds that it lasts; for ever if left out.
+    /// Seconds that it lasts. A person's key ends with what they allowed the app at the latest.
     #[serde(default, deserialize_with = "optional_seconds")]
     expires_in: Option<Seconds>,
 }
@@ -87,17 +87,38 @@ pub struct ApiKeyList {
 /// Keys on a page, unless the request says otherwise.
 const PAGE: i64 = 100;
 
-/// Whose keys a request may manage, and up to which scope.
+/// Whose keys a request may manage, and within what.
 struct Caller {
     owner: KeyOwner,
-    scope: Scopes,
+    parent: Parent,
+    /// When the person logged in, if one did.
+    auth_time: Option<Seconds>,
+}
+
+impl Caller {
+    /// What makes or renews a person's credential needs a login of theirs that is fresh, as on the account page (RFC 9470).
+    fn check_fresh(&self, now: Seconds) -> Result<(), OAuthError> {
+        match self.auth_time {
+            Some(at) if now.saturating_sub(at) > STEP_UP_SECONDS => Err(OAuthError::stale_login(STEP_UP_SECONDS)),
+            _ => Ok(()),
+        }
+    }
 }
 
 async fn caller(app: &App, req: &HttpRequest) -> Result<Caller, Fault> {
     let token = BearerToken::read(req.headers(), &Params::default())?;
     let state = bearer(app, &token).await?;
-    if !state.token.audience.iter().any(|audience| audience == app.issuer()) {
-        return Err(OAuthError::invalid_token("its audience is another API").into());
+    let own = app.key_management();
+    let is_meant = |audience: &String| *audience == own || state.party == Party::First && audience == app.issuer();
+    if !state.token.audience.iter().any(is_meant) {
+        // A token without the scope has not the audience either; what it lacks is the scope.
+        return Err(
+            match state.token.scope.contains(API_KEYS) || !state.token.audience.iter().any(|a| a == app.issuer()) {
+                true => OAuthError::invalid_token("its audience is another API"),
+                false => OAuthError::insufficient_scope(API_KEYS),
+            }
+            .into(),
+        );
     }
     if !state.token.scope.contains(API_KEYS) {
         return Err(OAuthError::insufficient_scope(API_KEYS).into());
@@ -106,7 +127,8 @@ async fn caller(app: &App, req: &HttpRequest) -> Result<Caller, Fault> {
         Some(user_id) => KeyOwner::Person(user_id),
         None => KeyOwner::Client(state.token.client_id),
     };
-    Ok(Caller { owner, scope: state.token.scope })
+    let AccessToken { grant_id, scope, audience, .. } = state.token;
+    Ok(Caller { owner, parent: Parent { grant_id, scope, audience }, auth_time: state.auth_time })
 }
 
 /// Create an API key
@@ -119,7 +141,7 @@ async fn caller(app: &App, req: &HttpRequest) -> Result<Caller, Fault> {
     responses(
         (status = 201, description = "The key", body = ShownApiKey),
         Invalid,
-        (status = 401, description = "`invalid_token`: no access token, or one that does not count", body = Problem),
+        (status = 401, description = "`invalid_token`: no access token, or one that does not count; `insufficient_user_authentication`: the person logged in more than 300 seconds ago", body = Problem),
         (status = 403, description = "`insufficient_scope`: the access token has not the scope `api_keys`", body = Problem),
         (status = 429, description = "`slow_down`: as many keys as may be were made in 24 hours; see `Retry-After`", body = Problem),
     )
@@ -127,8 +149,9 @@ async fn caller(app: &App, req: &HttpRequest) -> Result<Caller, Fault> {
 pub async fn create(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<HttpResponse, Fault> {
     let caller = caller(&app, &req).await?;
     let new: NewApiKey = json::read(&req, &body)?;
+    caller.check_fresh(app.now())?;
     let scope = Scopes::parse(&new.scope).map_err(|e| OAuthError::invalid_request(e.to_string()))?;
-    check_within(&scope, &caller.scope)?;
+    let parent = caller.parent;
     let wish = Wish {
         owner: caller.owner,
         name: new.name,
@@ -138,10 +161,10 @@ pub async fn create(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
         rate_limit: new.rate_limit,
         expires_in: new.expires_in,
     };
-    let (actor, issuer) = (actor(&app, &req)?, app.issuer().to_owned());
+    let (actor, own) = (actor(&app, &req)?, OwnAudiences::of(&app.config));
     let limit = Limit::configured(&app.config.api_keys);
     let write = app.db.write("api_key.create", move |tx| -> Result<_, Refusal<Unfit>> {
-        Ok(api_key::create(tx, &actor, &wish, &issuer, limit)?)
+        Ok(api_key::create(tx, &actor, &wish, Some(&parent), &own, limit)?)
     });
     let (key, text) = write.await.map_err(refuse)?;
     Ok(HttpResponse::Created().json(shown(ApiKeyView::of(&key, app.now()), &text)))
@@ -196,8 +219,8 @@ fn page_of(query: &Params) -> Result<(i64, Option<Id>), OAuthError> {
 
 /// Rotate an API key
 ///
-/// A new secret under the same id; the one before is taken for a while yet. A key with more scopes than the access token
-/// cannot be rotated by it.
+/// A new secret under the same id; the one before is taken for a while yet. A key with more scopes or other APIs than the
+/// access token cannot be rotated by it, and a person's key that is ends with what they allowed the app.
 #[utoipa::path(
     post, path = "/api/v1/api-keys/{id}/rotate", tag = "API keys", security(("bearer" = ["api_keys"])),
     params(("id" = String, Path, description = "The key's id")),
@@ -205,7 +228,7 @@ fn page_of(query: &Params) -> Result<(i64, Option<Id>), OAuthError> {
     responses(
         (status = 200, description = "The key with its new text", body = ShownApiKey),
         Invalid,
-        (status = 401, description = "`invalid_token`: no access token, or one that does not count", body = Problem),
+        (status = 401, description = "`invalid_token`: no access token, or one that does not count; `insufficient_user_authentication`: the person logged in more than 300 seconds ago", body = Problem),
         (status = 403, description = "`insufficient_scope`: the access token has not the scope `api_keys`", body = Problem),
         (status = 404, description = "`not_found`: none of the owner's keys has this id", body = Problem),
     )
@@ -217,12 +240,11 @@ pub async fn rotate(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
     if !(0..=LONGEST_OVERLAP).contains(&overlap) {
         return Err(OAuthError::invalid_request("overlap must be 0 to 31536000 seconds").into());
     }
+    caller.check_fresh(app.now())?;
     let (id, actor) = (id(&req)?, actor(&app, &req)?);
     let write = app.db.write("api_key.rotate", move |tx| -> Result<_, Refusal<Fault>> {
         let key = api_key::own(tx.reader(), &caller.owner, id).map_err(refuse)?;
-        // Whoever renews a key holds it: no app gets more by it than it was allowed.
-        check_within(&key.scope, &caller.scope).map_err(Fault::from)?;
-        let text = api_key::rotate(tx, &actor, &key, overlap).map_err(refuse)?;
+        let text = api_key::rotate(tx, &actor, &key, Some(&caller.parent), overlap).map_err(refuse)?;
         Ok((api_key::own(tx.reader(), &caller.owner, id).map_err(refuse)?, text))
     });
     let (key, text) = write.await?;
@@ -257,13 +279,6 @@ pub async fn revoke(app: web::Data<App>, req: HttpRequest) -> Result<HttpRespons
 
 const LONGEST_OVERLAP: Seconds = 365 * 86_400;
 
-fn check_within(scope: &Scopes, allowed: &Scopes) -> Result<(), OAuthError> {
-    if scope.is_subset(allowed) {
-        return Ok(());
-    }
-    Err(OAuthError::new(ErrorCode::InvalidScope, "the key has a scope that the access token does not have"))
-}
-
 fn actor(app: &App, req: &HttpRequest) -> Result<Actor, Fault> {
     Ok(Actor { clock: app.clock.clone(), rng: app.rng.clone(), request: Some(request::info(req)?) })
 }
@@ -285,6 +300,7 @@ fn refuse(unfit: Unfit) -> Fault {
             _ => (ErrorCode::InvalidRequest, error.to_string()),
         },
         Unfit::NotFound => (ErrorCode::NotFound, unfit.to_string()),
+        Unfit::FamilyEnded => return OAuthError::invalid_token("its family was revoked a moment ago").into(),
         Unfit::Owner | Unfit::Ended | Unfit::Raced | Unfit::TooMany(_) => {
             (ErrorCode::InvalidRequest, unfit.to_string())
         }

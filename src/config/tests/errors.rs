@@ -66,7 +66,7 @@ fn a_bad_value_names_key_origin_value_and_fix() {
         (
             "[server]\ntrusted_proxies = ['10.0.0.1']",
             "[server] trusted_proxies = [\"10.0.0.1\"]: must be a list of networks, such as [\"10.0.0.0/8\"]; one \
-             address is written with /32 or /128, such as \"10.0.0.1/32\"",
+             address is written with /32 or /128, such as \"10.0.0.1/32\", and IPv4-mapped IPv6 has at least /96",
         ),
         ("[server]\nname = ' '", "[server] name = \" \": must be one line of text, not empty"),
         ("[server]\nissuer = 7", "[server] issuer = 7: must be text in quotes"),

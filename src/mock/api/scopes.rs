@@ -32,7 +32,9 @@ pub fn all(table: &Table, mut described: BTreeMap<String, String>) -> Vec<ScopeT
     }
     let is_scope = |name: &str| Scopes::parse(name).is_ok_and(|scopes| scopes.iter().eq([name]));
     let words = described.into_iter().filter(|(name, _)| is_scope(name));
-    words.map(|(name, words)| ScopeText { name, title: sentence(&words), description: String::new() }).collect()
+    words
+        .map(|(name, words)| ScopeText { name, title: sentence(&words), description: String::new(), sensitive: false })
+        .collect()
 }
 
 /// Documents begin what they describe in small letters or capitals; a list on a page begins in capitals.

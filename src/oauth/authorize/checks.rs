@@ -63,7 +63,7 @@ pub fn run(app: &App, client: &Client, params: &Params, target: Target) -> Resul
         target,
         redirect_uri_sent: params.has("redirect_uri"),
         scope: scope.to_string(),
-        resources: params.all("resource").map(str::to_owned).collect(),
+        resources: wanted::resources(client, params)?,
         nonce: text("nonce"),
         code_challenge: text("code_challenge"),
         prompt: prompts(params).map(str::to_owned).collect(),
@@ -198,7 +198,7 @@ fn authentication_context_can_be_met(it: &Candidate<'_>) -> Result<(), Refused> 
 }
 
 fn resources_are_allowed(it: &Candidate<'_>) -> Result<(), Refused> {
-    Ok(wanted::check_resources(it.client, it.params)?)
+    Ok(wanted::resources(it.client, it.params).map(|_| ())?)
 }
 
 fn max_age(params: &Params) -> Result<Option<i64>, Refused> {

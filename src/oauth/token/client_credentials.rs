@@ -2,7 +2,7 @@
 
 use super::{Grant, Redeem};
 use crate::audit::EventKind;
-use crate::domain::{GrantType, OFFLINE_ACCESS, OPENID, Scopes};
+use crate::domain::{GrantType, OFFLINE_ACCESS, OPENID, ROLES, Scopes};
 use crate::fault::Fault;
 use crate::issuing::{Ctx, Draft};
 use crate::oauth::oxide;
@@ -16,7 +16,7 @@ pub const GRANT: Grant = Grant {
 };
 
 /// What is about a person is nothing that a client can have for itself.
-const PERSONAL: [&str; 4] = [OPENID, OFFLINE_ACCESS, "profile", "email"];
+const PERSONAL: [&str; 5] = [OPENID, OFFLINE_ACCESS, "profile", "email", ROLES];
 
 fn redeem(ctx: &Ctx) -> Result<Draft, Fault> {
     let allowed = PERSONAL.iter().fold(ctx.client.scope.clone(), |scope, personal| scope.without(personal));

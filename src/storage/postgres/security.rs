@@ -96,7 +96,9 @@ fn decoded(text: &str) -> Result<String, StorageError> {
 
 fn is_this_machine(host: &Host) -> bool {
     match host {
-        Host::Tcp(name) => name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback()),
+        Host::Tcp(name) => {
+            name == "localhost" || name.parse::<IpAddr>().is_ok_and(|address| address.to_canonical().is_loopback())
+        }
         #[cfg(unix)]
         Host::Unix(_) => true,
     }

@@ -10,7 +10,12 @@ use crate::harness::*;
 const API: &str = "https://orders.example";
 
 fn program(server: &Server) -> Client {
-    Spec::confidential().grants(&["client_credentials"]).scope("orders:read orders:write").audience(API).create(server)
+    Spec::confidential()
+        .grants(&["client_credentials"])
+        .scope("orders:read orders:write")
+        .audience(API)
+        .is(API)
+        .create(server)
 }
 
 async fn told(client: &Client, key: &Key) -> Value {

@@ -4,3 +4,4 @@
 mod api;
 mod lifecycle;
 mod page;
+mod parents;

@@ -11,7 +11,7 @@ fn shown(page: &Answer) -> Option<String> {
 }
 
 async fn is_active(server: &Server, text: &str) -> bool {
-    let api = Spec::confidential().audience(&server.issuer).create(server);
+    let api = Spec::api(&server.issuer).create(server);
     api.introspect(text).await.json()["active"] == true
 }
 

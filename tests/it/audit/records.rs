@@ -186,6 +186,8 @@ fn operators(server: &Server, user: &User, client: &Client, secrets: &mut Vec<St
         (&["client", "delete", &client.id], "client_changed"),
         (&["scope", "set", "zoo:read", "--title", "See the zoo"], "scope_changed"),
         (&["scope", "delete", "zoo:read"], "scope_changed"),
+        (&["api", "set", "https://zoo.example", "--title", "The zoo"], "api_title_changed"),
+        (&["api", "delete", "https://zoo.example"], "api_title_changed"),
         (&["keys", "rotate"], "key_rotated"),
         (&["keys", "retire", &kid(), "--compromised"], "key_retired"),
         (&["restore-point", "--yes"], "restored"),

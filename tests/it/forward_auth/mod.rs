@@ -1,7 +1,10 @@
 //! Forward authentication: asked directly, and behind real proxies.
 
+mod audiences;
 mod direct;
 mod handshake;
+mod headers;
+mod networks;
 mod proxies;
 
 use std::net::TcpListener;
@@ -9,6 +12,8 @@ use std::net::TcpListener;
 use crate::harness::*;
 
 const ENDPOINT: &str = "/api/v1/forward-auth";
+/// The audience of what passes besides people and the operator's own apps.
+const GATE: &str = "https://apps.example";
 
 /// A server that believes proxies on this machine, and an app at an origin of its own.
 struct House {
@@ -31,6 +36,7 @@ impl House {
         let own = [
             ("server.trusted_proxies", "127.0.0.1/32,10.0.0.0/8"),
             ("gatekeeper.allowed_origins", origin),
+            ("gatekeeper.audience", GATE),
             ("keys.access_token_alg", "ES256"),
         ];
         let server = Server::start(db, &[&own[..], config].concat());

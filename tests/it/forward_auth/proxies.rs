@@ -90,11 +90,16 @@ async fn login_and_back(site: &Site, path: &str) -> (User, Browser, Browser) {
 /// All that both proxies have to do.
 async fn guard(site: &Site) {
     let server = &site.server;
-    let client =
-        Spec::confidential().grants(&["client_credentials"]).scope("orders:read other").audience(API).create(server);
-    let token = client.token(&[("grant_type", "client_credentials"), ("scope", "other")]).await.text("access_token");
-    let general = Key::of_client(server, &client, "orders:read", &[]);
-    let weak = Key::of_client(server, &client, "other", &[]);
+    let client = Spec::confidential()
+        .grants(&["client_credentials"])
+        .scope("orders:read other")
+        .audience(API)
+        .audience(&site.origin);
+    let client = client.create(server);
+    let token = client.token(&[("grant_type", "client_credentials"), ("scope", "other"), ("resource", API)]).await;
+    let token = token.text("access_token");
+    let general = Key::of_client(server, &client, "orders:read", &["--audience", &site.origin]);
+    let weak = Key::of_client(server, &client, "other", &["--audience", &site.origin]);
     let with = |path: &str, key: &Key| site.get(path).header("X-API-Key", &key.text);
 
     let passed = Answer::of(spoofed(with("/a?b=c", &general))).await;
@@ -112,9 +117,13 @@ async fn guard(site: &Site) {
 
     // A token for an API of its own is none for this place, unless it is asked for.
     assert_eq!(Answer::of(site.get("/").bearer_auth(&token)).await.status, 401);
-    for (path, key, status) in
-        [("/orders/1", &general, 200), ("/orders/1", &weak, 403), ("/admin/", &general, 403), ("/", &weak, 200)]
-    {
+    for (path, key, status) in [
+        ("/orders/1", &general, 200),
+        ("/orders/1", &weak, 403),
+        ("/admin/", &general, 403),
+        ("/", &weak, 200),
+        ("/private/", &general, 403),
+    ] {
         assert_eq!(Answer::of(with(path, key)).await.status, status, "{path}");
     }
     for request in [
@@ -139,6 +148,7 @@ async fn guard(site: &Site) {
     assert_told(&reached(&inside), [&user.username, &user.id, "", "", "user", "session"]);
     assert_eq!(app.get("/admin/").await.status, 403);
     assert_eq!(app.get("/orders/").await.status, 403);
+    assert_eq!(app.get("/private/").await.status, 200);
     // Another site's form is stopped, the app's own is not.
     let form = url::Url::parse(&format!("{}/delete", site.origin)).expect("an address");
     let post = |origin: &str, site: &str| {
@@ -168,17 +178,20 @@ async fn nginx(db: Db) {
     let public = Answer::of(spoofed(site.get("/public/x"))).await;
     assert_told(&reached(&public), [""; 6]);
     // For an API of its own.
-    let client = Spec::confidential().grants(&["client_credentials"]).scope("other").audience(API).create(&site.server);
-    let token = client.token(&[("grant_type", "client_credentials")]).await.text("access_token");
+    let client =
+        Spec::confidential().grants(&["client_credentials"]).scope("other").audience(API).audience(&site.origin);
+    let client = client.create(&site.server);
+    let token = client.token(&[("grant_type", "client_credentials"), ("resource", API)]).await.text("access_token");
     assert_eq!(Answer::of(site.get("/api/x").bearer_auth(&token)).await.status, 200);
     assert_eq!(Answer::of(site.get("/").bearer_auth(&token)).await.status, 401);
     // A login that is fresh enough; a key has none.
     let (_, app, _) = login_and_back(&site, "/payout/").await;
     assert_eq!(app.get("/payout/").await.status, 200);
-    let key = Key::of_client(&site.server, &client, "other", &[]);
+    let key = Key::of_client(&site.server, &client, "other", &["--audience", &site.origin]);
     assert_eq!(Answer::of(site.get("/payout/").header("X-API-Key", &key.text)).await.status, 401);
     // Its networks are those of the client, not of the proxy's word for it.
-    let bound = Key::of_client(&site.server, &client, "other", &["--network", "203.0.113.0/24"]);
+    let flags = ["--audience", &site.origin, "--network", "203.0.113.0/24"];
+    let bound = Key::of_client(&site.server, &client, "other", &flags);
     let lied = site.get("/").header("X-API-Key", &bound.text).header("X-Forwarded-For", "203.0.113.5");
     assert_eq!(Answer::of(lied).await.status, 401);
     // Nobody answers: nobody passes.
@@ -207,4 +220,61 @@ async fn nginx_alone_lets_nobody_pass(db: Db) {
     assert_eq!(Answer::of(http().get(&url).header("X-API-Key", "lw_x")).await.status, 500);
 }
 
-both![nginx, caddy, nginx_alone_lets_nobody_pass];
+/// Bytes to a proxy, as no HTTP client would send them.
+fn target_and_host(gateway: &Gateway, target: &str, host: &str, cookie: &str) -> RawAnswer {
+    let cookie = format!("Cookie: {cookie}\r\nConnection: close\r\n\r\n");
+    raw(("127.0.0.1", gateway.port), format!("GET {target} HTTP/1.1\r\nHost: {host}\r\n{cookie}").as_bytes())
+}
+
+/// P9: fails if the gate's cookie of one app opens another one behind the same proxy, whatever the request line and the
+/// Host header say. Two copies of the server block of the example, as an operator writes them.
+async fn p09_a_cookie_of_one_app_opens_no_other(db: Db) {
+    let (port, app) = (free_port(), Echo::start());
+    let (a, b) = (format!("localhost:{port}"), format!("127.0.0.1:{port}"));
+    let origins = format!("http://{a},http://{b}");
+    let config = [("gatekeeper.allowed_origins", origins.as_str()), ("server.trusted_proxies", "127.0.0.1/32")];
+    let server = Server::start(db, &config);
+    let gateway = Gateway::nginx_for(&server.dir, port, server.address().1, app.port, &["localhost", "127.0.0.1"]);
+    let site = Site { server, gateway, origin: format!("http://{a}") };
+    let (user, browser, _) = login_and_back(&site, "/wiki").await;
+    let cookie = browser.jar().header("/").expect("the gate's cookie");
+    let ask = |target: &str, host: &str| target_and_host(&site.gateway, target, host, &cookie);
+    let own = ask("/secret", &a);
+    assert!(own.status == 200 && own.text.contains(&user.username), "{}", own.text);
+    for (target, host) in [
+        ("/secret".to_owned(), &b),
+        (format!("http://{b}/secret"), &a),
+        (format!("http://{b}/secret"), &b),
+        (format!("http://{a}/secret"), &b),
+        ("http://127.0.0.1/secret".to_owned(), &a),
+        (format!("HTTP://{}/secret", b.to_uppercase()), &a),
+    ] {
+        let answer = ask(&target, host);
+        assert!([401, 302, 421].contains(&answer.status), "{target} {host}: {}", answer.text);
+        assert!(!answer.text.contains("\"headers\""), "the app was not reached: {}", answer.text);
+    }
+    assert_eq!(ask(&format!("http://{b}/secret"), &a).status, 421);
+    assert_eq!(ask(&format!("http://{a}/secret"), &a.to_uppercase()).status, 200, "the same host");
+}
+
+/// P9 at Caddy, which takes the host of the request line.
+async fn p09_caddy_believes_the_request_line(db: Db) {
+    let site = Site::new(db, Gateway::caddy);
+    let (user, browser, _) = login_and_back(&site, "/wiki").await;
+    let cookie = browser.jar().header("/").expect("the gate's cookie");
+    let host = &site.origin["http://".len()..];
+    let own = target_and_host(&site.gateway, "/secret", host, &cookie);
+    assert!(own.status == 200 && own.text.contains(&user.username), "{}", own.text);
+    let other = target_and_host(&site.gateway, "http://other.example/secret", host, &cookie);
+    assert!(!other.text.contains("\"headers\""), "the app was not reached: {}", other.text);
+    let lied = target_and_host(&site.gateway, &format!("{}/secret", site.origin), "other.example", &cookie);
+    assert!(lied.status != 200 || !lied.text.contains("other.example"), "{}", lied.text);
+}
+
+both![
+    nginx,
+    caddy,
+    nginx_alone_lets_nobody_pass,
+    p09_a_cookie_of_one_app_opens_no_other,
+    p09_caddy_believes_the_request_line,
+];

@@ -63,6 +63,11 @@ impl Spec {
         spec.grants(&["authorization_code", "refresh_token"])
     }
 
+    /// An API that asks about the tokens that are for it.
+    pub fn api(uri: &str) -> Self {
+        Self::confidential().grants(&["client_credentials"]).is(uri)
+    }
+
     pub fn name(mut self, name: &str) -> Self {
         name.clone_into(&mut self.name);
         self
@@ -89,10 +94,15 @@ impl Spec {
         self
     }
 
-    /// Adds a resource server's identifier that tokens may be for.
+    /// Adds an API that it may ask tokens for.
     pub fn audience(mut self, audience: &str) -> Self {
         self.audience.push(audience.to_owned());
         self
+    }
+
+    /// Adds an API that it is, whose tokens it may ask about.
+    pub fn is(self, uri: &str) -> Self {
+        self.flags(&["--resource", uri])
     }
 
     /// Adds arguments for `client create`.

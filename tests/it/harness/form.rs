@@ -44,6 +44,13 @@ impl Answer {
         body.join(" ").split_whitespace().collect::<Vec<_>>().join(" ")
     }
 
+    /// The text of each element that a selector finds, with single blanks.
+    pub fn texts(&self, selector: &str) -> Vec<String> {
+        let html = Html::parse_document(&self.body);
+        let text = |element: ElementRef<'_>| element.text().collect::<String>();
+        html.select(&css(selector)).map(|e| text(e).split_whitespace().collect::<Vec<_>>().join(" ")).collect()
+    }
+
     /// The elements that a selector finds, each as its HTML.
     pub fn select(&self, selector: &str) -> Vec<String> {
         Html::parse_document(&self.body).select(&css(selector)).map(|element| element.html()).collect()

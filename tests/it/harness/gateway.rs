@@ -59,11 +59,22 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// nginx with `examples/nginx/latchway.conf`; only the ports are others.
+    /// nginx with `examples/nginx/latchway.conf`; only the ports and the app's origin are others.
     pub fn nginx(dir: &Path, port: u16, latchway: u16, app: u16) -> Self {
+        Self::nginx_for(dir, port, latchway, app, &["localhost"])
+    }
+
+    /// The same with the example's server block once for each of several hosts.
+    pub fn nginx_for(dir: &Path, port: u16, latchway: u16, app: u16, hosts: &[&str]) -> Self {
         let dir = dir.join(format!("nginx-{port}"));
         std::fs::create_dir_all(&dir).expect("a directory");
         let site = example("nginx/latchway.conf", &[("8080", latchway), ("9000", app), ("8088", port)]);
+        let (shared, block) = site.split_at(site.find("\nserver {").expect("the server block of the example"));
+        let block_for = |host: &&str| {
+            let at = block.replace("https://app.example", &format!("http://{host}:{port}"));
+            at.replace("Host              app.example", &format!("Host {host}:{port}")).replace("app.example", host)
+        };
+        let site = shared.to_owned() + &hosts.iter().map(block_for).collect::<String>();
         std::fs::write(dir.join("latchway.conf"), site).expect("a file");
         let place = dir.display();
         let temporary: String = ["client_body", "proxy", "fastcgi", "uwsgi", "scgi"]

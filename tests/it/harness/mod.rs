@@ -41,6 +41,7 @@ pub use key::{Key, register};
 pub use mock::Mock;
 pub use process::run_script;
 pub use proxy::{Line, Proxy};
+pub use raw::{RawAnswer, raw};
 pub use request::{Pkce, Request};
 pub use server::{CliFailure, ENCRYPTION_KEY, Server, free_port, target};
 pub use user::User;

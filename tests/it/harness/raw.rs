@@ -23,17 +23,7 @@ impl RawAnswer {
 impl Server {
     /// Sends bytes and reads until the server closes or falls silent for two seconds.
     pub fn raw(&self, bytes: &[u8]) -> RawAnswer {
-        let mut stream = TcpStream::connect(self.address()).expect("the server takes connections");
-        stream.set_read_timeout(Some(Duration::from_secs(2))).expect("a timeout");
-        // A server that refuses early may close before it has read everything.
-        let _ = stream.write_all(bytes);
-        let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
-        while let Ok(length @ 1..) = stream.read(&mut buffer) {
-            answer.extend_from_slice(&buffer[..length]);
-        }
-        let text = String::from_utf8_lossy(&answer).into_owned();
-        let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
-        RawAnswer { status, text }
+        raw(self.address(), bytes)
     }
 
     /// GET of a target that may hold any byte, on a connection of its own.
@@ -46,4 +36,19 @@ impl Server {
         let (host, port) = self.address();
         format!("{host}:{port}")
     }
+}
+
+/// Sends bytes to a server and reads until it closes or falls silent for two seconds.
+pub fn raw(address: (impl AsRef<str>, u16), bytes: &[u8]) -> RawAnswer {
+    let mut stream = TcpStream::connect((address.0.as_ref(), address.1)).expect("the server takes connections");
+    stream.set_read_timeout(Some(Duration::from_secs(2))).expect("a timeout");
+    // A server that refuses early may close before it has read everything.
+    let _ = stream.write_all(bytes);
+    let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
+    while let Ok(length @ 1..) = stream.read(&mut buffer) {
+        answer.extend_from_slice(&buffer[..length]);
+    }
+    let text = String::from_utf8_lossy(&answer).into_owned();
+    let status = text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+    RawAnswer { status, text }
 }

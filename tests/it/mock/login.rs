@@ -18,7 +18,7 @@ impl App {
     fn url(&self, prefix: &str, more: &str) -> String {
         let redirect: String = url::form_urlencoded::byte_serialize(self.redirect_uri.as_bytes()).collect();
         format!(
-            "{prefix}/oauth2/authorize?response_type=code&client_id=any-app&scope=openid%20profile%20email%20orders:read\
+            "{prefix}/oauth2/authorize?response_type=code&client_id=any-app&scope=openid%20profile%20email%20orders:read%20roles\
              &redirect_uri={redirect}&state=s&code_challenge={}&code_challenge_method=S256{more}",
             self.pkce.challenge
         )

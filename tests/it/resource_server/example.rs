@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::harness::*;
 
-const SCOPE: &str = "openid orders:read orders:write orders:admin stock:write";
+const SCOPE: &str = "openid orders:read orders:write orders:admin stock:write roles";
 
 /// The example as a process.
 struct Api {
@@ -23,7 +23,7 @@ impl Api {
     fn start(server: &Server) -> Self {
         let listen = format!("127.0.0.1:{}", free_port());
         let url = format!("http://{listen}");
-        let client = Spec::confidential().audience(&url).create(server);
+        let client = Spec::api(&url).create(server);
         let binary = Path::new(env!("CARGO_BIN_EXE_latchway")).with_file_name("examples").join("orders_api");
         let mut command = Command::new(&binary);
         command.env("ISSUER", &server.issuer).env("LISTEN", &listen).env("API_CLIENT_ID", &client.id);
@@ -181,17 +181,17 @@ async fn administrators(server: Shared) {
     let api = Api::start(server);
     let (app, user) = (api.app(server), User::new(server));
     let delete = |token: &str| Answer::of(api.request(Method::DELETE, "/orders/7").bearer_auth(token));
-    let token = person(server, &app, &user, "openid orders:admin").await;
+    let token = person(server, &app, &user, "openid orders:admin roles").await;
     let answer = delete(&token).await;
     assert_challenge(&answer, 403, "insufficient_scope", &api);
     assert!(answer.text("error_description").contains("the role admin"), "{answer:?}");
 
     server.database.execute(&format!("UPDATE users SET role = 'admin' WHERE username = '{}'", user.username));
-    let token = person(server, &app, &user, "openid orders:admin").await;
+    let token = person(server, &app, &user, "openid orders:admin roles").await;
     let answer = delete(&token).await;
     assert_eq!((answer.status, answer.json()), (200, json!({"deleted": 7, "by": user.id})));
     // The role alone is not enough: an administrator's token in an app of somebody else.
-    let answer = delete(&person(server, &app, &user, "openid orders:read").await).await;
+    let answer = delete(&person(server, &app, &user, "openid orders:read roles").await).await;
     assert_challenge(&answer, 403, "insufficient_scope", &api);
     assert!(answer.header_or_empty("www-authenticate").contains("scope=\"orders:admin\""), "{answer:?}");
 
@@ -200,13 +200,13 @@ async fn administrators(server: Shared) {
     let owner = format!("(SELECT id FROM users WHERE username = '{}')", user.username);
     server.database.execute(&format!("UPDATE users SET password_changed_at = 1 WHERE id = {owner}"));
     server.database.execute(&format!("UPDATE sessions SET auth_time = auth_time - 400 WHERE user_id = {owner}"));
-    let request = app.request().set("scope", "openid orders:admin");
+    let request = app.request().set("scope", "openid orders:admin roles");
     let code = browser.grant(&user, &request).await.code();
     let old = app.redeem(&request, &code).await.text("access_token");
     let answer = delete(&old).await;
     assert_challenge(&answer, 401, "insufficient_user_authentication", &api);
     assert!(answer.header_or_empty("www-authenticate").contains("max_age=\"300\""), "{answer:?}");
-    let request = app.request().set("scope", "openid orders:admin").set("max_age", "300");
+    let request = app.request().set("scope", "openid orders:admin roles").set("max_age", "300");
     let code = browser.grant(&user, &request).await.code();
     let fresh = app.redeem(&request, &code).await.text("access_token");
     assert_eq!(delete(&fresh).await.status, 200, "the client did as it was told");

@@ -1,5 +1,6 @@
 //! SECURITY.md, a file a section, a test a line, named after it.
 
+mod consent_apis;
 mod family;
 mod held;
 mod lock;

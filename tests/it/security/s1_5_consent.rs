@@ -160,12 +160,16 @@ async fn a_106_remembered_for_person_client_scope_and_resource(server: Shared) {
     assert!(asked(&browser, &more).await, "more is");
     refused_in(&browser, &more).await;
     assert!(asked(&browser, &request().set("prompt", "consent")).await, "so is what the app wants asked");
+    // One that names no API is for all that the client has, and says so.
     let at_one = request().set("resource", "https://one.example");
-    assert!(asked(&browser, &at_one).await, "and the same for an API");
+    assert!(!asked(&browser, &at_one).await, "nor are fewer APIs");
+    let narrow = spec.clone().audience("https://one.example").audience("https://two.example").create(server);
+    let at_one = narrow.request().set("scope", "openid profile").set("resource", "https://one.example");
     browser.grant(&user, &at_one).await.code();
     assert!(!asked(&browser, &at_one).await);
-    assert!(asked(&browser, &request().set("resource", "https://two.example")).await, "and for another API");
-    assert!(asked(&browser, &at_one.clone().add("resource", "https://two.example")).await, "and for both");
+    assert!(asked(&browser, &at_one.clone().set("resource", "https://two.example")).await, "another API is");
+    assert!(asked(&browser, &at_one.clone().add("resource", "https://two.example")).await, "and so are both");
+    assert!(asked(&browser, &at_one.clone().without("resource")).await, "and all");
 
     assert!(asked(&browser, &spec.create(server).request().set("scope", "openid")).await, "and for another app");
     let others = Browser::of(server, &other).await;
@@ -186,7 +190,6 @@ async fn refused_in(browser: &Browser, request: &Request) {
 async fn a_107_apps_that_cannot_prove_who_they_are(server: Shared) {
     let scope = "openid profile";
     let apps = [
-        Spec::public().scope(scope).create(server),
         Spec::public().scope(scope).redirect("com.example.app:/cb").create(server),
         Spec::confidential().scope(scope).redirect("http://127.0.0.1/cb").create(server),
         Spec::confidential().scope(scope).redirect("http://[::1]/cb").create(server),

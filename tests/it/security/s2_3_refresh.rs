@@ -76,7 +76,7 @@ async fn b_055_scopes_narrow_and_never_widen(server: Shared) {
 async fn b_056_resources(server: Shared) {
     let (granted, other) = (api_uri(), api_uri());
     let client = Spec::confidential().audience(&granted).audience(&other).create(server);
-    let api = Spec::confidential().audience(&granted).create(server);
+    let api = Spec::api(&granted).create(server);
     let user = User::new(server);
     let request = client.request().set("resource", &granted);
     let one = Family::of(&client, &Browser::new(server), &user, &request).await;

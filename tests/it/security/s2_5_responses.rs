@@ -114,7 +114,7 @@ async fn b_096_no_cache_outlives_a_revocation(db: Db) {
     let server = Server::start(db, &[]);
     let audience = api_uri();
     let client = Spec::confidential().audience(&audience).create(&server);
-    let api = Spec::confidential().audience(&audience).create(&server);
+    let api = Spec::api(&audience).create(&server);
     let user = User::new(&server);
     let browser = Browser::of(&server, &user).await;
     // SQLite has one node; the command line is another process on the same file.

@@ -58,9 +58,44 @@ async fn c_015_access_token(server: Shared) {
     assert!(!text.contains(&held.user.email) && !text.contains(&held.user.username), "{text}");
 }
 
+/// P20: fails if an app or an API learns a person's role that nobody allowed it; the operator's own apps know it.
+async fn p20_roles_are_told_where_they_were_allowed(server: Shared) {
+    let api = super::family::api_uri();
+    let asking = Spec::api(&api).create(server);
+    let spec = || Spec::confidential().scope("openid profile offline_access roles").audience(&api);
+    let client = spec().create(server);
+    let request = client.request().set("scope", "openid profile offline_access");
+    let without = Held::asked(server, client.clone(), &request).await;
+    let renewed = client.refresh(&without.refresh).await.text("access_token");
+    for token in [&without.access, &renewed] {
+        assert!(claims_of(token).get("roles").is_none(), "{}", claims_of(token));
+        for caller in [&client, &asking] {
+            let told = caller.introspect(token).await.json();
+            assert!(told["active"] == true && told.get("roles").is_none(), "{told}");
+        }
+    }
+    assert!(client.userinfo(&without.access).await.json().get("roles").is_none());
+    let page = Browser::of(server, &User::new(server)).await.open(&client.request().url()).await;
+    assert!(page.words().contains("See your role"), "{page:?}");
+    let with = Held::by(server, spec().create(server)).await;
+    assert_eq!(claims_of(&with.access)["roles"], json!(["user"]));
+    assert_eq!(asking.introspect(&with.access).await.json()["roles"], json!(["user"]));
+    // A token that is narrower than what was allowed.
+    let form = [("grant_type", "refresh_token"), ("refresh_token", with.refresh.as_str()), ("scope", "openid")];
+    let narrow = with.client.token(&form).await.text("access_token");
+    assert!(claims_of(&narrow).get("roles").is_none(), "{}", claims_of(&narrow));
+    let own = FirstParty::native(server);
+    let own_token = own.login(&with.user).await.text("access_token");
+    assert_eq!(claims_of(&own_token)["roles"], json!(["user"]));
+    let silent = Key::of_person(server, &with.user, "orders:read", &["--audience", &api]);
+    let telling = Key::of_person(server, &with.user, "roles", &["--audience", &api]);
+    assert!(asking.introspect(&silent.text).await.json().get("roles").is_none());
+    assert_eq!(asking.introspect(&telling.text).await.json()["roles"], json!(["user"]));
+}
+
 /// RFC 9068 §2.2.3.1: what a person is stands in the token, and introspection says what they are now.
 async fn c_015_roles(server: Shared) {
-    let held = Held::new(server).await;
+    let held = Held::by(server, Spec::confidential().scope("openid profile offline_access roles").create(server)).await;
     assert_eq!(claims_of(&held.access)["roles"], json!(["user"]));
     assert!(claims_of(&held.id).get("roles").is_none(), "an ID token has none");
     assert_eq!(held.client.introspect(&held.access).await.json()["roles"], json!(["user"]));
@@ -125,4 +160,12 @@ async fn c_020_no_rsa_crate(server: Shared) {
     assert!(ours.contains("aws-lc-rs") && !ours.contains("\"rsa\""), "{ours}");
 }
 
-both![c_014_id_token, c_015_access_token, c_015_roles, c_016_reserved_claims, c_017_jwks, c_020_no_rsa_crate];
+both![
+    p20_roles_are_told_where_they_were_allowed,
+    c_014_id_token,
+    c_015_access_token,
+    c_015_roles,
+    c_016_reserved_claims,
+    c_017_jwks,
+    c_020_no_rsa_crate
+];

@@ -15,7 +15,7 @@ fn ask(server: &Server, form: &[(&str, &str)]) -> RequestBuilder {
 
 fn program(server: &Server, api: &str) -> Client {
     let spec = Spec::confidential().scope("openid profile offline_access orders:read orders:write");
-    spec.audience(api).create(server)
+    spec.audience(api).is(api).create(server)
 }
 
 async fn d_001_api_keys_who_may_not_ask(server: Shared) {
@@ -41,8 +41,8 @@ async fn d_002_api_keys_a_stranger_is_told_nothing(server: Shared) {
     let client = program(server, api);
     let key = Key::of_client(server, &client, "orders:read", &["--audience", api]);
     let general = Key::of_client(server, &client, "orders:read", &[]);
-    let resource_server = Spec::confidential().audience(api).create(server);
-    let stranger = Spec::confidential().audience("https://other.example").create(server);
+    let resource_server = Spec::api(api).create(server);
+    let stranger = Spec::api("https://other.example").create(server);
     for key in [&key, &general] {
         let told = stranger.introspect(&key.text).await;
         assert_eq!((told.status, told.json()), (200, json!({"active": false})), "{told:?}");
@@ -100,7 +100,7 @@ async fn d_003_api_keys_all_that_is_dead_looks_the_same(server: Shared) {
 /// Matrix M for keys: whatever is taken from the owner is gone from the key at once.
 async fn d_004_api_keys_of_an_owner_that_lost_something(server: Shared) {
     let apis = ["https://k004.example", "https://k004b.example"];
-    let asks = Spec::confidential().audience(apis[0]).create(server);
+    let asks = Spec::api(apis[0]).create(server);
     let owner =
         || Spec::confidential().scope("orders:read orders:write").audience(apis[0]).audience(apis[1]).create(server);
     let clients: Vec<Client> = (0..5).map(|_| owner()).collect();

@@ -40,7 +40,7 @@ async fn d_001_who_may_not_ask(server: Shared) {
 async fn d_002_a_stranger_is_told_nothing(server: Shared) {
     let api = "https://d002.example";
     let held = Held::by(server, Spec::confidential().audience(api).create(server)).await;
-    let stranger = Spec::confidential().audience("https://other.example").create(server);
+    let stranger = Spec::api("https://other.example").create(server);
     for token in [&held.access, &held.refresh, &held.id] {
         let told = stranger.introspect(token).await;
         assert_eq!((told.status, told.json()), (200, json!({"active": false})), "{told:?}");
@@ -51,7 +51,7 @@ async fn d_002_a_stranger_is_told_nothing(server: Shared) {
         assert_eq!(told.json(), json!({"active": false}), "{told:?}");
     }
     // The API that the token is for learns of it; of the refresh token, only whose it is.
-    let resource_server = Spec::confidential().audience(api).create(server);
+    let resource_server = Spec::api(api).create(server);
     assert_eq!(resource_server.introspect(&held.access).await.json()["active"], true);
     assert_eq!(resource_server.introspect(&held.refresh).await.json(), json!({"active": false}));
     assert_eq!(held.client.introspect(&held.refresh).await.json()["active"], true);
@@ -99,7 +99,7 @@ async fn d_003_all_that_is_dead_looks_the_same(db: Db) {
 }
 
 async fn d_004_of_somebody_or_something_that_is_gone(server: Shared) {
-    let api = Spec::confidential().audience("https://d004.example").create(server);
+    let api = Spec::api("https://d004.example").create(server);
     let spec = || Spec::confidential().audience("https://d004.example");
     let (disabled, deleted) =
         (Held::by(server, spec().create(server)).await, Held::by(server, spec().create(server)).await);
@@ -174,7 +174,7 @@ async fn d_007_told_no_more_than_needed(server: Shared) {
     let api = "https://d007.example";
     let scope = "openid profile email offline_access reports:read";
     let held = Held::by(server, Spec::confidential().scope(scope).audience(api).create(server)).await;
-    let told = Spec::confidential().audience(api).create(server).introspect(&held.access).await.json();
+    let told = Spec::api(api).create(server).introspect(&held.access).await.json();
     assert_eq!(told["active"], true);
     assert_eq!(told["sub"], held.user.id.as_str());
     assert_eq!(told["client_id"], held.client.id.as_str());

@@ -20,8 +20,9 @@ pub async fn callback(app: web::Data<App>, req: HttpRequest) -> Result<Answer, F
     let info = request::info(&req)?;
     let query = request::page_query(&req)?;
     let expired = |why: &str| Fault::page(Problem::Expired, why);
-    let origin = Original::read(&app, &req).origin.filter(|origin| is_known_app(&app, origin));
-    let Some(origin) = origin else {
+    let original = Original::read(&app, &req);
+    let original = original.map_err(|error| Fault::page(Problem::MalformedRequest, error.description))?;
+    let Some(origin) = original.origin.filter(|origin| is_known_app(&app, origin)) else {
         return Err(expired("the proxy is not trusted, or does not tell an origin of [gatekeeper] allowed_origins"));
     };
     let cookies = GateCookies::at(&origin);

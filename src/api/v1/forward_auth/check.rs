@@ -1,7 +1,7 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::answer;
-use super::credential::{Carried, Visitor, visitor};
+use super::credential::{Carried, Reach, Visitor, visitor};
 use super::original::Original;
 use super::requirements::Requirements;
 use crate::api::problem::Problem;
@@ -20,16 +20,18 @@ use crate::protocol::{ErrorCode, OAuthError};
     params(
         ("scope" = Option<String>, Query, description = "Scopes that are all needed, separated by spaces"),
         ("role" = Option<String>, Query, description = "The person's role: `user` or `admin`"),
-        ("audience" = Option<String>, Query, description = "The API that a token or key must be for; the issuer if left out"),
+        ("audience" = Option<String>, Query, description = "The audience that a token or key must have; the app's origin or `[gatekeeper] audience` if left out"),
+        ("method" = Option<String>, Query, description = "`session`, `bearer` or `api_key`; several are alternatives"),
+        ("client" = Option<String>, Query, description = "The client of the token or key; several are alternatives"),
         ("max_age" = Option<i64>, Query, description = "Seconds that the person's login may be old"),
         ("redirect" = Option<String>, Query, description = "`302`: send browsers to the login page by a redirect"),
     ),
     responses(
         (status = 204, description = "Yes: `X-Auth-User`, `-Subject`, `-Client`, `-Scope`, `-Roles`, `-Method` say who it is, each always there"),
         (status = 302, description = "No, with `redirect=302` and for a browser: to the login page"),
-        (status = 400, description = "`invalid_request`: a demand that is unknown, empty or malformed", body = Problem),
+        (status = 400, description = "`invalid_request`: a demand that is unknown, empty or malformed, or a header of the proxy that is", body = Problem),
         (status = 401, description = "No: nothing that counts. For a browser `X-Auth-Login` says where to log in", body = Problem),
-        (status = 403, description = "`insufficient_scope`: scope or role are wanting; `forbidden`: another site made the browser send it", body = Problem),
+        (status = 403, description = "`insufficient_scope`: scope or role are wanting; `forbidden`: another method or client is demanded, or another site made the browser send it", body = Problem),
         (status = 429, description = "`slow_down`: the API key's own limit", body = Problem),
     )
 )]
@@ -46,14 +48,24 @@ pub async fn check(app: web::Data<App>, req: HttpRequest) -> Result<HttpResponse
 }
 
 async fn decide(app: &App, req: &HttpRequest) -> Result<(HttpResponse, Option<&'static str>), Fault> {
-    let wanted = Requirements::read(req)?;
-    let original = Original::read(app, req);
-    let Some(visitor) = visitor(app, req, &original).await? else {
+    let wanted = Requirements::read(app, req)?;
+    let original = Original::read(app, req)?;
+    let counts = |visitor: &Visitor| is_meant_for(app, visitor, &original, &wanted) && fits(visitor, &wanted);
+    let Some(visitor) = visitor(app, req, &original, counts).await? else {
         let error = OAuthError::invalid_token("no token");
         return answer::to_login(app, req, &original, &wanted, error).map(|response| (response, None));
     };
     if visitor.carried == Carried::InCookie && is_forged(app, req, &original) {
         let error = "another site made the browser send this, and cookies alone do not count for that";
+        return Err(OAuthError::new(ErrorCode::Forbidden, error).into());
+    }
+    if !is_meant_for(app, &visitor, &original, &wanted) {
+        return Err(
+            OAuthError::invalid_token("its audience is neither the app's origin nor [gatekeeper] audience").into()
+        );
+    }
+    if !fits(&visitor, &wanted) {
+        let error = "this place is for another kind of credential, or for another client's";
         return Err(OAuthError::new(ErrorCode::Forbidden, error).into());
     }
     if let Some(limit) = wanted.max_age.filter(|limit| !is_fresh(app, &visitor, *limit)) {
@@ -63,7 +75,7 @@ async fn decide(app: &App, req: &HttpRequest) -> Result<(HttpResponse, Option<&'
             Carried::InHeader => Err(error.into()),
         };
     }
-    meets(app, &visitor, &wanted)?;
+    meets(&visitor, &wanted)?;
     Ok((answer::pass(&visitor), Some(visitor.method.as_str())))
 }
 
@@ -71,11 +83,33 @@ fn is_fresh(app: &App, visitor: &Visitor, limit: crate::support::Seconds) -> boo
     visitor.auth_time.is_some_and(|at| app.now().saturating_sub(at) <= limit)
 }
 
-fn meets(app: &App, visitor: &Visitor, wanted: &Requirements) -> Result<(), OAuthError> {
-    let audience = wanted.audience.as_deref().unwrap_or(app.issuer());
-    if visitor.audience.as_ref().is_some_and(|meant| !meant.iter().any(|api| api == audience)) {
-        return Err(OAuthError::invalid_token("its audience is another API"));
+/// Whether a credential is for the place that is asked about. The audience of that is the one that is demanded, or else
+/// `[gatekeeper] audience` or the origin of an app that the operator named; never one of our own, which every app's tokens
+/// have.
+fn is_meant_for(app: &App, visitor: &Visitor, original: &Original, wanted: &Requirements) -> bool {
+    let demanded = wanted.audience.as_deref();
+    let gate = Some(app.config.gatekeeper.audience.as_str()).filter(|audience| !audience.is_empty());
+    let origin = original.origin.as_deref().filter(|origin| is_known_app(app, origin) && !app.is_own_audience(origin));
+    let has = |audience: &str| match demanded {
+        Some(demanded) => audience == demanded,
+        None => [gate, origin].contains(&Some(audience)),
+    };
+    match &visitor.reach {
+        Reach::Everywhere => true,
+        Reach::Audience(audience) => audience.iter().any(|api| has(api)),
+        Reach::FirstParty { audience, is_shared } => {
+            audience.iter().any(|api| has(api)) || demanded.is_none() && !is_shared
+        }
     }
+}
+
+/// Whether it is of a kind and of a client that may pass.
+fn fits(visitor: &Visitor, wanted: &Requirements) -> bool {
+    let client = || visitor.client_id.as_ref().is_some_and(|client| wanted.clients.contains(client));
+    (wanted.methods.is_empty() || wanted.methods.contains(&visitor.method)) && (wanted.clients.is_empty() || client())
+}
+
+fn meets(visitor: &Visitor, wanted: &Requirements) -> Result<(), OAuthError> {
     if !wanted.scope.is_subset(&visitor.scope) {
         return Err(OAuthError::insufficient_scope(wanted.scope.to_string()));
     }

@@ -6,7 +6,7 @@ use super::original::Original;
 use crate::api_key::{self, Dead, LiveKey, Refused};
 use crate::app::App;
 use crate::bearer::{BearerToken, bearer};
-use crate::domain::{GateStage, Role, Scopes, Session, User};
+use crate::domain::{GateStage, Party, Role, Scopes, Session, User};
 use crate::fault::Fault;
 use crate::flow::is_known_app;
 use crate::identity::{TokenCookies, stands};
@@ -24,11 +24,24 @@ pub struct Visitor {
     pub subject: String,
     pub client_id: Option<String>,
     pub scope: Scopes,
+    /// Of a person's own login and of the operator's own apps: nobody allowed other apps to know it.
     pub role: Option<Role>,
-    /// The APIs that the credential is for; a person's own login is for none in particular, and so for all.
-    pub audience: Option<Vec<String>>,
+    pub reach: Reach,
     pub auth_time: Option<Seconds>,
     pub carried: Carried,
+}
+
+/// Where a credential counts.
+#[derive(Debug)]
+pub enum Reach {
+    /// A person's own login, at every app that the operator named.
+    Everywhere,
+    /// The token of one of the operator's own apps. It counts at every app where it is for this server alone; one that is
+    /// for an API as well was shown to that API, which must not get in with it.
+    FirstParty { audience: Vec<String>, is_shared: bool },
+    /// Any other token, or an API key, with those of its audiences that its owner may still use: there and nowhere else, so
+    /// that no app and no API that was shown one can use it here (RFC 9700 §2.3, §4.9).
+    Audience(Vec<String>),
 }
 
 /// What kind of credential it was.
@@ -46,6 +59,10 @@ impl Method {
             Self::ApiKey => "api_key",
             Self::Session => "session",
         }
+    }
+
+    pub fn parse(word: &str) -> Option<Self> {
+        [Self::Bearer, Self::ApiKey, Self::Session].into_iter().find(|method| method.as_str() == word)
     }
 }
 
@@ -86,11 +103,18 @@ impl Explicit {
 
 /// Whoever makes this request; `None` if it shows nothing that counts. A credential in a header is the one that is meant:
 /// then cookies, which browsers add by themselves, are not looked at.
-pub async fn visitor(app: &App, req: &HttpRequest, original: &Original) -> Result<Option<Visitor>, Fault> {
+///
+/// `counts` says which of the cookies may be meant.
+pub async fn visitor(
+    app: &App,
+    req: &HttpRequest,
+    original: &Original,
+    counts: impl Fn(&Visitor) -> bool,
+) -> Result<Option<Visitor>, Fault> {
     match Explicit::read(req.headers())? {
         Some(Explicit::Token(token)) => {
             let state = bearer(app, &token).await?;
-            Ok(Some(by_token(state, Carried::InHeader)))
+            Ok(Some(by_token(app, state, Carried::InHeader)))
         }
         Some(Explicit::ApiKey(text)) => match api_key::verify(app, request::info(req)?, &text).await {
             Ok(live) => Ok(Some(by_key(live))),
@@ -98,7 +122,7 @@ pub async fn visitor(app: &App, req: &HttpRequest, original: &Original) -> Resul
             Err(Refused::TooOften(exceeded)) => Err(request::too_many(exceeded).into()),
             Err(Refused::Fault(fault)) => Err(fault),
         },
-        None => by_cookie(app, req, original).await,
+        None => by_cookie(app, req, original, counts).await,
     }
 }
 
@@ -106,15 +130,23 @@ fn dead(why: Dead) -> OAuthError {
     OAuthError::invalid_token(why.as_str())
 }
 
-fn by_token(state: TokenState, carried: Carried) -> Visitor {
+fn by_token(app: &App, state: TokenState, carried: Carried) -> Visitor {
+    let mut audience = state.token.audience;
+    audience.retain(|api| !app.is_own_audience(api));
+    let is_shared = !audience.is_empty();
+    audience.retain(|api| state.client_audiences.contains(api));
+    let (role, reach) = match state.party {
+        Party::First => (state.role, Reach::FirstParty { audience, is_shared }),
+        Party::Third => (None, Reach::Audience(audience)),
+    };
     Visitor {
         method: Method::Bearer,
         username: state.username,
         subject: state.token.subject,
         client_id: Some(state.token.client_id),
         scope: state.token.scope,
-        role: state.role,
-        audience: Some(state.token.audience),
+        role,
+        reach,
         auth_time: state.auth_time,
         carried,
     }
@@ -123,15 +155,14 @@ fn by_token(state: TokenState, carried: Carried) -> Visitor {
 fn by_key(live: LiveKey) -> Visitor {
     let subject = live.subject();
     let client_id = live.client_id().map(str::to_owned);
-    let (username, role) = live.person.map_or((None, None), |(username, role)| (Some(username), Some(role)));
     Visitor {
         method: Method::ApiKey,
-        username,
+        username: live.person.map(|(username, _)| username),
         subject,
         client_id,
         scope: live.scope,
-        role,
-        audience: Some(live.audience),
+        role: None,
+        reach: Reach::Audience(live.audience),
         auth_time: None,
         carried: Carried::InHeader,
     }
@@ -145,7 +176,7 @@ fn by_session(app: &App, session: &Session, user: User) -> Visitor {
         client_id: None,
         scope: app.config.gatekeeper.session_scope.split(' ').filter(|scope| !scope.is_empty()).collect(),
         role: Some(user.role),
-        audience: None,
+        reach: Reach::Everywhere,
         auth_time: Some(session.auth_time),
         carried: Carried::InCookie,
     }
@@ -153,14 +184,24 @@ fn by_session(app: &App, session: &Session, user: User) -> Visitor {
 
 /// The first that counts of the access token of a first-party app, the gate's cookie and the login session's. Browsers keep
 /// cookies that have ended, so that one that does not count says nothing about the next.
-async fn by_cookie(app: &App, req: &HttpRequest, original: &Original) -> Result<Option<Visitor>, Fault> {
+async fn by_cookie(
+    app: &App,
+    req: &HttpRequest,
+    original: &Original,
+    counts: impl Fn(&Visitor) -> bool,
+) -> Result<Option<Visitor>, Fault> {
     let cookie = |name: &str| {
         let headers = req.headers().get_all(COOKIE).map(HeaderValue::as_bytes);
         app.cookies.read(headers, name).map(str::to_owned)
     };
     if let Some(token) = cookie(TokenCookies::for_issuer(app.issuer()).access) {
         match bearer(app, &BearerToken::from_cookie(token)).await {
-            Ok(state) => return Ok(Some(by_token(state, Carried::InCookie))),
+            Ok(state) => {
+                let visitor = by_token(app, state, Carried::InCookie);
+                if counts(&visitor) {
+                    return Ok(Some(visitor));
+                }
+            }
             Err(Fault::OAuth(error)) if error.code == ErrorCode::InvalidToken => {}
             Err(other) => return Err(other),
         }

@@ -10,6 +10,7 @@ mod callback;
 mod check;
 mod cookies;
 mod credential;
+mod forwarded;
 mod login;
 mod original;
 mod requirements;

@@ -1,57 +1,54 @@
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
 
+use super::forwarded::{Forwarded, Said, address_of, origin_at, url};
 use crate::app::App;
-use crate::domain::origin_of;
+use crate::protocol::OAuthError;
 
-/// The request that a proxy asks about, as the proxy tells it. Only trusted proxies are believed: of others nothing is
+/// The request that a proxy asks about, as the proxy describes it. Only trusted proxies are believed: of others nothing is
 /// known.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Original {
     pub method: Option<String>,
-    /// Scheme, host and port at which the app is reached.
+    /// Scheme, host and port at which the app is reached, in their one spelling.
     pub origin: Option<String>,
-    /// The whole address.
+    /// Where a browser may be led back to: the whole address, or as much of it as can be kept.
     pub address: Option<String>,
 }
 
+const METHODS: [&str; 2] = ["x-original-method", "x-forwarded-method"];
+const URL: &str = "x-original-url";
+const PROTO: &str = "x-forwarded-proto";
+const HOST: &str = "x-forwarded-host";
+const URI: &str = "x-forwarded-uri";
+
 impl Original {
     /// `X-Original-Method` and `X-Original-URL` as nginx is told to send them, or `X-Forwarded-Method`, `-Proto`, `-Host`
-    /// and `-Uri` as Traefik and Caddy do by themselves. Where both are there and disagree, one of them is the client's
-    /// own, and neither is believed.
-    pub fn read(app: &App, req: &HttpRequest) -> Self {
-        let peer = req.peer_addr().map(|peer| peer.ip().to_canonical());
+    /// and `-Uri` as Traefik and Caddy do by themselves. Each value is brought into its one spelling, or is an error that
+    /// names its header, because a proxy that is configured wrongly must not look like a browser without a login. Where two
+    /// are sound and disagree, one of them is the client's own, and neither is believed.
+    pub fn read(app: &App, req: &HttpRequest) -> Result<Self, OAuthError> {
         let trusted = &app.config.server.trusted_proxies;
-        if !peer.is_some_and(|peer| trusted.iter().any(|network| network.contains(&peer))) {
-            return Self::default();
+        if !req.peer_addr().is_some_and(|peer| trusted.iter().any(|network| network.contains(peer.ip()))) {
+            return Ok(Self::default());
         }
-        Self::told(req.headers())
+        Self::described(req.headers()).map_err(OAuthError::invalid_request)
     }
 
-    fn told(headers: &HeaderMap) -> Self {
-        let header = |name| single(headers, name);
-        let method = agreed(header("x-original-method"), header("x-forwarded-method"));
-        let direct = header("x-original-url");
-        let base = match (header("x-forwarded-proto"), header("x-forwarded-host")) {
-            (Told::Once(scheme), Told::Once(host)) => Told::Once(format!("{scheme}://{host}")),
-            (Told::Never, _) | (_, Told::Never) => Told::Never,
-            _ => Told::Nonsense,
+    fn described(headers: &HeaderMap) -> Result<Self, String> {
+        let read = |name| Forwarded::read(headers, name);
+        let method = METHODS.map(|name| read(name).one()).into_iter().reduce(Said::and).and_then(Said::believed);
+        let direct = read(URL).one().try_map(|text| url(URL, &text))?;
+        let base = match (read(PROTO).first(), read(HOST).all()) {
+            (Some(scheme), Some(hosts)) => Said::Once(origin_at((PROTO, &scheme), (HOST, &hosts))?),
+            _ => Said::Nothing,
         };
-        let forwarded = match (&base, header("x-forwarded-uri")) {
-            (Told::Once(base), Told::Once(path)) if path.starts_with('/') => Told::Once(format!("{base}{path}")),
-            (_, Told::Never) => Told::Never,
-            (Told::Never, _) => Told::Never,
-            _ => Told::Nonsense,
-        };
-        let of_base = |base: &str| origin_of(base).filter(|origin| *origin == base).map(str::to_owned);
-        let origin = match (&direct, &base) {
-            (Told::Never, Told::Once(base)) => of_base(base),
-            (Told::Once(url), Told::Never) => origin_of(url).map(str::to_owned),
-            (Told::Once(url), Told::Once(base)) => of_base(base).filter(|origin| origin_of(url) == Some(origin)),
-            _ => None,
-        };
-        let address = agreed(direct, forwarded).filter(|address| origin_of(address) == origin.as_deref());
-        Self { method, address: address.filter(|_| origin.is_some()), origin }
+        let at = direct.as_ref().map(|(origin, _)| origin.clone());
+        let Some(origin) = at.and(base).believed() else { return Ok(Self { method, ..Self::default() }) };
+        let target = read(URI).one().try_map(|text| target_of(&origin, text))?;
+        let target = direct.map(|(_, target)| target).and(target).believed();
+        let address = target.map(|target| address_of(&origin, &target));
+        Ok(Self { method, origin: Some(origin), address })
     }
 
     /// Whether this changes nothing, as far as one knows.
@@ -68,30 +65,14 @@ impl Original {
     }
 }
 
-enum Told {
-    Never,
-    Once(String),
-    Nonsense,
-}
-
-fn single(headers: &HeaderMap, name: &str) -> Told {
-    let mut values = headers.get_all(name);
-    match (values.next(), values.next()) {
-        (None, _) => Told::Never,
-        (Some(value), None) => match value.to_str() {
-            Ok("") => Told::Never,
-            Ok(text) => Told::Once(text.to_owned()),
-            Err(_) => Told::Nonsense,
-        },
-        (Some(_), Some(_)) => Told::Nonsense,
+/// A request target (RFC 9112 §3.2) within an origin: the origin form, or the absolute form of the same origin.
+fn target_of(origin: &str, text: String) -> Result<String, String> {
+    if text.starts_with('/') {
+        return Ok(text);
     }
-}
-
-fn agreed(one: Told, other: Told) -> Option<String> {
-    match (one, other) {
-        (Told::Once(one), Told::Once(other)) => (one == other).then_some(one),
-        (Told::Once(told), Told::Never) | (Told::Never, Told::Once(told)) => Some(told),
-        _ => None,
+    match url(URI, &text) {
+        Ok((at, target)) if at == origin => Ok(target),
+        _ => Err(format!("{URI} must begin with a slash")),
     }
 }
 
@@ -101,48 +82,109 @@ mod tests {
 
     use super::*;
 
-    fn told(headers: &[(&'static str, &'static str)]) -> (Option<String>, Option<String>, Option<String>) {
+    type Described = (Option<String>, Option<String>, Option<String>);
+
+    fn described(headers: &[(&'static str, &str)]) -> Result<Described, String> {
         let mut map = HeaderMap::new();
         for (name, value) in headers {
-            map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+            let value = HeaderValue::from_bytes(value.as_bytes()).expect("a value");
+            map.append(HeaderName::from_static(name), value);
         }
-        let Original { method, origin, address } = Original::told(&map);
-        (method, origin, address)
+        Original::described(&map).map(|Original { method, origin, address }| (method, origin, address))
+    }
+
+    fn some(text: &str) -> Option<String> {
+        Some(text.to_owned())
+    }
+
+    const FORWARDED: [(&str, &str); 4] = [
+        ("x-forwarded-method", "POST"),
+        ("x-forwarded-proto", "https"),
+        ("x-forwarded-host", "app.example"),
+        ("x-forwarded-uri", "/a?b=c"),
+    ];
+
+    /// The headers of a good description, some of them replaced or added.
+    fn with(changes: &[(&'static str, &str)]) -> Result<Described, String> {
+        let kept = FORWARDED.iter().filter(|(name, _)| !changes.iter().any(|(changed, _)| changed == name));
+        described(&kept.chain(changes).copied().collect::<Vec<_>>())
     }
 
     #[test]
-    fn both_ways_of_telling_are_understood() {
-        let some = |text: &str| Some(text.to_owned());
-        let url = "https://app.example/a?b=c";
+    fn both_kinds_of_headers_are_understood() {
+        let (origin, address) = (some("https://app.example"), some("https://app.example/a?b=c"));
+        let direct = [("x-original-method", "GET"), ("x-original-url", "https://app.example/a?b=c")];
+        assert_eq!(described(&direct), Ok((some("GET"), origin.clone(), address.clone())));
+        assert_eq!(described(&FORWARDED), Ok((some("POST"), origin.clone(), address)));
+        assert_eq!(described(&FORWARDED[1..3]), Ok((None, origin, None)));
+        assert_eq!(described(&[]), Ok((None, None, None)));
+    }
+
+    #[test]
+    fn each_spelling_is_brought_into_the_one() {
+        let expected = with(&[]);
+        for same in [
+            [("x-forwarded-proto", "wss"), ("x-forwarded-host", "app.example")],
+            [("x-forwarded-proto", "HTTPS"), ("x-forwarded-host", "APP.Example")],
+            [("x-forwarded-proto", "WSS "), ("x-forwarded-host", "app.example:443")],
+            [("x-forwarded-proto", "https, http"), ("x-forwarded-host", "app.example, APP.example:443")],
+            [("x-forwarded-proto", "https,wss"), ("x-forwarded-host", " app.example ")],
+        ] {
+            assert_eq!(with(&same), expected, "{same:?}");
+        }
+        assert_eq!(with(&[("x-forwarded-uri", "HTTPS://app.example:443/a?b=c")]), expected);
+        let plain = with(&[("x-forwarded-proto", "ws"), ("x-forwarded-host", "app.example:80")]).expect("understood");
+        assert_eq!(plain.1, some("http://app.example"));
+        let six = with(&[("x-forwarded-host", "[::1]:8443")]).expect("understood");
+        assert_eq!(six.1, some("https://[::1]:8443"));
+        let direct = described(&[("x-original-url", "WSS://APP.example:443/A?B")]).expect("understood");
+        assert_eq!((direct.1, direct.2), (some("https://app.example"), some("https://app.example/A?B")));
+    }
+
+    #[test]
+    fn what_cannot_be_understood_is_named() {
+        for (header, value) in [
+            ("x-forwarded-proto", "ftp"),
+            ("x-forwarded-proto", "https://"),
+            ("x-forwarded-host", "app.example@evil.example"),
+            ("x-forwarded-host", "app.example/evil"),
+            ("x-forwarded-host", "a b"),
+            ("x-forwarded-host", "0x7f.1"),
+            ("x-forwarded-host", "app.example:0443"),
+            ("x-forwarded-host", "app.example, other.example"),
+            ("x-forwarded-host", "b\u{fc}cher.example"),
+            ("x-forwarded-uri", ".evil/"),
+            ("x-forwarded-uri", "https://other.example/a"),
+            ("x-original-url", "app.example/b"),
+            ("x-original-url", "https://u@app.example/a?b=c"),
+        ] {
+            let why = with(&[(header, value)]).expect_err(value);
+            assert!(why.contains(header), "{header}: {value}: {why}");
+        }
+    }
+
+    #[test]
+    fn two_that_disagree_are_not_believed() {
+        let post = some("POST");
+        assert_eq!(with(&[("x-original-url", "https://other.example/a?b=c")]), Ok((post.clone(), None, None)));
+        let other_path = with(&[("x-original-url", "https://app.example/b")]);
+        assert_eq!(other_path, Ok((post, some("https://app.example"), None)));
+        assert_eq!(with(&[("x-original-method", "GET")]).expect("understood").0, None);
+        let twice = [("x-original-url", "https://app.example/"), ("x-original-url", "https://other.example/")];
+        assert_eq!(described(&twice), Ok((None, None, None)));
+        assert_eq!(described(&[("x-original-method", "GET"), ("x-original-method", "POST")]), Ok((None, None, None)));
         assert_eq!(
-            told(&[("x-original-method", "GET"), ("x-original-url", url)]),
-            (some("GET"), some("https://app.example"), some(url))
+            described(&[("x-original-method", "GET"), ("x-original-method", "GET")]),
+            Ok((some("GET"), None, None))
         );
-        let forwarded = [
-            ("x-forwarded-method", "POST"),
-            ("x-forwarded-proto", "https"),
-            ("x-forwarded-host", "app.example"),
-            ("x-forwarded-uri", "/a?b=c"),
-        ];
-        assert_eq!(told(&forwarded), (some("POST"), some("https://app.example"), some(url)));
-        assert_eq!(told(&forwarded[1..3]), (None, some("https://app.example"), None));
-        assert_eq!(told(&[]), (None, None, None));
     }
 
     #[test]
-    fn whoever_disagrees_is_not_believed() {
-        let proxy = [("x-forwarded-proto", "https"), ("x-forwarded-host", "app.example"), ("x-forwarded-uri", "/a")];
-        let and = |more: (&'static str, &'static str)| told(&[&proxy[..], &[more]].concat());
-        assert_eq!(and(("x-original-url", "https://other.example/a")), (None, None, None));
-        assert_eq!(and(("x-original-url", "https://app.example/b")).2, None);
-        assert_eq!(and(("x-forwarded-host", "other.example")), (None, None, None));
-        assert_eq!(told(&[("x-original-method", "GET"), ("x-forwarded-method", "POST")]).0, None);
-        assert_eq!(told(&[("x-original-method", "GET"), ("x-original-method", "GET")]).0, None);
-        for host in ["app.example@evil.example", "app.example/evil", "APP.example", "app.example:443", "a b"] {
-            let answer = told(&[("x-forwarded-proto", "https"), ("x-forwarded-host", host), ("x-forwarded-uri", "/")]);
-            assert_eq!(answer, (None, None, None), "{host}");
-        }
-        let uri = [("x-forwarded-proto", "https"), ("x-forwarded-host", "app.example"), ("x-forwarded-uri", ".evil/")];
-        assert_eq!(told(&uri).2, None);
+    fn as_much_of_an_address_is_kept_as_can_be() {
+        let long = "y".repeat(3_000);
+        let kept = |uri: &str| with(&[("x-forwarded-uri", uri)]).expect("understood").2;
+        assert_eq!(kept(&format!("/a/b?q={long}")), some("https://app.example/a/b"));
+        assert_eq!(kept(&format!("/{long}?q=1")), some("https://app.example/"));
+        assert_eq!(kept("/caf\u{e9} au lait#x"), some("https://app.example/caf%C3%A9%20au%20lait%23x"));
     }
 }

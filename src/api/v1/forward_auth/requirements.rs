@@ -1,5 +1,7 @@
 use actix_web::HttpRequest;
 
+use super::credential::Method;
+use crate::app::App;
 use crate::domain::{Role, Scopes};
 use crate::protocol::OAuthError;
 use crate::request;
@@ -11,8 +13,12 @@ pub struct Requirements {
     /// All of them.
     pub scope: Scopes,
     pub role: Option<Role>,
-    /// The API that a token must be for; this server where none is named.
+    /// The audience that a token or key must have; the gate's own where none is named.
     pub audience: Option<String>,
+    /// The kinds of credentials that pass; all where none is named.
+    pub methods: Vec<Method>,
+    /// The clients whose credentials pass; all where none is named.
+    pub clients: Vec<String>,
     /// How long ago the person may have logged in, in seconds.
     pub max_age: Option<Seconds>,
     pub stranger: Stranger,
@@ -28,12 +34,12 @@ pub enum Stranger {
     IsRedirected,
 }
 
-const KNOWN: &[&str] = &["scope", "role", "audience", "max_age", "redirect"];
+const KNOWN: &[&str] = &["scope", "role", "audience", "method", "client", "max_age", "redirect"];
 
 impl Requirements {
     /// Reads the query. What is unknown, malformed or empty is an error: a demand that was mistyped must not be one that
     /// is met by everybody.
-    pub fn read(req: &HttpRequest) -> Result<Self, OAuthError> {
+    pub fn read(app: &App, req: &HttpRequest) -> Result<Self, OAuthError> {
         let query = request::query(req)?;
         let invalid = |why: &str| OAuthError::invalid_request(why.to_owned());
         if let Some(name) = query.first_unknown(KNOWN) {
@@ -64,7 +70,22 @@ impl Requirements {
             Some("302") => Stranger::IsRedirected,
             Some(_) => return Err(invalid("redirect must be 302, or be left out")),
         };
+        let methods = query
+            .all("method")
+            .map(|word| Method::parse(word).ok_or_else(|| invalid("method must be session, bearer or api_key")));
         let audience = query.get("audience").map(str::to_owned);
-        Ok(Self { scope, role: role.transpose()?, audience, max_age: max_age.transpose()?, stranger })
+        if audience.as_deref().is_some_and(|audience| app.is_own_audience(audience)) {
+            // Every token with openid has it, of whichever app, for userinfo.
+            return Err(invalid("audience must not be the issuer, which is the audience of userinfo; name the app's"));
+        }
+        Ok(Self {
+            scope,
+            role: role.transpose()?,
+            audience,
+            methods: methods.collect::<Result<_, _>>()?,
+            clients: query.all("client").map(str::to_owned).collect(),
+            max_age: max_age.transpose()?,
+            stranger,
+        })
     }
 }
