@@ -52,6 +52,8 @@ impl EventKind {
             | Self::UserCreated
             | Self::UserChanged
             | Self::UserDeleted
+            | Self::KeysBegunAnew
+            | Self::IssuerChanged
             | Self::ClientCreated
             | Self::ClientChanged
             | Self::ApiKeyCreated

@@ -40,6 +40,10 @@ impl Network {
         }
     }
 
+    pub fn is_everything(&self) -> bool {
+        self.0.prefix_len() == 0
+    }
+
     pub fn contains(&self, address: IpAddr) -> bool {
         self.0.contains(&address.to_canonical())
     }
