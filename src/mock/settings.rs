@@ -276,7 +276,8 @@ mod tests {
             ("[database]\nurl = \"postgres://x\"", "never runs on one"),
             ("[[personas]]\nusername = \"A b\"", "username"),
             ("[[personas]]\nusername = \"a\"\nrole = \"boss\"", "role"),
-            ("[[issuers]]\npath = \"a/b\"", "one segment"),
+            ("[[issuers]]\npath = \"a//b\"", "segments of letters"),
+            ("[[issuers]]\npath = \"mock/b\"", "not begin with"),
             ("[tokens]\nid_token_alg = \"HS256\"", "[tokens]"),
         ] {
             let error = read(text).expect_err(text);

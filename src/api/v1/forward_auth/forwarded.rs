@@ -76,8 +76,15 @@ impl Forwarded {
 }
 
 fn members(list: &str) -> impl Iterator<Item = String> {
-    // The blanks between members were encoded.
-    list.split(',').map(|member| member.replace("%20", "").replace("%09", "")).filter(|member| !member.is_empty())
+    list.split(',').map(|member| trimmed(member).to_owned()).filter(|member| !member.is_empty())
+}
+
+/// Without the blanks around it, which were encoded.
+fn trimmed(mut member: &str) -> &str {
+    for blank in ["%20", "%09"].iter().cycle().take(16) {
+        member = member.trim_start_matches(blank).trim_end_matches(blank);
+    }
+    member
 }
 
 fn visible(value: &[u8]) -> String {

@@ -66,8 +66,8 @@ fn the_journal_is_a_safe_page_in_all_its_states() {
     ];
     let rendered: Vec<_> = pages.iter().map(|(name, page)| (*name, page.render().expect("a page"))).collect();
     assert_safe(&rendered);
-    assert!(rendered[1].1.contains("No request has come yet."));
-    assert!(rendered[3].1.contains("No request is like that."), "a filtered page has its own words");
+    assert!(rendered[1].1.contains("No requests yet."));
+    assert!(rendered[3].1.contains("No requests match."), "a filtered page has its own words");
 }
 
 #[test]
