@@ -14,7 +14,7 @@ async fn from_login_to_logout(server: Shared) {
     let first = app.login(&user).await;
     let mut members: Vec<String> = first.json().as_object().expect("an object").keys().cloned().collect();
     members.sort();
-    assert_eq!(members, ["access_token", "expires_in", "refresh_token", "scope", "token_type"]);
+    assert_eq!(members, ["access_token", "device_mark", "expires_in", "refresh_token", "scope", "token_type"]);
     assert_eq!((first.text("scope").as_str(), &first.json()["expires_in"]), ("notes:read profile", &json!(900)));
     assert_audit(server, &first, "login_succeeded");
     assert_audit(server, &first, "token_issued");
@@ -85,9 +85,11 @@ async fn logout_by_the_access_token(server: Shared) {
     assert!(nothing.text("error_description").contains("refresh_token"), "{nothing:?}");
 }
 
-/// The rotation of the token endpoint: a retry after a lost answer, and the end of the family after a theft.
+/// The rotation of the token endpoint under the strict policy: a retry after a lost answer, and the end of the family after
+/// a theft.
 async fn one_use_each(server: Shared) {
     let (app, user) = (FirstParty::native(server), User::new(server));
+    server.cli(&["client", "update", &app.client.id, "--refresh", "strict"]);
     let first = app.login(&user).await.text("refresh_token");
     let (lost, again) = (app.refresh(&first).await, app.refresh(&first).await);
     assert_tokens(&lost);
