@@ -5,32 +5,25 @@ use actix_web::{Either, HttpRequest, HttpResponse, web};
 use secrecy::ExposeSecret;
 
 use super::access::Words;
+use super::api_keys_form::{LIFETIMES, Typed, USUAL_LIFETIME};
 use super::api_keys_once::{FORM_SECONDS, Keeper, Revealed};
 use super::api_keys_view::{ApiKeysPage, KeyError, KeyView, Maker, Notice, ShownKey};
 use super::confirm::{self, Question};
 use super::view::{Name, When};
 use super::{forms, policy, render};
-use crate::api_key::{self, Actor, Limit, OwnAudiences, Unfit, Wish};
+use crate::api_key::{self, Actor, Limit, OwnAudiences, Unfit};
 use crate::app::{App, RequestInfo};
-use crate::domain::{ApiKey, KeyOwner, Scopes};
+use crate::domain::{ApiKey, KeyOwner};
 use crate::fault::{Fault, Problem};
 use crate::flow::{self, After, Answer};
 use crate::identity::{self, CurrentSession, csrf};
 use crate::protocol::Params;
 use crate::request;
 use crate::storage::{Refusal, StorageError, Tx, api_keys, clients};
-use crate::support::{Id, Network, Seconds, random_token};
+use crate::support::{Id, Seconds, random_token};
 
 type Response = Either<HttpResponse, Answer>;
 
-/// The field's value, its words, and the seconds.
-const LIFETIMES: &[(&str, &str, Option<Seconds>)] = &[
-    ("30d", "30 days", Some(30 * 86_400)),
-    ("90d", "90 days", Some(90 * 86_400)),
-    ("365d", "One year", Some(365 * 86_400)),
-    ("never", "It does not expire", None),
-];
-const USUAL_LIFETIME: &str = "90d";
 /// Keys on one page.
 const MAX_SHOWN: i64 = 500;
 
@@ -229,68 +222,6 @@ impl Made {
             },
             outcome => outcome,
         }
-    }
-}
-
-/// What a person typed.
-#[derive(Default)]
-struct Typed {
-    name: String,
-    networks: String,
-    scopes: Vec<String>,
-    audience: Vec<String>,
-    lifetime: String,
-}
-
-impl Typed {
-    fn read(form: &Params) -> Self {
-        let field = |name: &str| form.get(name).unwrap_or_default().chars().take(2_000).collect::<String>();
-        let all = |name: &str| form.all(name).map(str::to_owned).collect();
-        Self {
-            name: field("name"),
-            networks: field("networks"),
-            scopes: all("scope"),
-            audience: all("audience"),
-            lifetime: field("expires"),
-        }
-    }
-
-    /// Another wish is another form.
-    fn form_name(&self) -> String {
-        format!("create {:?}", (&self.name, &self.networks, &self.scopes, &self.audience, &self.lifetime))
-    }
-
-    /// What is wanted, or all that is wrong with it, so that nothing is told one round later.
-    fn wish(&self, owner: KeyOwner) -> Result<Wish, Vec<KeyError>> {
-        let mut errors = Vec::new();
-        if self.name.trim().is_empty() {
-            errors.push(KeyError::Name("Give the key a name, so that you recognise it later.".to_owned()));
-        }
-        let scope = if self.scopes.is_empty() {
-            errors.push(KeyError::Scope("Choose at least one thing that the key may do.".to_owned()));
-            Scopes::default()
-        } else {
-            Scopes::parse(&self.scopes.join(" ")).unwrap_or_else(|e| {
-                errors.push(KeyError::Scope(e.to_string()));
-                Scopes::default()
-            })
-        };
-        let words = self.networks.split([' ', ',']).filter(|word| !word.is_empty());
-        let networks = words.map(Network::or_address).collect::<Result<_, _>>().unwrap_or_else(|_| {
-            errors.push(KeyError::Networks("Write addresses or networks such as 192.0.2.7 or 10.0.0.0/8.".to_owned()));
-            Vec::new()
-        });
-        let lifetime = LIFETIMES.iter().find(|(value, ..)| *value == self.lifetime);
-        let Some((.., expires_in)) = lifetime else {
-            errors.push(KeyError::Form("Choose how long the key lasts.".to_owned()));
-            return Err(errors);
-        };
-        if !errors.is_empty() {
-            return Err(errors);
-        }
-        let name = self.name.clone();
-        let audience = self.audience.clone();
-        Ok(Wish { owner, name, scope, audience, networks, rate_limit: None, expires_in: *expires_in })
     }
 }
 

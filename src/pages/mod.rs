@@ -4,6 +4,7 @@ mod access;
 pub mod account;
 mod account_view;
 pub mod api_keys;
+mod api_keys_form;
 mod api_keys_once;
 mod api_keys_view;
 pub mod assets;
