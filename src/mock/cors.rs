@@ -44,6 +44,12 @@ pub fn is_local_host(headers: &HeaderMap) -> bool {
     is_local(&format!("http://{host}/"))
 }
 
+/// Whether a browser goes to this address as a whole, and does not load it for a page (W3C Fetch Metadata §2.2, §2.3).
+pub fn is_navigation(headers: &HeaderMap) -> bool {
+    let says = |name: &str| headers.get(name).map(HeaderValue::as_bytes);
+    says("sec-fetch-mode") == Some(b"navigate") && says("sec-fetch-dest").is_none_or(|to| to == b"document")
+}
+
 /// The origin that a request was sent to: what the issuer is called by whoever asks.
 pub fn asked_origin(headers: &HeaderMap) -> Option<String> {
     let host = headers.get(HOST)?.to_str().ok()?;

@@ -37,7 +37,7 @@ pub async fn serve(
     let Some(body) = read(&mut req).await else {
         return Ok(req.into_response(answer::refused(413, "the body is larger than 1 MiB")));
     };
-    // A page of another host can send requests that carry nothing of ours; they shall not take up places either.
+    // A page of another host can send requests that carry nothing of ours; they must not take up places either.
     let make = if cors::is_foreign(req.headers()) { Make::Never } else { Make::Missing };
     let world = match world(&house, &req, make).await {
         Ok(world) => world,
@@ -69,7 +69,8 @@ async fn answered(
         Place::Control => "",
         Place::Issuer { prefix } => prefix.as_str(),
     };
-    if cors::is_foreign(&seen.headers) && !world.has_issuer(prefix) {
+    // A person who is led here by an app is let in; what a page loads is not.
+    if cors::is_foreign(&seen.headers) && !cors::is_navigation(&seen.headers) && !world.has_issuer(prefix) {
         return Ok(req.into_response(answer::world(&WorldError::Foreign)));
     }
     let issuer = match world.issuer(house, prefix).await {

@@ -12,7 +12,8 @@ use super::house::{House, World};
 use super::settings::Settings;
 use crate::app::App;
 use crate::domain::{
-    AccessToken, Algorithm, AuthMethod, Client, Grant, GrantOrigin, GrantStage, GrantType, Renewal, Scopes, words,
+    API_KEYS, AccessToken, Algorithm, AuthMethod, Client, Grant, GrantOrigin, GrantStage, GrantType, Renewal, Scopes,
+    words,
 };
 use crate::keys::{KeyError, Snapshot};
 use crate::storage::{Refusal, StorageError, Tx, access_tokens, clients, grants};
@@ -229,7 +230,11 @@ impl Facts {
         };
         let scope = wanted.scope.as_ref().map(|scope| scope.list().join(" ")).unwrap_or_default();
         let scope = Scopes::parse(&scope).map_err(|e| format!("scope: {e}"))?;
-        let audience = wanted.audience.as_ref().map_or_else(|| vec![settings.audience(app.issuer())], Words::list);
+        let audience = wanted.audience.as_ref().map(Words::list).unwrap_or_else(|| {
+            // As the token endpoint does: the scope names the audience of key management.
+            let keys = scope.contains(API_KEYS).then(|| app.key_management());
+            std::iter::once(settings.audience(app.issuer())).chain(keys).collect()
+        });
         let now = app.now();
         let seconds = wanted.expires_in.unwrap_or(app.config.tokens.access_token_seconds);
         let token = AccessToken {

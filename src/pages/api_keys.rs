@@ -237,7 +237,7 @@ impl Page<'_> {
         let shown = ShownKey {
             name: Name::from(key.name.as_str()),
             text: key.text,
-            issuer: self.app.issuer().to_owned(),
+            api: key.api,
             nonce: random_token(&self.app.rng).expose_secret().to_owned(),
             replaces: key.replaces.map(When::from_unix),
         };

@@ -19,13 +19,16 @@ pub const FORM_SECONDS: Seconds = 1_800;
 pub struct Revealed {
     pub name: String,
     pub text: String,
+    /// An API that takes it, for the command that tries it.
+    pub api: Option<String>,
     /// Until when the secret before is taken.
     pub replaces: Option<Seconds>,
 }
 
 impl Revealed {
     pub fn new(key: &ApiKey, text: &ApiKeyText, replaces: Option<Seconds>) -> Self {
-        Self { name: key.name.clone(), text: text.expose().expose_secret().to_owned(), replaces }
+        let api = key.audience.iter().find(|api| api.starts_with("https://") || api.starts_with("http://")).cloned();
+        Self { name: key.name.clone(), text: text.expose().expose_secret().to_owned(), api, replaces }
     }
 }
 

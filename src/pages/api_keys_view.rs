@@ -110,8 +110,8 @@ pub struct KeyView {
 pub struct ShownKey {
     pub name: Name,
     pub text: String,
-    /// Where a program asks whether it is good.
-    pub issuer: String,
+    /// An API that takes it, for the command that tries it.
+    pub api: Option<String>,
     /// The nonce of this response's Content-Security-Policy, for the script that copies.
     pub nonce: String,
     /// Whether it takes the place of another text, and until when that one works.

@@ -87,7 +87,7 @@ pub(super) fn api_keys() -> ApiKeysPage {
         shown: Some(ShownKey {
             name: HOSTILE.into(),
             text: "lw_shown".into(),
-            issuer: "https://id.example".into(),
+            api: Some(HOSTILE.into()),
             nonce: "r4nd0m".into(),
             replaces: Some(moment),
         }),

@@ -97,17 +97,21 @@ impl Db {
         }
     }
 
+    /// Whether the last write failed for want of room or of a working disk.
+    pub fn is_failing(&self) -> bool {
+        match &*self.backend {
+            Backend::Sqlite(sqlite) => sqlite.is_failing(),
+            Backend::Postgres(_) => self.room.is_full(),
+        }
+    }
+
     /// Whether requests can be served: that the database answers and, after a write that failed, that writing works again.
     pub async fn probe(&self) -> Result<(), StorageError> {
         match &*self.backend {
             Backend::Sqlite(_) => self.read("readyz", Conn::ping).await?,
             Backend::Postgres(postgres) => postgres.probe().await?,
         }
-        let failing = match &*self.backend {
-            Backend::Sqlite(sqlite) => sqlite.is_failing(),
-            Backend::Postgres(_) => self.room.is_full(),
-        };
-        if failing {
+        if self.is_failing() {
             // Another value each time, or nothing would be written.
             let value = PROBES.fetch_add(1, Ordering::Relaxed).to_string();
             self.write("readyz.write", move |tx| -> Result<(), Refusal<StorageError>> {

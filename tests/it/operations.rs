@@ -30,7 +30,7 @@ async fn metrics_have_a_listener_of_their_own(db: Db) {
 
 /// Fails if readiness does not fall at once, if the request under way is cut, or if the process does not end.
 async fn a_stop_lets_requests_end(db: Db) {
-    let server = Server::start(db, &[("server.shutdown_delay_seconds", "8")]);
+    let server = Server::start(db, &[("server.shutdown_delay_seconds", "2")]);
     let body = "grant_type=nonsense&client_id=x";
     let mut slow = TcpStream::connect(server.address()).expect("a connection");
     let head = format!(

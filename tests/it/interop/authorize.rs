@@ -12,7 +12,8 @@ async fn b025_post_from_another_site(server: Shared) {
     let browser = Browser::of(server, &user).await;
     browser.grant(&user, &client.request()).await;
     for prompt in ["none", ""] {
-        let request = client.request().set("prompt", prompt).set("claims", r#"{"id_token":{}}"#);
+        let request =
+            client.request().set("scope", "openid profile").set("prompt", prompt).set("claims", r#"{"id_token":{}}"#);
         let form = http().post(server.url("/oauth2/authorize")).header("Sec-Fetch-Site", "cross-site");
         let form = form.header("Content-Type", "application/x-www-form-urlencoded").body(request.query());
         let answer = Answer::of(form).await;

@@ -183,7 +183,7 @@ async fn b114_b123_what_is_made_fits_its_schema() {
         "/password": {"get": {"responses": {"200": {"description": "ok", "content": {"application/json": {"schema": {
             "type": "string", "pattern": "^(?=.*[A-Z])(?=.*[0-9]).{8,12}$"}}}}}}},
         "/pair": {"get": {"responses": {"200": {"description": "ok", "content": {"application/json": {"schema": {
-            "type": "string", "pattern": "^([ab])-\1$"}}}}}}}},
+            "type": "string", "pattern": "^([ab])-\\1$"}}}}}}}},
         "components": {"schemas": {"Cat": {"type": "object", "required": ["kind"], "properties": {
             "kind": {"type": "string", "enum": ["cat"]}}}}}}"##;
     let mock = Mock::with("[api]\ndocuments = [\"a.json\"]", &[("a.json", document)], &[]);

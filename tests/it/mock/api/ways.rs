@@ -93,12 +93,12 @@ async fn every_way_in() {
 
 /// Fails if a key that the mock itself has given does not open its API, or goes on to when it was revoked.
 async fn a_key_of_the_mock() {
-    let client = "[[clients]]\nid = \"ci\"\nsecret = \"secret\"\nscope = \"read api_keys\"\n";
-    let mock = ways(&(KNOWN.to_owned() + client));
+    let client = "[[clients]]\nid = \"ci\"\nsecret = \"secret\"\nscope = \"read api_keys\"\naudiences = [\"https://ways.example\"]\n";
+    let mock = ways(&format!("audience = \"https://ways.example\"\n{KNOWN}{client}"));
     let request = mock.request("POST", "/oauth2/token").basic_auth("ci", Some("secret"));
     let form = [("grant_type", "client_credentials"), ("scope", "read api_keys")];
     let token = Answer::of(request.form(&form)).await.text("access_token");
-    let body = json!({"name": "door", "scope": "read"}).to_string();
+    let body = json!({"name": "door", "scope": "read", "audience": ["https://ways.example"]}).to_string();
     let made = mock.request("POST", "/api/v1/api-keys").bearer_auth(&token);
     let made = Answer::of(made.header("Content-Type", "application/json").body(body)).await;
     assert_eq!(made.status, 201, "{made:?}");
@@ -126,7 +126,7 @@ async fn scopes_in_the_words_of_the_document() {
     assert!(page.body.contains("Read your pets"), "{page:?}");
 
     let token = mock.token(&json!({"sub": "alice", "scope": "api_keys read:pets write:pets"})).await;
-    let body = json!({"name": "shop", "scope": "read:pets write:pets"}).to_string();
+    let body = json!({"name": "shop", "scope": "read:pets write:pets", "audience": [mock.base]}).to_string();
     let made = mock.request("POST", "/api/v1/api-keys").bearer_auth(&token);
     let made = Answer::of(made.header("Content-Type", "application/json").body(body)).await;
     assert_eq!(made.status, 201, "{made:?}");
