@@ -1,4 +1,4 @@
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Form or query parameters, read strictly: what is malformed is refused, what is repeated is known to be.
 #[derive(Debug, Clone, Default)]
@@ -17,8 +17,8 @@ pub enum MalformedForm {
     TooMany,
 }
 
-/// More parameters in one form or query are refused: no request of ours has a third of it.
-const MAX_PARAMETERS: usize = 100;
+/// More parameters in one form or query are refused. A thousand unknown ones mean nothing and are ignored, as OAuth 2.1 asks.
+const MAX_PARAMETERS: usize = 1_024;
 
 /// RFC 8707 §2: the one parameter that may be given several times.
 const REPEATABLE: &str = "resource";
@@ -26,29 +26,29 @@ const REPEATABLE: &str = "resource";
 impl Params {
     /// Reads an encoded form. A parameter without a value counts as absent (RFC 6749 §3.1).
     pub fn parse(encoded: &[u8]) -> Result<Self, MalformedForm> {
-        let mut params = Self::default();
+        let (mut params, mut names) = (Self::default(), HashSet::new());
         for pair in encoded.split(|&b| b == b'&').filter(|pair| !pair.is_empty()) {
-            // Each name is compared with those before it, so that their number must be bounded.
             if params.pairs.len() >= MAX_PARAMETERS {
                 return Err(MalformedForm::TooMany);
             }
             let at = pair.iter().position(|&b| b == b'=');
             let (name, value) = at.map_or((pair, &[][..]), |at| (&pair[..at], &pair[at + 1..]));
-            params.add(decode(name)?, decode(value)?);
+            params.add(&mut names, decode(name)?, decode(value)?);
         }
         Ok(params)
     }
 
     /// Parameters that came in another form, such as JSON.
     pub fn from_pairs(pairs: impl IntoIterator<Item = (&'static str, String)>) -> Self {
-        let mut params = Self::default();
-        pairs.into_iter().for_each(|(name, value)| params.add(name.to_owned(), value));
+        let (mut params, mut names) = (Self::default(), HashSet::new());
+        pairs.into_iter().for_each(|(name, value)| params.add(&mut names, name.to_owned(), value));
         params
     }
 
-    fn add(&mut self, name: String, value: String) {
+    /// `names` has the names that came before, so that each costs one lookup and not a comparison with all of them.
+    fn add(&mut self, names: &mut HashSet<String>, name: String, value: String) {
         // RFC 6749 §3.1: parameters MUST NOT be included more than once, not even as an empty one.
-        if name != REPEATABLE && self.pairs.iter().any(|(known, _)| *known == name) {
+        if !names.insert(name.clone()) && name != REPEATABLE {
             self.repeated.insert(name.clone());
         }
         self.pairs.push((name, value));

@@ -26,7 +26,7 @@ impl Household {
     async fn new(server: &Server, scope: &str) -> Self {
         let audience = api_uri();
         let client = Spec::confidential().audience(&audience).create(server);
-        let api = Spec::confidential().audience(&audience).create(server);
+        let api = Spec::confidential().is(&audience).create(server);
         let user = User::new(server);
         let browser = Browser::of(server, &user).await;
         let request = || client.request().set("scope", scope);
@@ -168,7 +168,7 @@ async fn service(server: &Server) -> (Client, Client, String) {
     let audience = api_uri();
     let spec = Spec::confidential().scope("reports stock").audience(&audience);
     let client = spec.grants(&["authorization_code", "refresh_token", "client_credentials"]).create(server);
-    let api = Spec::confidential().audience(&audience).create(server);
+    let api = Spec::confidential().is(&audience).create(server);
     let answer = own_token(&client).await;
     assert_tokens(&answer);
     let access = answer.text("access_token");
