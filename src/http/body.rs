@@ -41,7 +41,8 @@ pub async fn read(app: &App, req: &mut ServiceRequest, info: RequestInfo) -> Res
         metrics::counter!("latchway_requests_shed_total").increment(1);
         return Err(StatusCode::SERVICE_UNAVAILABLE);
     };
-    let body = tokio::time::timeout(PATIENCE, collect(req.take_payload()));
+    let patience = PATIENCE.min(Duration::from_secs(app.config.server.request_timeout_seconds));
+    let body = tokio::time::timeout(patience, collect(req.take_payload()));
     let body = body.await.map_err(|_| StatusCode::REQUEST_TIMEOUT)??;
     req.set_payload(Payload::Stream { payload: Box::pin(Whole(Some(body))) });
     Ok(())

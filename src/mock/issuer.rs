@@ -280,6 +280,7 @@ impl Found<'_> {
         clients.push(Client {
             secret_hash: Some(sha256(API_CLIENT.as_bytes()).to_vec()),
             audiences: vec![self.audience.to_owned()],
+            resources: vec![self.audience.to_owned()],
             ..Client::new(API_CLIENT.to_owned(), "The mocked API".to_owned(), AuthMethod::ClientSecretBasic, now)
         });
         db.write("mock.fill", move |tx| -> Result<_, Refusal<StorageError>> {

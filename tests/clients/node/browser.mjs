@@ -124,7 +124,7 @@ try {
   const told = (await Promise.all(referers)).filter((referer) => referer?.startsWith(ISSUER))
   assert.deepEqual(told, [])
 } catch (error) {
-  console.error(`at ${page.url()}\n${await page.content()}\n${problems.join('\n')}`)
+  console.error(`at ${page.url()}\n${await page.content().catch(() => '')}\n${problems.join('\n')}`)
   throw error
 } finally {
   await browser.close()

@@ -44,7 +44,8 @@ async fn g_006_method_override(server: Shared) {
     let held = Held::new(server).await;
     let form = held.browser.get("/account").await.form("/logout").with("_method", "GET");
     let url = format!("{}?_method=POST&{}", form.action, form.encoded());
-    assert_eq!(held.browser.get(&url).await.status, 405);
+    // Asked by GET it shows a button, and does nothing.
+    assert!(held.browser.get(&url).await.has_form("/logout"));
     assert_eq!(held.browser.get("/account").await.status, 200, "still logged in");
 }
 
