@@ -1,6 +1,7 @@
 //! What this server can do (RFC 8414, OpenID Connect Discovery 1.0), generated from the registries that do it.
 
 use std::sync::PoisonError;
+use std::time::Duration;
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
@@ -22,7 +23,7 @@ use crate::fault::Fault;
 use crate::flow::{Prompt, ResponseMode};
 use crate::oidc::{ACR_PASSWORD, SCOPE_CLAIMS};
 use crate::protocol::OAuthError;
-use crate::storage::scopes;
+use crate::storage::{StorageError, scopes};
 
 /// What RFC 8414 and its extensions know and openidconnect's type does not.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -58,10 +59,14 @@ type Metadata = ProviderMetadata<
     CoreSubjectIdentifierType,
 >;
 
+/// The database has so long to list the scopes before those of before are listed.
+const PATIENCE: Duration = Duration::from_millis(500);
+
 /// The names of the scopes; while the database is gone those that it had, as clients must find the endpoints all the same.
 async fn scope_names(app: &App) -> Vec<String> {
     let mut known = app.scope_names.lock().unwrap_or_else(PoisonError::into_inner).clone();
-    match app.db.read("metadata.scopes", scopes::list).await {
+    let read = tokio::time::timeout(PATIENCE, app.db.read("metadata.scopes", scopes::list)).await;
+    match read.unwrap_or(Err(StorageError::Timeout)) {
         Ok(scopes) => {
             known = scopes.into_iter().map(|scope| scope.name).collect();
             app.scope_names.lock().unwrap_or_else(PoisonError::into_inner).clone_from(&known);

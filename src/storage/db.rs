@@ -97,11 +97,11 @@ impl Db {
         }
     }
 
-    /// Whether the last write failed for want of room or of a working disk.
+    /// Whether the database is known to be gone, or the last write failed for want of room or of a working disk.
     pub fn is_failing(&self) -> bool {
         match &*self.backend {
             Backend::Sqlite(sqlite) => sqlite.is_failing(),
-            Backend::Postgres(_) => self.room.is_full(),
+            Backend::Postgres(postgres) => postgres.is_gone() || self.room.is_full(),
         }
     }
 
@@ -111,7 +111,11 @@ impl Db {
             Backend::Sqlite(_) => self.read("readyz", Conn::ping).await?,
             Backend::Postgres(postgres) => postgres.probe().await?,
         }
-        if self.is_failing() {
+        let writes_failed = match &*self.backend {
+            Backend::Sqlite(sqlite) => sqlite.is_failing(),
+            Backend::Postgres(_) => self.room.is_full(),
+        };
+        if writes_failed {
             // Another value each time, or nothing would be written.
             let value = PROBES.fetch_add(1, Ordering::Relaxed).to_string();
             self.write("readyz.write", move |tx| -> Result<(), Refusal<StorageError>> {

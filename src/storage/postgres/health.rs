@@ -84,8 +84,10 @@ impl Health {
             Why::Late => {}
             Why::Crowded => {
                 self.crowded_at.store(self.now(), Ordering::Relaxed);
-                // Who says that there is no room is there.
-                self.answered();
+                // With a connection that stands work goes on. Without one the watcher has to find out.
+                if self.standing() == 0 {
+                    self.doubted.store(true, Ordering::Relaxed);
+                }
             }
             Why::Unreachable | Why::Refused | Why::Parameters => self.doubted.store(true, Ordering::Relaxed),
         }

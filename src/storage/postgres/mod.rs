@@ -132,6 +132,10 @@ impl Postgres {
     }
 
     /// Whether the database answers: it did a moment ago, or does now.
+    pub fn is_gone(&self) -> bool {
+        self.health.is_gone()
+    }
+
     pub async fn probe(&self) -> Result<(), StorageError> {
         self.health.check()?;
         if self.health.answered_within(RECENT) {

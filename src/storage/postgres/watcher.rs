@@ -106,7 +106,7 @@ impl Watcher {
         } else if doubt || !self.waiting.is_empty() {
             if !gone && self.health.is_crowded(MODESTY) && self.health.answered_within(ANOTHER) {
                 // Somebody who needs a connection more would go without.
-                self.is_there();
+                self.is_still_there();
             } else {
                 self.connect(gone);
             }
@@ -145,20 +145,32 @@ impl Watcher {
                 self.link = Some(link);
                 self.ping();
             }
-            // PostgreSQL is there, and answers others.
-            Some(Err(error)) if error.is_crowded() => {
+            // No new connection, while those that stand go on: as long as they answer.
+            Some(Err(error)) if !gone && error.is_crowded() && self.stands(ANOTHER) => {
                 self.health.not_connected(&error);
-                self.is_there();
+                self.is_still_there();
             }
-            Some(Err(error)) if error.why == Why::Refused && self.health.standing() > 0 && !gone => {
+            Some(Err(error)) if !gone && error.why == Why::Refused && self.stands(ANOTHER) => {
                 tracing::error!(%error, "no new connection to the database can be made; those that stand go on");
-                self.is_there();
+                self.is_still_there();
             }
             Some(Err(error)) if error.why != Why::Late => self.health.gone(&error.into()),
             _ if !gone && since.elapsed() > CONNECT_PATIENCE.max(self.took * 3) => {
                 self.health.gone(&StorageError::Timeout)
             }
             _ => {}
+        }
+    }
+
+    /// Whether work is done with connections that stand, and was within so long.
+    fn stands(&self, within: Duration) -> bool {
+        self.health.standing() > 0 && self.health.answered_within(within)
+    }
+
+    /// The database answered others a moment ago; whether it still does is looked at again in the next tick.
+    fn is_still_there(&mut self) {
+        for Question(reply) in self.waiting.drain(..) {
+            let _ = reply.send(());
         }
     }
 

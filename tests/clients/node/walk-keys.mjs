@@ -48,6 +48,8 @@ export async function keys({ page, context, picture, refusals, env }) {
   const back = await page.goBack().then(() => page.locator('#api-key').count(), (error) => String(error))
   assert.ok(back === 0 || /ERR_CACHE_MISS/.test(back), String(back))
 
+  // The browser's own error page may still be on its way, and would interrupt the next.
+  await page.waitForURL('chrome-error://**', { timeout: 3000 }).catch(() => {})
   await page.goto(`${ISSUER}${path}`)
   await page.click('form[action="/account/api-keys/revoke"] [type=submit]')
   assert.match(await text(), /Revoke the key/)

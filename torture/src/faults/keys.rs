@@ -135,7 +135,7 @@ async fn emergency(run: &mut Run<'_>, world: &World, app: &App, places: &[Api]) 
         }
     }
     ensure!(!stolen.is_empty(), "nothing was signed by {kid}");
-    world.cli(&["keys", "retire", "--compromised", &kid], "").await?;
+    world.cli(&["keys", "retire", "--compromised", "--yes", &kid], "").await?;
     let (begin, limit) = (Instant::now(), Duration::from_secs(10));
     let mut refused_after = Duration::ZERO;
     for place in places {

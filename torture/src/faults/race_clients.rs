@@ -85,7 +85,7 @@ pub async fn consents(run: &mut Run<'_>, world: &Arc<World>, rounds: usize) -> R
             visitor.api.page_form("consent", &action, &visitor.jar.header(), &body).await
         };
         let narrow = ["client", "update", &visitor.app.id, "--scope", "openid profile"];
-        let delete = ["client", "delete", &visitor.app.id];
+        let delete = ["client", "delete", &visitor.app.id, "--yes"];
         let (said, _, deleted) = tokio::join!(consent, world.cli(&narrow, ""), world.cli(&delete, ""));
         // The change and the deletion may meet; the second to come is told so, and comes again.
         if deleted.is_err() {
