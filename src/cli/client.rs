@@ -9,8 +9,7 @@ use super::args::{ClientArgs, auth_method};
 use super::client_secret::{change_method, hash, write_secret};
 use super::client_view::{as_json, changes, described};
 use super::context::{Context, Tool, usage};
-use super::output;
-use super::presets;
+use super::{client_next, output, presets};
 use crate::audit::{Event, EventKind};
 use crate::domain::{AuthMethod, Client, ClientStatus, GrantType};
 use crate::storage::{Refusal, StorageError, clients};
@@ -143,7 +142,8 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
             let name = name.as_deref().or(title).unwrap_or_default();
             let (client, secret) = create(&tool, name, id.as_deref(), method, &args)?;
             let settings = preset.map(|preset| presets::settings(&tool, &preset, &client, app_url.as_deref()));
-            hand_over(context, &client, secret, secret_file.as_deref(), settings.as_deref())
+            let next = client_next::steps(&tool, &client)?;
+            hand_over(context, &client, secret, secret_file.as_deref(), (settings.as_deref(), &next))
         }
         Command::List => list(context, &tool),
         Command::Show { client_id } => {
@@ -174,7 +174,7 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
             }
             change(&tool, &client, "updated", logo)?;
             if let Some(secret) = secret {
-                return hand_over(context, &client, Some(secret), secret_file.as_deref(), None);
+                return hand_over(context, &client, Some(secret), secret_file.as_deref(), (None, &[]));
             }
             let after = as_json(&client);
             output::show(context, &after, || {
@@ -243,7 +243,7 @@ fn hand_over(
     client: &Client,
     secret: Option<SecretString>,
     file: Option<&Path>,
-    settings: Option<&str>,
+    (settings, next): (Option<&str>, &[String]),
 ) -> anyhow::Result<()> {
     if let (Some(path), Some(secret)) = (file, &secret) {
         write_secret(path, secret)?;
@@ -262,6 +262,15 @@ fn hand_over(
         if let Some(secret) = &shown {
             outln!("client_secret  {}", secret.expose_secret());
             outln!("\nThe secret is shown this once. Keep it where only the app can read it.");
+        }
+        if let Some(path) = file {
+            outln!("\nThe secret is in {}, readable by you alone.", path.display());
+        }
+        if !next.is_empty() {
+            outln!("\nNext:");
+        }
+        for step in next {
+            outln!("  {step}");
         }
         if let Some(settings) = settings {
             outln!("\nSettings for {}:\n\n{settings}", client.name);

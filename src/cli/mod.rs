@@ -15,6 +15,7 @@ mod begin_anew;
 mod change_issuer;
 mod cleanup;
 mod client;
+mod client_next;
 mod client_secret;
 mod client_view;
 mod clock;

@@ -159,7 +159,7 @@ fn must_exist(path: &str) -> Result<(), StorageError> {
     let missing = |what: &str| {
         let shown = std::path::absolute(path).unwrap_or_else(|_| path.into());
         StorageError::Unavailable(format!(
-            "there is no database at {}: {what}; `latchway migrate` makes one where none is meant to be yet",
+            "there is no database at {}: {what}. Give the server's folder with --data or its settings with --config; `latchway migrate` makes a new database",
             shown.display()
         ))
     };

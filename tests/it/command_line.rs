@@ -132,6 +132,23 @@ async fn u17_an_update_says_what_it_changed(server: Shared) {
     assert_eq!(server.cli(&["client", "enable", &client.id])["status"], "active");
 }
 
+async fn u17_a_new_client_says_what_to_do_next(server: Shared) {
+    let dir = server.dir.join(format!("next-{}", random(6)));
+    let secret = dir.display().to_string();
+    for (args, says) in [
+        (&["--redirect-uri", "https://next.example/cb"][..], "It has no scope"),
+        (&["--redirect-uri", "https://next.example/cb", "--scope", "next:nothing"], "no words for next:nothing"),
+        (&["--grant", "client_credentials", "--scope", "next:nothing"], "Its tokens name no API"),
+        (&["--grant", "client_credentials", "--secret-file", &secret], "readable by you alone"),
+    ] {
+        let mut command = server.command();
+        command.args(["client", "create", "--name", "Next"]).args(args);
+        let printed = stdout(&run(command));
+        assert!(printed.contains(says), "{args:?}: {printed}");
+        assert!(printed.contains(&format!("Issuer: {}", server.issuer)), "{args:?}: {printed}");
+    }
+}
+
 async fn u17_a_rotated_secret_can_go_to_a_file(server: Shared) {
     let client = Spec::confidential().create(server);
     let path = server.dir.join(format!("secret-{}", client.id));
@@ -182,6 +199,7 @@ both![
     b101_names_cannot_steer_a_terminal,
     u17_what_destroys_asks_first,
     u17_an_update_says_what_it_changed,
+    u17_a_new_client_says_what_to_do_next,
     u17_a_rotated_secret_can_go_to_a_file,
     u17_words_are_suggested,
     u17_an_address_in_use_is_explained,
