@@ -99,10 +99,11 @@ impl Db {
 
     /// Whether the database is known to be gone, or the last write failed for want of room or of a working disk.
     pub fn is_failing(&self) -> bool {
-        match &*self.backend {
-            Backend::Sqlite(sqlite) => sqlite.is_failing(),
-            Backend::Postgres(postgres) => postgres.is_gone() || self.room.is_full(),
-        }
+        matches!(&*self.backend, Backend::Postgres(postgres) if postgres.is_gone()) || self.writes_fail()
+    }
+
+    fn writes_fail(&self) -> bool {
+        if let Backend::Sqlite(sqlite) = &*self.backend { sqlite.is_failing() } else { self.room.is_full() }
     }
 
     /// Whether requests can be served: that the database answers and, after a write that failed, that writing works again.
@@ -111,11 +112,7 @@ impl Db {
             Backend::Sqlite(_) => self.read("readyz", Conn::ping).await?,
             Backend::Postgres(postgres) => postgres.probe().await?,
         }
-        let writes_failed = match &*self.backend {
-            Backend::Sqlite(sqlite) => sqlite.is_failing(),
-            Backend::Postgres(_) => self.room.is_full(),
-        };
-        if writes_failed {
+        if self.writes_fail() {
             // Another value each time, or nothing would be written.
             let value = PROBES.fetch_add(1, Ordering::Relaxed).to_string();
             self.write("readyz.write", move |tx| -> Result<(), Refusal<StorageError>> {
