@@ -7,7 +7,7 @@ use crate::storage::scopes;
 /// Scopes that the consent page has words for by itself.
 const WELL_KNOWN: &[&str] = &["openid", "profile", "email", "offline_access", "api_keys", "roles"];
 
-/// Sentences for whoever configures the client's software: where the server is, and what would surprise later.
+/// Sentences for the person who configures the client's software: the server's address, and what the client lacks.
 pub fn steps(tool: &Tool, client: &Client) -> anyhow::Result<Vec<String>> {
     let issuer = &tool.config.server.issuer;
     let mut steps = vec![format!("Issuer: {issuer} (discovery: {issuer}/.well-known/openid-configuration)")];

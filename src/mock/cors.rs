@@ -50,7 +50,7 @@ pub fn is_navigation(headers: &HeaderMap) -> bool {
     says("sec-fetch-mode") == Some(b"navigate") && says("sec-fetch-dest").is_none_or(|to| to == b"document")
 }
 
-/// The origin that a request was sent to: what the issuer is called by whoever asks.
+/// The origin that a request was sent to, which is the name by which its client knows the issuer.
 pub fn asked_origin(headers: &HeaderMap) -> Option<String> {
     let host = headers.get(HOST)?.to_str().ok()?;
     let url = url::Url::parse(&format!("http://{host}/")).ok()?;

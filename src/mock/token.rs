@@ -107,7 +107,7 @@ pub async fn post(
     if !wanted.issuer.is_empty() && !super::place::is_prefix(&wanted.issuer) {
         return answer::refused(400, "issuer must be the path of an issuer, such as \"acme\" or \"tenant/v2.0\"");
     }
-    // The token names its issuer as whoever asked for it does.
+    // The token names its issuer by the origin that the request was sent to.
     let origin =
         Url::parse(asked.issuer()).map_or_else(|_| house.base.clone(), |url| url.origin().ascii_serialization());
     let app = match world.issuer(&house, &wanted.issuer).await {
