@@ -11,6 +11,7 @@ mod cleanup;
 mod clients;
 mod command_line;
 mod database;
+mod documents;
 mod forward_auth;
 mod harness;
 mod interop;

@@ -1,4 +1,4 @@
-//! The short forms of SECURITY.md §0, each asserting all that the table there demands.
+//! The short forms of `docs/security/catalogue.md`, each asserting all that the table there demands.
 
 use super::{Answer, Client, Redirect, Request, Server};
 

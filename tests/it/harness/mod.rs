@@ -1,5 +1,6 @@
 //! Test actors, not fixtures: a [`Server`] that runs the built binary, a [`Browser`] that a person sits at, a
-//! [`Client`] that is somebody's app. `expect` holds what SECURITY.md calls `PAGE`, `RED(x)`, `J(n x)`, `IC`, `IG`.
+//! [`Client`] that is somebody's app. `expect` has the short forms of
+//! `docs/security/catalogue.md`: `PAGE`, `RED(x)`, `J(n x)`, `IC`, `IG`.
 
 mod answer;
 mod browser;

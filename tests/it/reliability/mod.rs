@@ -1,4 +1,4 @@
-//! `SECURITY.md` §9.2, as far as one server shows it; what takes many of them and a long time is in `torture/`.
+//! `docs/security/catalogue.md` §9, as far as one server shows it; what takes many of them and a long time is in `torture/`.
 
 mod disk;
 mod keys;

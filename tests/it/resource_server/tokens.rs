@@ -1,4 +1,4 @@
-//! SECURITY.md §3, as far as it concerns who verifies: what is no token of the issuer's for this API.
+//! `docs/security/catalogue.md` §3, as far as it concerns who verifies: what is no token of the issuer's for this API.
 
 use std::net::TcpListener;
 use std::time::{Duration, Instant};

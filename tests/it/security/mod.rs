@@ -1,4 +1,4 @@
-//! SECURITY.md, a file a section, a test a line, named after it.
+//! `docs/security/catalogue.md`, a file a section, a test a line, named after it.
 
 mod consent_apis;
 mod family;
