@@ -17,66 +17,42 @@
 //! audit                        what was decided, and how that is checked
 //! fault                        why a request was not served
 //! storage                      the only room that knows SQL
-//! config  domain  resource_server   settings and entities, no IO; a library for APIs, which knows no more than:
-//! protocol                     wire types; no IO
+//! config  domain               settings and entities; no IO
+//! protocol                     wire types, no IO: the crate `latchway-oauth-types`
 //! support                      clock, randomness, identifiers, secrets
 //! ```
 //!
 //! `docs/architecture.md` walks one request through them.
 //!
-//! An API that is protected by Latchway needs none of that: with `default-features = false, features =
-//! ["resource-server"]` this crate is [`resource_server`] and the two rooms that it stands on.
+//! An API that is protected by Latchway needs none of that: its library is the crate `latchway-resource-server`.
 
 // A serving process has a log, and its standard output may be full, closed or not read: printing there can panic and block.
 #![cfg_attr(not(test), deny(clippy::print_stdout, clippy::print_stderr))]
 
-#[cfg(feature = "server")]
 pub mod api;
-#[cfg(feature = "server")]
 mod api_key;
-#[cfg(feature = "server")]
 pub mod app;
-#[cfg(feature = "server")]
 pub mod audit;
-#[cfg(feature = "server")]
 mod bearer;
-#[cfg(feature = "server")]
 pub mod cli;
-#[cfg(feature = "server")]
 pub mod config;
-#[cfg(feature = "server")]
 pub mod defense;
-#[cfg(feature = "server")]
 pub mod domain;
-#[cfg(feature = "server")]
 pub mod fault;
-#[cfg(feature = "server")]
 pub mod flow;
 #[cfg(feature = "fuzzing")]
 pub mod fuzzing;
-#[cfg(feature = "server")]
 pub mod http;
-#[cfg(feature = "server")]
 pub mod identity;
-#[cfg(feature = "server")]
 pub mod issuing;
-#[cfg(feature = "server")]
 pub mod jobs;
-#[cfg(feature = "server")]
 pub mod keys;
-#[cfg(feature = "server")]
 pub mod mock;
-#[cfg(feature = "server")]
 pub mod oauth;
-#[cfg(feature = "server")]
 pub mod oidc;
-#[cfg(feature = "server")]
 pub mod pages;
-pub mod protocol;
-#[cfg(feature = "server")]
 pub mod request;
-#[cfg(feature = "resource-server")]
-pub mod resource_server;
-#[cfg(feature = "server")]
 pub mod storage;
 pub mod support;
+
+pub use latchway_oauth_types as protocol;

@@ -17,8 +17,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::Jwk;
 use jsonwebtoken::{Algorithm, DecodingKey, Validation};
-use latchway::resource_server::ResourceServer;
-use latchway::support::Clock;
+use latchway_core::Clock;
+use latchway_resource_server::ResourceServer;
 use serde_json::{Value, json};
 
 const AUDIENCE: &str = "https://api.example";

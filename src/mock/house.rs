@@ -20,8 +20,8 @@ use super::rotation;
 use super::rules::{RuleError, Rules};
 use super::settings::Settings;
 use super::state::{Snapshot, first_rules};
-use crate::resource_server::{Introspection, ResourceServer};
 use crate::support::Clock;
+use latchway_resource_server::{Introspection, ResourceServer};
 
 /// Runs that have a world of their own, at most.
 const MAX_RUNS: usize = 64;

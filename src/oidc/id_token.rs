@@ -10,13 +10,22 @@ use openidconnect::{
     EndUserEmail, EndUserFamilyName, EndUserGivenName, EndUserName, EndUserUsername, IdTokenClaims, IssuerUrl, Nonce,
     StandardClaims, SubjectIdentifier,
 };
+use serde::{Deserialize, Serialize};
 
 use crate::app::App;
 use crate::domain::{Algorithm, Client, Grant, IdTokenClaims as IdTokenClaimsPolicy, Scopes, User};
 use crate::fault::Fault;
 use crate::keys::{self, Jwt, Snapshot};
-use crate::protocol::{IdTokenExtra, OAuthError};
+use crate::protocol::OAuthError;
 use crate::support::{Seconds, sha256};
+
+/// What an ID token of ours has beyond the claims that openidconnect types.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct IdTokenExtra {
+    /// The session, for logout (OIDC Front-Channel Logout §3).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sid: Option<String>,
+}
 
 impl AdditionalClaims for IdTokenExtra {}
 

@@ -123,7 +123,7 @@ fn targets(text: &str) -> Vec<String> {
 /// What the repository tests, by id.
 fn places() -> Places {
     let mut places = Places::new();
-    for path in rust_files(&["tests/it", "src", "torture/src", "fuzz/src"]) {
+    for path in rust_files(&["tests/it", "src", "crates", "torture/src", "fuzz/src"]) {
         // The examples of this file are no tests.
         if path != "tests/it/documents.rs" {
             for id in functions(&read(&path)).flat_map(ids) {

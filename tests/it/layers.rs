@@ -20,7 +20,7 @@ const FLOORS: &[&[&str]] = &[
     &["audit"],
     &["fault"],
     &["storage"],
-    &["config", "domain", "resource_server"],
+    &["config", "domain"],
     &["protocol"],
     &["support"],
 ];

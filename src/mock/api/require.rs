@@ -5,7 +5,7 @@ use super::security::{Credential, Demand, Gate, KeyPlace, Rejected};
 use super::settings::{HeaderSettings, RequireSettings, Words};
 use super::who::Who;
 use crate::mock::Seen;
-use crate::resource_server::{Refusal, Requirement, all_of, any_of, role, scope};
+use latchway_resource_server::{Refusal, Requirement, all_of, any_of, role, scope};
 
 /// What a request must have, ready to be asked for.
 #[derive(Debug, Clone)]

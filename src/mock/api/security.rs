@@ -10,8 +10,8 @@ use super::error::ApiError;
 use super::settings::{BasicSettings, KeySettings};
 use super::who::Who;
 use crate::mock::Seen;
-use crate::resource_server::{Refusal, Refused, ResourceServer, all_of, scope};
 use crate::support::constant_time_eq;
+use latchway_resource_server::{Refusal, Refused, ResourceServer, all_of, scope};
 
 /// Ways in, of which one is enough.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -17,8 +17,8 @@ use super::state::ApiState;
 use super::who::Who;
 use super::{Api, body, parameters};
 use crate::mock::{Near, Seen};
-use crate::resource_server::{Claims, ResourceServer};
 use crate::support::Seconds;
+use latchway_resource_server::{Claims, ResourceServer};
 
 /// A request, and the world that it belongs to.
 pub struct Call<'a> {

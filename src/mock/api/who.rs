@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 
 use super::settings::{BasicSettings, KeySettings};
 use crate::mock::Seen;
-use crate::resource_server::{Claims, Presented};
+use latchway_resource_server::{Claims, Presented};
 
 /// Somebody who asks.
 #[derive(Debug, Clone)]
@@ -54,19 +54,9 @@ impl Who {
     }
 
     fn made(sub: String, client_id: String, scopes: &[String], roles: &[String], persona: Option<&str>) -> Self {
-        let claims = Claims {
-            sub,
-            client_id,
-            scope: scopes.to_vec(),
-            roles: roles.to_vec(),
-            aud: Vec::new(),
-            auth_time: None,
-            acr: None,
-            jti: None,
-            iat: None,
-            exp: None,
-            presented: Presented::ApiKey,
-        };
+        let mut claims = Claims::new(sub, client_id, Presented::ApiKey);
+        claims.scope = scopes.to_vec();
+        claims.roles = roles.to_vec();
         let mut json = described(&claims);
         json.extend(persona.map(|name| ("persona".to_owned(), name.into())));
         Self { claims: Some(Arc::new(claims)), json: Value::Object(json) }

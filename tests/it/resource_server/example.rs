@@ -1,11 +1,11 @@
-//! `examples/orders_api.rs` as it is, in front of a real Latchway: every way in, and every refusal.
+//! `orders_api_actix` as it is, in front of a real Latchway: every way in, and every refusal.
 
 use std::net::TcpStream;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use latchway::resource_server::ResourceServer;
+use latchway_resource_server::ResourceServer;
 use reqwest::{Method, RequestBuilder};
 use serde_json::json;
 
@@ -24,7 +24,7 @@ impl Api {
         let listen = format!("127.0.0.1:{}", free_port());
         let url = format!("http://{listen}");
         let client = Spec::api(&url).create(server);
-        let binary = Path::new(env!("CARGO_BIN_EXE_latchway")).with_file_name("examples").join("orders_api");
+        let binary = Path::new(env!("CARGO_BIN_EXE_latchway")).with_file_name("examples").join("orders_api_actix");
         let mut command = Command::new(&binary);
         command.env("ISSUER", &server.issuer).env("LISTEN", &listen).env("API_CLIENT_ID", &client.id);
         command.env("API_CLIENT_SECRET", client.secret.expect("a secret"));

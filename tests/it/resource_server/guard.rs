@@ -7,7 +7,7 @@ use actix_web::dev::{Service, ServiceResponse};
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::test::{TestRequest, init_service};
 use actix_web::{App, Error, web};
-use latchway::resource_server::{Authorized, Claims, Introspection, MaybeClaims, Policy, Requirement, role, scope};
+use latchway_resource_server::{Authorized, Claims, Introspection, MaybeClaims, Policy, Requirement, role, scope};
 use serde_json::json;
 
 use super::issuer::{INTROSPECT, Issuer, Says};

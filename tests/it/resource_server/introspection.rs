@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::test::TestRequest;
-use latchway::resource_server::{Claims, Introspection, Presented, Refusal, Refused, ResourceServer};
 use latchway::support::{ApiKeyText, Clock, Rng};
+use latchway_resource_server::{Claims, Introspection, Presented, Refusal, Refused, ResourceServer};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;

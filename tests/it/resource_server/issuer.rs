@@ -6,7 +6,7 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use latchway::resource_server::{Builder, ResourceServer};
+use latchway_resource_server::{Builder, ResourceServer};
 use serde_json::{Value, json};
 
 use crate::harness::*;

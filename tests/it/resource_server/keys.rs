@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use latchway::resource_server::ResourceServer;
 use latchway::support::Clock;
+use latchway_resource_server::ResourceServer;
 use serde_json::json;
 use tokio::task::JoinSet;
 use tokio::time::sleep;

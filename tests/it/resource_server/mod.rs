@@ -9,11 +9,11 @@ mod tokens;
 
 use std::sync::Arc;
 
-use latchway::resource_server::{Claims, Refusal, ResourceServer};
+use latchway_resource_server::{Claims, Refusal, ResourceServer};
 
 /// How a token is refused. Panics if it is not.
 #[track_caller]
-fn refusal(outcome: Result<Arc<Claims>, latchway::resource_server::Refused>, what: &str) -> Refusal {
+fn refusal(outcome: Result<Arc<Claims>, latchway_resource_server::Refused>, what: &str) -> Refusal {
     match outcome {
         Ok(claims) => panic!("let through: {what}: {claims:?}"),
         Err(refused) => refused.refusal,

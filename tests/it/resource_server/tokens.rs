@@ -9,7 +9,7 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
-use latchway::resource_server::{Algorithm, Presented, ResourceServer};
+use latchway_resource_server::{Algorithm, Presented, ResourceServer};
 use serde_json::{Value, json};
 
 use super::issuer::{Issuer, JWKS, Says};

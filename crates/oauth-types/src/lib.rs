@@ -1,0 +1,13 @@
+//! Wire types of the OAuth RFCs, which the server and `latchway-resource-server` share. No IO.
+
+mod error;
+mod numeric_date;
+mod params;
+mod rate_limit;
+mod token;
+
+pub use error::{ErrorCode, OAuthError, Wanted};
+pub use numeric_date::{NumericDate, optional_seconds};
+pub use params::{MalformedForm, Params};
+pub use rate_limit::{RateLimit, RateLimitPolicy};
+pub use token::{Introspection, JwtClaims, TokenResponse, UserInfo};

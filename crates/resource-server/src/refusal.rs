@@ -1,0 +1,172 @@
+//! How a caller is refused (RFC 6750 §3, RFC 9470 §3, RFC 9728 §5.1).
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
+use actix_web::{HttpResponse, ResponseError};
+use serde_json::json;
+
+use crate::remote::Unavailable;
+use crate::token::Invalid;
+use latchway_core::Seconds;
+use latchway_oauth_types::{ErrorCode, OAuthError};
+
+/// Why a request is not let through.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// No credentials of a kind that is understood: 401 without an error code.
+    Missing,
+    /// Credentials twice, malformed, or where they must not be: 400.
+    InvalidRequest(&'static str),
+    /// Credentials that do not count: 401.
+    InvalidToken(&'static str),
+    /// Good credentials that do not allow this: 403.
+    InsufficientScope {
+        /// What would have to be asked for; empty if asking does not help.
+        scope: Vec<Cow<'static, str>>,
+        description: Cow<'static, str>,
+    },
+    /// The person must prove again who they are: 401 (RFC 9470).
+    InsufficientAuthentication {
+        /// In seconds.
+        max_age: Seconds,
+    },
+    /// A browser sent its cookie for a page of somebody else: 403.
+    CrossSite(&'static str),
+    /// The issuer answers no more questions about this API key for a while: 429.
+    TooOften {
+        /// In seconds.
+        retry_after: u32,
+    },
+    /// Nobody can tell now whether the credentials count: 503.
+    Unavailable {
+        /// In seconds.
+        retry_after: u32,
+    },
+}
+
+impl From<Invalid> for Refusal {
+    fn from(invalid: Invalid) -> Self {
+        Self::InvalidToken(invalid.0)
+    }
+}
+
+impl From<Unavailable> for Refusal {
+    fn from(unavailable: Unavailable) -> Self {
+        tracing::warn!(reason = %unavailable, "a request was refused since nobody can tell whether it may pass");
+        Self::Unavailable { retry_after: 5 }
+    }
+}
+
+impl Refusal {
+    fn code(&self) -> Option<ErrorCode> {
+        Some(match self {
+            Self::Missing => return None,
+            Self::InvalidRequest(_) => ErrorCode::InvalidRequest,
+            Self::InvalidToken(_) => ErrorCode::InvalidToken,
+            Self::InsufficientScope { .. } => ErrorCode::InsufficientScope,
+            Self::InsufficientAuthentication { .. } => ErrorCode::InsufficientUserAuthentication,
+            Self::CrossSite(_) => ErrorCode::Forbidden,
+            Self::TooOften { .. } => ErrorCode::SlowDown,
+            Self::Unavailable { .. } => ErrorCode::TemporarilyUnavailable,
+        })
+    }
+
+    fn description(&self) -> Cow<'static, str> {
+        match self {
+            Self::Missing => "this needs an access token".into(),
+            Self::InvalidRequest(why) | Self::InvalidToken(why) | Self::CrossSite(why) => (*why).into(),
+            Self::InsufficientScope { description, .. } => description.clone(),
+            Self::InsufficientAuthentication { .. } => "a more recent login is required".into(),
+            Self::TooOften { .. } => "too many requests; wait as long as Retry-After says".into(),
+            Self::Unavailable { .. } => "whether the credentials count cannot be told right now; try again".into(),
+        }
+    }
+
+    fn status(&self) -> StatusCode {
+        let status = self.code().map_or(401, ErrorCode::status);
+        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+}
+
+/// What all challenges of one API have in common.
+#[derive(Debug)]
+pub(crate) struct Challenge {
+    pub realm: String,
+    pub resource_metadata: Option<String>,
+}
+
+impl Challenge {
+    fn header(&self, refusal: &Refusal) -> String {
+        let mut header = format!("Bearer realm=\"{}\"", quotable(&self.realm));
+        let mut add = |name: &str, value: &str| {
+            header.push_str(&format!(", {name}=\"{}\"", quotable(value)));
+        };
+        // RFC 6750 §3.1: who did not try is not told that they failed.
+        if let Some(code) = refusal.code() {
+            add("error", code.as_str());
+            add("error_description", &refusal.description());
+        }
+        match refusal {
+            Refusal::InsufficientScope { scope, .. } if !scope.is_empty() => add("scope", &scope.join(" ")),
+            Refusal::InsufficientAuthentication { max_age } => add("max_age", &max_age.to_string()),
+            _ => {}
+        }
+        if let Some(url) = &self.resource_metadata {
+            add("resource_metadata", url);
+        }
+        header
+    }
+}
+
+/// In the characters that RFC 6750 §3 allows between quotes.
+fn quotable(text: &str) -> String {
+    OAuthError::invalid_request(text.to_owned()).wire_description()
+}
+
+/// A refusal as an answer, with its status, its headers and a body in JSON.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    pub refusal: Refusal,
+    challenge: Arc<Challenge>,
+}
+
+impl Refused {
+    pub(crate) fn new(refusal: Refusal, challenge: &Arc<Challenge>) -> Self {
+        Self { refusal, challenge: Arc::clone(challenge) }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.refusal.description())
+    }
+}
+
+impl std::error::Error for Refused {}
+
+impl ResponseError for Refused {
+    fn status_code(&self) -> StatusCode {
+        self.refusal.status()
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let refusal = &self.refusal;
+        tracing::debug!(?refusal, "refused");
+        let mut response = HttpResponse::build(refusal.status());
+        response.insert_header((CACHE_CONTROL, "no-store"));
+        match refusal {
+            Refusal::Unavailable { retry_after } | Refusal::TooOften { retry_after } => {
+                response.insert_header((RETRY_AFTER, *retry_after))
+            }
+            Refusal::CrossSite(_) => &mut response,
+            _ => response.insert_header((WWW_AUTHENTICATE, self.challenge.header(refusal))),
+        };
+        let error = refusal.code().map_or("unauthorized", ErrorCode::as_str);
+        response.json(json!({"error": error, "error_description": quotable(&refusal.description())}))
+    }
+}
