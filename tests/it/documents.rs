@@ -1,5 +1,6 @@
-//! The pages of `docs/security` against the tests: every id in a test's name is explained, and the pages name the files
-//! in which the tests are.
+//! Pages for contributors against the code. Those of `docs/security`: every id in a test's name is explained, and the pages
+//! name the files in which the tests are. The glossary: it has every table, and its types exist. All of them: the files that
+//! they name exist.
 //!
 //! `LATCHWAY_UPDATE_DOCS=1 cargo test --test it -- documents::` writes the column of tests anew.
 
@@ -44,7 +45,8 @@ fn read(path: &str) -> String {
 
 /// Every Rust file below these folders, by its path in the repository.
 fn rust_files(folders: &[&str]) -> Vec<String> {
-    let mut waiting: Vec<PathBuf> = folders.iter().map(|folder| root().join(folder)).collect();
+    let mut waiting: Vec<PathBuf> =
+        folders.iter().map(|folder| root().join(folder)).filter(|folder| folder.exists()).collect();
     let mut found = Vec::new();
     while let Some(folder) = waiting.pop() {
         for entry in std::fs::read_dir(&folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
@@ -229,4 +231,56 @@ fn names_and_rows_are_read() {
     assert_eq!(false_rows(page, &places).len(), 2);
     assert_eq!(false_rows(expected, &places), Vec::<String>::new());
     assert_eq!(false_rows(expected, &Places::new()).len(), 1);
+}
+
+/// What stands between backticks in a page, outside of blocks of code.
+fn quoted(page: &str) -> impl Iterator<Item = &str> {
+    page.split("```").step_by(2).flat_map(|text| text.split('`').skip(1).step_by(2))
+}
+
+/// The files and folders of this repository that a page names. A place holder such as `DATE_name` is none.
+fn named_paths(page: &str) -> Vec<&str> {
+    const FOLDERS: &[&str] =
+        &["src/", "crates/", "tests/", "torture/", "docs/", "scripts/", "templates/", "packaging/"];
+    let paths = quoted(page).filter(|quoted| FOLDERS.iter().any(|folder| quoted.starts_with(folder)));
+    paths.map(|path| path.split([' ', ':']).next().unwrap_or_default()).filter(|path| !path.contains('*')).collect()
+}
+
+#[test]
+fn files_named_for_contributors_exist() {
+    let mut looked_at = 0;
+    for page in ["docs/architecture.md", "docs/glossary.md", "tests/it/README.md"] {
+        let text = read(page);
+        let named = named_paths(&text);
+        looked_at += named.len();
+        let missing: Vec<_> = named.into_iter().filter(|path| !root().join(path).exists()).collect();
+        assert!(missing.is_empty(), "{page} names what is not there: {missing:?}");
+    }
+    assert!(looked_at > 10, "the pages name files: {looked_at}");
+}
+
+/// The cells of the rows of a page, without headings.
+fn rows(page: &str) -> impl Iterator<Item = Vec<&str>> {
+    let rows = page.lines().filter(|line| line.starts_with("| ")).map(|line| line.trim_matches('|'));
+    rows.map(|row| row.split('|').map(|cell| cell.trim().trim_matches('`')).collect())
+}
+
+#[test]
+fn the_glossary_has_every_table_and_its_types_exist() {
+    let glossary = read("docs/glossary.md");
+    let (_, tables) = glossary.split_once("## Tables and types").expect("the section of tables");
+    let documented: BTreeSet<&str> = rows(tables).skip(1).map(|row| row[0]).collect();
+    let schema = read("src/storage/schema.rs");
+    let tables = schema.split("table! {").skip(1).filter_map(|table| table.split('(').next()).map(str::trim);
+    assert_eq!(documented, tables.collect(), "the tables of the glossary and those of the schema");
+
+    let code: String = rust_files(&["src", "crates"]).iter().map(|path| read(path)).collect();
+    let is_defined = |name: &&str| {
+        [format!("struct {name}"), format!("enum {name}"), format!("    {name} {{")]
+            .iter()
+            .any(|form| code.contains(form))
+    };
+    let types = rows(&glossary).filter(|row| row[0] != "term" && row[0] != "table").map(|row| row[2]);
+    let unknown: Vec<&str> = types.filter(|name| !name.is_empty() && !is_defined(name)).collect();
+    assert!(unknown.is_empty(), "docs/glossary.md names types that are not there: {unknown:?}");
 }
