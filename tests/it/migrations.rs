@@ -39,7 +39,7 @@ fn open(database: &Database) -> Storage {
 fn go_up_down_and_up_again(db: Db) {
     let all = names(db);
     assert_eq!(all, names(if db == Db::Sqlite { Db::Postgres } else { Db::Sqlite }), "the same for both databases");
-    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let dir = tempfile::tempdir_in(crate::harness::scratch()).expect("a directory");
     let database = Database::create(db, dir.path());
     let storage = open(&database);
     assert_eq!(storage.migration_status().expect("a status"), MigrationStatus::Pending(all.len()));
@@ -72,7 +72,7 @@ fn go_up_down_and_up_again(db: Db) {
 
 /// What an earlier version cannot read is gone when its schema is back: the device grant, and families that began with it.
 fn leave_no_word_that_is_unknown(db: Db) {
-    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let dir = tempfile::tempdir_in(crate::harness::scratch()).expect("a directory");
     let database = Database::create(db, dir.path());
     let storage = open(&database);
     storage.migrate().expect("up");
@@ -110,7 +110,7 @@ fn leave_no_word_that_is_unknown(db: Db) {
 
 /// P16: what a person allowed without naming an API is a list of APIs afterwards, and the operator's own apps keep theirs open.
 fn give_old_grants_their_apis(db: Db) {
-    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let dir = tempfile::tempdir_in(crate::harness::scratch()).expect("a directory");
     let database = Database::create(db, dir.path());
     let storage = open(&database);
     storage.migrate().expect("up");
@@ -149,7 +149,7 @@ fn give_old_grants_their_apis(db: Db) {
 
 /// A schema from a newer version is left alone.
 fn meet_a_newer_schema(db: Db) {
-    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let dir = tempfile::tempdir_in(crate::harness::scratch()).expect("a directory");
     let database = Database::create(db, dir.path());
     let storage = open(&database);
     storage.migrate().expect("up");

@@ -22,7 +22,7 @@ struct Page {
 #[test]
 fn every_command_of_the_readme_works() {
     let readme = include_str!("../../README.md");
-    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a folder");
+    let dir = tempfile::tempdir_in(crate::harness::scratch()).expect("a folder");
     let database = Database::create(Db::Postgres, dir.path());
     std::fs::create_dir_all(dir.path().join("target/release")).expect("a folder");
     symlink(env!("CARGO_BIN_EXE_latchway"), dir.path().join("target/release/latchway")).expect("a link");

@@ -123,7 +123,7 @@ fn open(database: &Database) -> Storage {
 
 /// Half of the work is undone after it recorded its event, while it shares a transaction with others.
 fn undone_work(db: Db) {
-    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let dir = tempfile::tempdir_in(crate::harness::scratch()).expect("a directory");
     let database = Database::create(db, dir.path());
     let storage = open(&database);
     storage.migrate().expect("up");

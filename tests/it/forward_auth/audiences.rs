@@ -123,7 +123,7 @@ async fn p02_an_app_at_our_own_host(db: Db) {
     let at_home = house.ask("").header("X-Original-URL", format!("{}/app", server.issuer));
     assert_j(&Answer::of(at_home.bearer_auth(&token)).await, 401, "invalid_token");
     for audience in [server.issuer.as_str(), &format!("{}/apps", server.issuer)] {
-        let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+        let dir = tempfile::tempdir_in(crate::harness::scratch()).expect("a directory");
         let output = std::process::Command::new(env!("CARGO_BIN_EXE_latchway"))
             .args(["config", "check", "--data"])
             .arg(dir.path())

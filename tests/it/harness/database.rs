@@ -1,12 +1,17 @@
 //! The two databases: a fresh one for each server, and a look into its tables.
 
 use std::path::Path;
+use std::process::Command;
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use diesel::{Connection, QueryableByName, RunQueryDsl, SqliteConnection, sql_query, sql_types::Text};
 use serde_json::Value;
 use tokio_postgres::{Client, NoTls, SimpleQueryMessage};
 use url::Url;
+
+use super::server::{ENCRYPTION_KEY, scratch};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Db {
@@ -27,6 +32,7 @@ pub struct Blocked {
 }
 
 impl Database {
+    /// An empty database.
     pub fn create(db: Db, dir: &Path) -> Self {
         match db {
             Db::Sqlite => {
@@ -35,16 +41,67 @@ impl Database {
                 std::fs::write(&file, "").expect("an empty file");
                 Self::Sqlite { url: format!("sqlite://{file}"), file }
             }
+            Db::Postgres => Self::new_on_postgres(""),
+        }
+    }
+
+    /// A database with the schema in it, copied from one that `latchway migrate` made once for all tests of the run.
+    pub fn migrated(db: Db, dir: &Path) -> Self {
+        match db {
+            Db::Sqlite => {
+                static TEMPLATE: OnceLock<Vec<u8>> = OnceLock::new();
+                let database = Self::create(db, dir);
+                let template = TEMPLATE.get_or_init(|| {
+                    let dir = tempfile::tempdir_in(scratch()).expect("a directory");
+                    let template = Self::create(db, dir.path());
+                    template.migrate();
+                    // The last connection that closes moves what the log has into the file.
+                    assert_eq!(template.number("SELECT 1"), 1);
+                    let Self::Sqlite { file, .. } = template else { panic!("a file") };
+                    assert!(!Path::new(&format!("{file}-wal")).exists(), "a log beside the template");
+                    std::fs::read(file).expect("the template")
+                });
+                let Self::Sqlite { file, .. } = &database else { panic!("a file") };
+                std::fs::write(file, template).expect("a copy of the template");
+                database
+            }
             Db::Postgres => {
-                static COUNTER: AtomicU32 = AtomicU32::new(0);
-                let number = COUNTER.fetch_add(1, Ordering::Relaxed);
-                let name = format!("latchway_{}_{number}", std::process::id());
-                postgres(&admin_url(), &format!("CREATE DATABASE {name}"));
-                let mut url = Url::parse(&admin_url()).expect("LATCHWAY_TEST_POSTGRES is a URL");
-                url.set_path(&name);
-                Self::Postgres { url: url.to_string(), name }
+                static TEMPLATE: OnceLock<String> = OnceLock::new();
+                let template = TEMPLATE.get_or_init(|| {
+                    let template = Self::new_on_postgres("");
+                    template.migrate();
+                    let Self::Postgres { name, .. } = template else { panic!("a name") };
+                    // A template must have no connections, and the server ends those of a process a moment after it.
+                    let connections = format!("SELECT count(*) FROM pg_stat_activity WHERE datname = '{name}'");
+                    while postgres(&admin_url(), &connections) != ["0"] {
+                        std::thread::sleep(Duration::from_millis(5));
+                    }
+                    name
+                });
+                Self::new_on_postgres(&format!("TEMPLATE {template}"))
             }
         }
+    }
+
+    fn new_on_postgres(options: &str) -> Self {
+        static COUNTER: AtomicU32 = AtomicU32::new(0);
+        let number = COUNTER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("latchway_{}_{number}", std::process::id());
+        postgres(&admin_url(), &format!("CREATE DATABASE {name} {options}"));
+        let mut url = Url::parse(&admin_url()).expect("LATCHWAY_TEST_POSTGRES is a URL");
+        url.set_path(&name);
+        Self::Postgres { url: url.to_string(), name }
+    }
+
+    fn migrate(&self) {
+        let output = Command::new(env!("CARGO_BIN_EXE_latchway"))
+            .arg("migrate")
+            .env_clear()
+            .env("LATCHWAY__DATABASE__URL", self.url())
+            .env("LATCHWAY__KEYS__ENCRYPTION_KEY", ENCRYPTION_KEY)
+            .output()
+            .expect("the built latchway");
+        assert!(output.status.success(), "latchway migrate: {}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// Takes a lock that every write has to wait for.

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use reqwest::RequestBuilder;
 use serde_json::Value;
 
-use super::{Answer, Browser, guard, http, random};
+use super::{Answer, Browser, guard, http, random, scratch};
 
 /// A running mock. Dropping it ends it.
 pub struct Mock {
@@ -41,7 +41,7 @@ impl Mock {
         flags: &[&str],
         environment: &[(&str, &str)],
     ) -> Result<Self, String> {
-        let dir = std::env::temp_dir().join(format!("latchway-mock-{}", random(9)));
+        let dir = scratch().join(format!("latchway-mock-{}", random(9)));
         std::fs::create_dir_all(&dir).expect("a folder");
         for (name, content) in files.iter().chain(&[("mock.toml", config)]) {
             std::fs::write(dir.join(name), content).expect("a file");

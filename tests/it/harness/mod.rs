@@ -22,6 +22,7 @@ mod proxy;
 mod raw;
 mod request;
 mod server;
+mod times;
 mod user;
 
 use std::future::Future;
@@ -44,7 +45,7 @@ pub use process::run_script;
 pub use proxy::{Line, Proxy};
 pub use raw::{RawAnswer, raw};
 pub use request::{Pkce, Request};
-pub use server::{CliFailure, ENCRYPTION_KEY, Server, free_port, target};
+pub use server::{CliFailure, ENCRYPTION_KEY, Server, free_port, scratch, target};
 pub use user::User;
 
 /// The server of one database that ordinary tests share. Its clients and users are each test's own.
@@ -69,6 +70,7 @@ impl Wanted for Db {
 
 /// Runs one test body on one database, in a runtime of its own.
 pub fn run<T: Wanted, F: Future<Output = ()>>(db: Db, test: impl FnOnce(T) -> F) {
+    let _time = times::measure();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(test(T::of(db)));
 }
@@ -98,6 +100,7 @@ pub(crate) use once;
 
 /// Runs one test body in a runtime of its own.
 pub fn run_once<F: Future<Output = ()>>(test: impl FnOnce() -> F) {
+    let _time = times::measure();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(test());
 }

@@ -51,6 +51,9 @@ const CONFIG: &[(&str, &str)] = &[
     ("limits.userinfo_per_address", "0"),
     ("log.format", "json"),
     ("log.level", "latchway=debug,info"),
+    // The cheapest that the server accepts: how strong hashes are is asked by tests that set it.
+    ("passwords.iterations", "1"),
+    ("passwords.memory_kib", "8192"),
     ("server.shutdown_delay_seconds", "0"),
     ("server.workers", "2"),
 ];
@@ -176,10 +179,11 @@ impl Server {
     }
 
     fn prepare(db: Db, config: &[(&str, &str)], flags: &[&str]) -> Self {
-        let dir = tempfile::Builder::new().prefix("lw-").tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+        let dir = tempfile::Builder::new().prefix("lw-").tempdir_in(scratch()).expect("a directory");
         let dir = dir.keep();
         guard::remove_at_end(&dir);
-        let database = Database::create(db, &dir);
+        // `serve --dev` begins as on a new machine: with nothing.
+        let database = if flags.is_empty() { Database::migrated(db, &dir) } else { Database::create(db, &dir) };
         let (port, metrics) = (free_port(), free_port());
         let issuer = format!("http://127.0.0.1:{port}");
 
@@ -565,6 +569,15 @@ pub fn free_port() -> u16 {
             return port;
         }
     }
+}
+
+/// Where tests keep their databases and other files. `scripts/test` names a directory in memory, where fsync costs nothing:
+/// these tests end processes, never the machine.
+pub fn scratch() -> &'static Path {
+    static SCRATCH: OnceLock<PathBuf> = OnceLock::new();
+    SCRATCH.get_or_init(|| {
+        std::env::var_os("LATCHWAY_TEST_SCRATCH").map_or_else(|| env!("CARGO_TARGET_TMPDIR").into(), PathBuf::from)
+    })
 }
 
 /// The directory for build results, where screenshots go too.

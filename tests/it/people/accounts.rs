@@ -170,7 +170,7 @@ fn u17_a_restore_does_not_undo_a_deletion() {
 #[test]
 fn p20_the_folder_of_a_database() {
     use std::os::unix::fs::PermissionsExt;
-    let dir = tempfile::tempdir_in(env!("CARGO_TARGET_TMPDIR")).expect("a directory");
+    let dir = tempfile::tempdir_in(crate::harness::scratch()).expect("a directory");
     let path = dir.path().join("var/lib/latchway.db");
     let url = format!("sqlite://{}", path.display());
     let server = Server::prepared(Db::Sqlite, &[("database.url", &url)]);
