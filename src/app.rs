@@ -13,6 +13,7 @@ use crate::defense::{Admission, Limiter};
 use crate::domain::{Algorithm, Client};
 use crate::identity::{KeyUses, Passwords, SessionCookies};
 use crate::keys::{KeyError, KeyRing};
+use crate::protocol::endpoints;
 use crate::storage::keys::StoredKey;
 use crate::storage::{Db, ServerLock};
 use crate::support::{AtOnce, Clock, Digest, Id, Rng, Seconds};
@@ -179,9 +180,6 @@ pub struct Parts {
     pub scope_names: Vec<String>,
 }
 
-/// What API keys are managed by, below the issuer.
-const KEY_MANAGEMENT: &str = "/api/v1/api-keys";
-
 /// How long a client may be used as it was read.
 const CLIENT_MEMORY: Duration = Duration::from_secs(1);
 /// How long an answer of the database serves all who ask the same without any credential.
@@ -238,12 +236,12 @@ impl App {
 
     /// The audience of tokens that may manage API keys.
     pub fn key_management(&self) -> String {
-        self.url(KEY_MANAGEMENT)
+        self.url(endpoints::API_KEYS)
     }
 
     /// Whether an audience is one of this server's own: of userinfo, or of the management of API keys.
     pub fn is_own_audience(&self, audience: &str) -> bool {
-        audience.strip_prefix(self.issuer()).is_some_and(|rest| rest.is_empty() || rest == KEY_MANAGEMENT)
+        audience.strip_prefix(self.issuer()).is_some_and(|rest| rest.is_empty() || rest == endpoints::API_KEYS)
     }
 
     pub fn now(&self) -> Seconds {

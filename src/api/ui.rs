@@ -11,6 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use utoipa_swagger_ui::Config;
 
 use crate::fault::{Fault, Problem};
+use crate::protocol::endpoints;
 use crate::request;
 use crate::support::{gzip, sha256};
 
@@ -68,7 +69,7 @@ fn find(name: &str) -> Option<(&'static str, Vec<u8>, bool)> {
         return Some((media, text.as_bytes().to_vec(), false));
     }
     let (name, media) = VENDORED.iter().find(|(vendored, _)| *vendored == name)?;
-    let file = utoipa_swagger_ui::serve(name, Arc::new(Config::from("/api/v1/openapi.json"))).ok()??;
+    let file = utoipa_swagger_ui::serve(name, Arc::new(Config::from(endpoints::API_DOCUMENT))).ok()??;
     Some((media, file.bytes.into_owned(), file.gzpipped))
 }
 

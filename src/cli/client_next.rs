@@ -2,6 +2,7 @@
 
 use super::context::Tool;
 use crate::domain::{Client, GrantType, OPENID};
+use crate::protocol::endpoints;
 use crate::storage::scopes;
 
 /// Scopes that the consent page has words for by itself.
@@ -10,7 +11,7 @@ const WELL_KNOWN: &[&str] = &["openid", "profile", "email", "offline_access", "a
 /// Sentences for the person who configures the client's software: the server's address, and what the client lacks.
 pub fn steps(tool: &Tool, client: &Client) -> anyhow::Result<Vec<String>> {
     let issuer = &tool.config.server.issuer;
-    let mut steps = vec![format!("Issuer: {issuer} (discovery: {issuer}/.well-known/openid-configuration)")];
+    let mut steps = vec![format!("Issuer: {issuer} (discovery: {issuer}{})", endpoints::OPENID_CONFIGURATION)];
     let asks_people = client.may_use(GrantType::AuthorizationCode) || client.may_use(GrantType::DeviceCode);
     if asks_people && client.scope.is_empty() {
         let command = format!("latchway client update {} --scope \"openid profile email\"", client.client_id);

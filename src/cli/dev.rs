@@ -17,6 +17,7 @@ use crate::config::{Config, Dev};
 use crate::domain::{ApplicationType, AuthMethod, Client, GrantType, Party, RedirectUri, RefreshPolicy, Scopes};
 use crate::keys::Sealer;
 use crate::pages::setup;
+use crate::protocol::endpoints;
 pub use crate::storage::IfMissing;
 use crate::storage::scopes::ScopeText;
 use crate::storage::{Db, Refusal, StorageError, Tx, clients, links, scopes, settings};
@@ -128,7 +129,7 @@ fn put(tx: &mut Tx<'_>, client: &Client, now: Seconds) -> Result<(), StorageErro
 
 fn app_client(issuer: &str, now: Seconds) -> anyhow::Result<Client> {
     Ok(Client {
-        redirect_uris: vec![RedirectUri::register(&format!("{issuer}/playground/callback"))?],
+        redirect_uris: vec![RedirectUri::register(&format!("{issuer}{}", endpoints::PLAYGROUND_CALLBACK))?],
         grant_types: vec![GrantType::AuthorizationCode, GrantType::RefreshToken],
         scope: Scopes::parse(SCOPE)?,
         audiences: vec![RESOURCE.to_owned()],

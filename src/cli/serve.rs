@@ -20,6 +20,7 @@ use crate::http::server;
 use crate::identity::Passwords;
 use crate::jobs;
 use crate::keys::Sealer;
+use crate::protocol::endpoints;
 use crate::storage::{Db, DbOptions, ServerLock, scopes, users};
 use crate::support::{Clock, Rng};
 
@@ -179,7 +180,7 @@ async fn announce(context: &Context, app: &App, metrics: Option<SocketAddr>) -> 
     if app.mode == Mode::Production && !context.json {
         return Ok(());
     }
-    let playground = app.playground.as_ref().map(|_| app.url("/playground"));
+    let playground = app.playground.as_ref().map(|_| app.url(endpoints::PLAYGROUND));
     Banner { issuer: app.issuer(), setup: setup.as_deref(), playground: playground.as_deref(), metrics }.print(context);
     // A server whose banner cannot be written serves all the same.
     let _ = output::finish();

@@ -3,7 +3,7 @@ use url::form_urlencoded::Serializer;
 use super::Answer;
 use crate::app::App;
 use crate::domain::origin_of;
-use crate::protocol::Params;
+use crate::protocol::{Params, endpoints};
 use crate::support::Seconds;
 
 /// Where somebody goes on after a login that no app asked for. A path is built from one of these, never taken from a
@@ -98,9 +98,9 @@ impl After {
     /// The path there.
     pub fn path(&self) -> String {
         match self {
-            Self::ApiKeys => "/account/api-keys".to_owned(),
-            Self::Device { .. } => self.with_fields("/device"),
-            Self::Gate { .. } => self.with_fields("/api/v1/forward-auth/login"),
+            Self::ApiKeys => endpoints::ACCOUNT_API_KEYS.to_owned(),
+            Self::Device { .. } => self.with_fields(endpoints::DEVICE),
+            Self::Gate { .. } => self.with_fields(endpoints::FORWARD_AUTH_LOGIN),
         }
     }
 

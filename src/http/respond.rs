@@ -4,16 +4,16 @@ use actix_web::http::header::{LOCATION, SET_COOKIE};
 use actix_web::{HttpRequest, HttpResponse, Responder, web};
 use askama::Template;
 
-use crate::api::v1::forward_auth;
 use crate::app::App;
 use crate::flow::Answer;
 use crate::pages::view::{ClientView, FormPostPage, Name, OnwardPage};
 use crate::pages::{policy, render};
+use crate::protocol::endpoints;
 use crate::support::random_token;
 
 /// Where a browser comes from elsewhere, so that it may be sent elsewhere by a redirect. To all other paths forms of ours
 /// lead, and browsers hold every redirect that follows a form against the `form-action` of the form's page.
-const REDIRECTS_ON: &[&str] = &["/oauth2/authorize", "/api/v1/forward-auth/login", forward_auth::CALLBACK];
+const REDIRECTS_ON: &[&str] = &[endpoints::AUTHORIZE, endpoints::FORWARD_AUTH_LOGIN, endpoints::FORWARD_AUTH_CALLBACK];
 
 impl Responder for Answer {
     type Body = BoxBody;

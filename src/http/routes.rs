@@ -13,6 +13,7 @@ use crate::pages::{
     account, api_keys, assets_route, cancel, consent, device, example, home, login, logout, playground, setup,
     well_known,
 };
+use crate::protocol::endpoints;
 
 /// Larger bodies are refused, in bytes.
 pub const MAX_BODY: usize = 16 * 1024;
@@ -49,7 +50,7 @@ pub const PATHS: &[&str] = &[
     "/api/v1/api-keys",
     "/api/v1/forward-auth",
     "/api/v1/forward-auth/login",
-    forward_auth::CALLBACK,
+    endpoints::FORWARD_AUTH_CALLBACK,
     "/logout",
     "/logged-out",
     "/playground",
@@ -132,7 +133,7 @@ pub fn configure(app: &App) -> impl Fn(&mut ServiceConfig) + use<> {
             .configure(api::configure(api::VERSIONS))
             .service(resource("/api/docs").route(get().to(api::ui::index)))
             .service(resource("/api/docs/{name}").route(get().to(api::ui::file)))
-            .service(resource(forward_auth::CALLBACK).route(get().to(forward_auth::callback)))
+            .service(resource(endpoints::FORWARD_AUTH_CALLBACK).route(get().to(forward_auth::callback)))
             // For whoever runs it
             .service(resource("/livez").route(get().to(health::livez)))
             .service(resource("/readyz").route(get().to(health::readyz)));
@@ -156,7 +157,7 @@ pub fn is_known(path: &str) -> bool {
 
 /// Whether a path answers at other hosts than ours, whose transport is not ours to decide.
 pub fn answers_elsewhere(path: &str) -> bool {
-    matches!(path, "/api/v1/forward-auth" | forward_auth::CALLBACK)
+    matches!(path, "/api/v1/forward-auth" | endpoints::FORWARD_AUTH_CALLBACK)
 }
 
 /// Who comes first when too much comes at once.

@@ -5,12 +5,18 @@ use super::seen::{Seen, basic};
 use super::settings::Settings;
 use crate::app::App;
 use crate::domain::{ApplicationType, AuthMethod, Client, GrantType, Party, RedirectUri, Scopes, validate_resource};
+use crate::protocol::endpoints;
 use crate::storage::{Refusal, StorageError, clients};
 use crate::support::sha256;
 
 /// Endpoints at which a client tells who it is.
-const ENDPOINTS: &[&str] =
-    &["/oauth2/authorize", "/oauth2/token", "/oauth2/revoke", "/oauth2/introspect", "/oauth2/device_authorization"];
+const ENDPOINTS: &[&str] = &[
+    endpoints::AUTHORIZE,
+    endpoints::TOKEN,
+    endpoints::REVOKE,
+    endpoints::INTROSPECT,
+    endpoints::DEVICE_AUTHORIZATION,
+];
 
 /// Registers the client of a request, or what it asks for beyond its registration. Clients of the settings keep to theirs.
 ///
@@ -62,7 +68,7 @@ fn fresh(app: &App, settings: &Settings, id: &str) -> Client {
 
 /// The client with what this request needs of it.
 fn grown(mut client: Client, seen: &Seen) -> Client {
-    if let Some(uri) = seen.parameter("redirect_uri").filter(|_| seen.path == "/oauth2/authorize")
+    if let Some(uri) = seen.parameter("redirect_uri").filter(|_| seen.path == endpoints::AUTHORIZE)
         && let Ok(uri) = RedirectUri::register(uri)
         && is_of_this_machine(&uri)
         && !client.redirect_uris.iter().any(|known| known.matches(uri.as_str()))
@@ -82,7 +88,7 @@ fn grown(mut client: Client, seen: &Seen) -> Client {
             client.resources.push(resource.clone());
         }
     }
-    if seen.path != "/oauth2/authorize" {
+    if seen.path != endpoints::AUTHORIZE {
         authenticate(&mut client, seen);
     }
     client.grant_types = grants(&client);

@@ -20,6 +20,7 @@ use super::rotation;
 use super::rules::{RuleError, Rules};
 use super::settings::Settings;
 use super::state::{Snapshot, first_rules};
+use crate::protocol::endpoints;
 use crate::support::Clock;
 use latchway_resource_server::{Introspection, ResourceServer};
 
@@ -228,10 +229,10 @@ impl World {
         let url = if prefix.is_empty() { house.base.clone() } else { format!("{}/{prefix}", house.base) };
         let run = if self.run.is_empty() { String::new() } else { format!("?{RUN_PARAMETER}={}", self.run) };
         let keys = Introspection::new(API_CLIENT, API_CLIENT)
-            .endpoint(format!("{url}/oauth2/introspect{run}"))
+            .endpoint(format!("{url}{}{run}", endpoints::INTROSPECT))
             .cache_for(Duration::ZERO);
         let server = ResourceServer::builder(issuer, audience)
-            .jwks_url(format!("{url}/.well-known/jwks.json{run}"))
+            .jwks_url(format!("{url}{}{run}", endpoints::JWKS))
             .api_keys(keys)
             .cookies()
             .leeway(Duration::ZERO)

@@ -15,6 +15,7 @@ use super::house::{House, World, WorldError};
 use super::place::Place;
 use super::seen::Seen;
 use super::{answer, backend, cors, guests, persona, rewrite, trouble};
+use crate::protocol::endpoints;
 
 /// Larger bodies are refused, in bytes.
 pub const MAX_BODY: usize = 1024 * 1024;
@@ -102,7 +103,7 @@ async fn answered(
         Ok(response) => response.map_into_boxed_body(),
         Err(error) => return Err(error),
     };
-    let response = if seen.path == "/api/docs" { rewrite::with_banner(response).await } else { response };
+    let response = if seen.path == endpoints::API_DOCS { rewrite::with_banner(response).await } else { response };
     let response = persona::leave(&app, &house.settings, seen, cookie, response).await;
     let response = world.own_claims.tell(seen, response).await;
     Ok(if prefix.is_empty() { response } else { rewrite::leave(response, prefix).await })

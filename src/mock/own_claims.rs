@@ -10,6 +10,7 @@ use moka::sync::Cache;
 use serde_json::{Map, Value};
 
 use super::seen::Seen;
+use crate::protocol::endpoints;
 
 /// Tokens whose claims are remembered, at most; then those that were not used for the longest time are forgotten.
 const MAX_TOKENS: u64 = 10_000;
@@ -42,8 +43,8 @@ impl OwnClaims {
     /// Puts them into a good answer about their token.
     pub async fn tell(&self, seen: &Seen, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
         let token = match seen.path.as_str() {
-            "/oauth2/introspect" => seen.parameter("token").map(str::to_owned),
-            "/oauth2/userinfo" => seen.header(AUTHORIZATION.as_str()).and_then(bearer),
+            endpoints::INTROSPECT => seen.parameter("token").map(str::to_owned),
+            endpoints::USERINFO => seen.header(AUTHORIZATION.as_str()).and_then(bearer),
             _ => None,
         };
         let own = token.as_deref().and_then(jti).and_then(|jti| self.tokens.get(&jti));

@@ -17,11 +17,10 @@ use crate::fault::{Fault, Problem};
 use crate::flow::{self, After, Answer, Approval, Ending, Step};
 use crate::identity::{self, CurrentSession, LoginProof, Unconfirmed};
 use crate::pages::forms;
+use crate::protocol::endpoints;
 use crate::request;
 use crate::storage::{Refusal, clients, users};
 use crate::support::Id;
-
-const AUTHORIZE: &str = "/oauth2/authorize";
 
 /// `POST /mock/login`: one click on the login page. Fields: `persona`, and what the page's own form has.
 pub async fn login(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Answer, Fault> {
@@ -37,16 +36,16 @@ pub async fn login(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> R
         Some(text) => {
             let transaction = flow::load(&app, text, Some(&browser)).await?;
             let transaction = flow::begin_again(&app, transaction, &browser).await?;
-            Answer::local(transaction.logged_in(&app, &browser, session.session.id)?.at("/login"))
+            Answer::local(transaction.logged_in(&app, &browser, session.session.id)?.at(endpoints::LOGIN))
         }
-        None => After::read(&app, &form).map_or_else(|| Answer::local("/account"), |after| after.answer()),
+        None => After::read(&app, &form).map_or_else(|| Answer::local(endpoints::ACCOUNT), |after| after.answer()),
     };
     Ok(answer.with_cookie(cookie))
 }
 
 /// The persona that a `login_hint` names: by user name or e-mail address.
 fn hinted<'a>(app: &'a App, seen: &Seen) -> Option<&'a Persona> {
-    if seen.path != AUTHORIZE {
+    if seen.path != endpoints::AUTHORIZE {
         return None;
     }
     let prompt = seen.parameter("prompt").unwrap_or_default();
@@ -107,7 +106,9 @@ pub async fn leave(
         location.strip_prefix(page)?.strip_prefix("?transaction=").map(str::to_owned)
     };
     let wants_consent = seen.parameter("prompt").is_some_and(|prompt| prompt.split(' ').any(|word| word == "consent"));
-    let waiting = asks("/consent").filter(|_| settings.consent_by_hint && !wants_consent).or_else(|| asks("/login"));
+    let waiting = asks(endpoints::CONSENT)
+        .filter(|_| settings.consent_by_hint && !wants_consent)
+        .or_else(|| asks(endpoints::LOGIN));
     let answered = match waiting {
         Some(id) => match decide(app, &request, answer.headers(), &id, cookie.as_deref()).await {
             Ok(Some(decided)) => decided.respond_to(&request).map_into_boxed_body(),
@@ -201,5 +202,5 @@ async fn begin(
 /// What the server's own middleware, which comes later, will know of a request.
 fn outside(app: &App, req: &ServiceRequest) -> RequestInfo {
     let address = req.peer_addr().map_or(IpAddr::from([127, 0, 0, 1]), |address| address.ip());
-    RequestInfo { id: Id::new(&app.clock, &app.rng), address, route: AUTHORIZE }
+    RequestInfo { id: Id::new(&app.clock, &app.rng), address, route: endpoints::AUTHORIZE }
 }

@@ -1,5 +1,7 @@
 //! Which part of the mock a path belongs to.
 
+use crate::protocol::endpoints;
+
 /// Who answers a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Place {
@@ -38,7 +40,7 @@ impl Map<'_> {
         let is_issuer = |prefix: &str, rest: &str| {
             (self.has_issuer)(prefix) || (self.on_demand && speaks_oauth(rest) && !(self.is_api)(path))
         };
-        let mut splits = splits(path).filter(|(_, rest)| (self.is_ours)(rest) || *rest == "/mock/login");
+        let mut splits = splits(path).filter(|(_, rest)| (self.is_ours)(rest) || *rest == endpoints::MOCK_LOGIN);
         if let Some((prefix, rest)) = splits.find(|(prefix, rest)| is_issuer(prefix, rest)) {
             return (Place::Issuer { prefix: prefix.to_owned() }, rest);
         }
@@ -51,7 +53,7 @@ impl Map<'_> {
 
     /// RFC 8414 §3.1: the issuer's path stands behind the well-known one.
     fn well_known<'p>(&self, path: &'p str) -> Option<(&'p str, &'static str)> {
-        const METADATA: &str = "/.well-known/oauth-authorization-server";
+        use endpoints::OAUTH_METADATA as METADATA;
         let prefix = path.strip_prefix(METADATA)?.strip_prefix('/')?;
         (is_prefix(prefix) && (self.on_demand || (self.has_issuer)(prefix))).then_some((prefix, METADATA))
     }

@@ -15,6 +15,7 @@ use super::place::Place;
 use super::rules::{Broken, Effect, Paced, Then};
 use super::seen::Seen;
 use super::{answer, cors};
+use crate::protocol::endpoints;
 
 /// The connection of a request, in its data, to be closed under it.
 pub struct Line(pub Socket);
@@ -89,7 +90,7 @@ pub async fn noted(
 
 /// Whoever drives the mock is not what it is about, nor is the furniture of its pages.
 fn is_written_down(seen: &Seen) -> bool {
-    seen.place != Place::Control && !seen.path.starts_with("/static/") && seen.path != "/favicon.ico"
+    seen.place != Place::Control && !seen.path.starts_with("/static/") && seen.path != endpoints::FAVICON
 }
 
 fn share(origin: Option<&HeaderValue>, headers: &mut HeaderMap) {

@@ -15,7 +15,7 @@ use crate::defense::{Counted, Proof};
 use crate::domain::{AuthMethod, Client, MethodCheck};
 use crate::fault::Fault;
 use crate::issuing::client::{fresh, recent};
-use crate::protocol::{OAuthError, Params};
+use crate::protocol::{OAuthError, Params, endpoints};
 use crate::request::{self, Caller};
 use crate::storage::Tx;
 use crate::support::constant_time_eq;
@@ -155,7 +155,7 @@ fn prove(app: &App, client: Option<Arc<Client>>, credentials: &Credentials) -> R
         (Presented::Assertion(token), AuthMethod::PrivateKeyJwt) => {
             let expected = Expected {
                 issuer: app.issuer(),
-                token_endpoint: &app.url("/oauth2/token"),
+                token_endpoint: &app.url(endpoints::TOKEN),
                 now: app.now(),
                 skew: app.config.tokens.clock_skew_seconds,
             };

@@ -11,7 +11,7 @@ use crate::audit::{Event, EventKind};
 use crate::domain::{Client, DeviceCode, DeviceStage, GrantType, UserCode};
 use crate::fault::Fault;
 use crate::flow::user_code_marks;
-use crate::protocol::{ErrorCode, OAuthError, Params};
+use crate::protocol::{ErrorCode, OAuthError, Params, endpoints};
 use crate::request;
 use crate::storage::{Refusal, StorageError, device_codes};
 use crate::support::{Handle, Seconds, network};
@@ -163,7 +163,7 @@ async fn store(app: &App, info: RequestInfo, version: i64, row: DeviceCode) -> R
 }
 
 fn response(app: &App, handle: &Handle, user_code: &UserCode) -> Response {
-    let verification_uri = app.url("/device");
+    let verification_uri = app.url(endpoints::DEVICE);
     Response {
         device_code: format!("{DEVICE_CODE_PREFIX}{}", handle.expose()),
         user_code: user_code.shown(),

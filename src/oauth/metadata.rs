@@ -22,7 +22,7 @@ use crate::domain::{ASSERTION_ALGORITHMS, AuthMethod, OFFLINE_ACCESS};
 use crate::fault::Fault;
 use crate::flow::{Prompt, ResponseMode};
 use crate::oidc::{ACR_PASSWORD, SCOPE_CLAIMS};
-use crate::protocol::OAuthError;
+use crate::protocol::{OAuthError, endpoints};
 use crate::storage::{StorageError, scopes};
 
 /// What RFC 8414 and its extensions know and openidconnect's type does not.
@@ -104,11 +104,11 @@ fn build(app: &App, scopes: Vec<String>) -> Result<Metadata, Fault> {
     let confidential: Vec<String> =
         methods.iter().filter(|method| **method != "none").map(|method| (*method).to_owned()).collect();
     let extensions = Extensions {
-        introspection_endpoint: url("/oauth2/introspect"),
+        introspection_endpoint: url(endpoints::INTROSPECT),
         introspection_endpoint_auth_methods_supported: confidential,
-        revocation_endpoint: url("/oauth2/revoke"),
+        revocation_endpoint: url(endpoints::REVOKE),
         revocation_endpoint_auth_methods_supported: methods.iter().map(|method| (*method).to_owned()).collect(),
-        device_authorization_endpoint: url("/oauth2/device_authorization"),
+        device_authorization_endpoint: url(endpoints::DEVICE_AUTHORIZATION),
         code_challenge_methods_supported: vec!["S256".to_owned()],
         authorization_response_iss_parameter_supported: true,
         prompt_values_supported: Prompt::ALL.iter().map(|prompt| prompt.as_str().to_owned()).collect(),
@@ -117,15 +117,15 @@ fn build(app: &App, scopes: Vec<String>) -> Result<Metadata, Fault> {
     let token_claims = ["iss", "aud", "exp", "iat", "auth_time", "nonce", "at_hash", "acr", "amr", "sid"];
     Ok(Metadata::new(
         IssuerUrl::new(app.issuer().to_owned()).map_err(|e| failed(&e))?,
-        AuthUrl::new(url("/oauth2/authorize")).map_err(|e| failed(&e))?,
-        JsonWebKeySetUrl::new(url("/.well-known/jwks.json")).map_err(|e| failed(&e))?,
+        AuthUrl::new(url(endpoints::AUTHORIZE)).map_err(|e| failed(&e))?,
+        JsonWebKeySetUrl::new(url(endpoints::JWKS)).map_err(|e| failed(&e))?,
         vec![ResponseTypes::new(vec![CoreResponseType::Code])],
         vec![CoreSubjectIdentifierType::Public],
         id_token_algs,
         extensions,
     )
-    .set_token_endpoint(Some(TokenUrl::new(url("/oauth2/token")).map_err(|e| failed(&e))?))
-    .set_userinfo_endpoint(Some(UserInfoUrl::new(url("/oauth2/userinfo")).map_err(|e| failed(&e))?))
+    .set_token_endpoint(Some(TokenUrl::new(url(endpoints::TOKEN)).map_err(|e| failed(&e))?))
+    .set_userinfo_endpoint(Some(UserInfoUrl::new(url(endpoints::USERINFO)).map_err(|e| failed(&e))?))
     .set_scopes_supported(Some(with_offline(scopes)))
     .set_response_modes_supported(Some(all(ResponseMode::ALL.iter().copied())?))
     .set_grant_types_supported(Some(all(GRANTS.iter().map(|grant| grant.grant_type.as_str()))?))

@@ -16,7 +16,7 @@ use crate::domain::{Client, Grant, Role, Scopes, Session};
 use crate::fault::{Fault, Problem};
 use crate::flow::Answer;
 use crate::identity::{self, CurrentSession, csrf};
-use crate::protocol::Params;
+use crate::protocol::{Params, endpoints};
 use crate::request;
 use crate::storage::consents::{self, Consent};
 use crate::storage::{Conn, Refusal, StorageError, Tx, clients, grants, sessions};
@@ -27,7 +27,7 @@ type Response = Either<HttpResponse, Answer>;
 /// `GET /account`
 pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<Response, Fault> {
     let Some((session, cookie)) = forms::logged_in(&app, &req).await? else {
-        return Ok(Either::Right(Answer::local("/login")));
+        return Ok(Either::Right(Answer::local(endpoints::LOGIN)));
     };
     request::touch(&app, &session).await?;
     let query = request::page_query(&req)?;
@@ -68,7 +68,7 @@ pub async fn revoke_app(app: web::Data<App>, req: HttpRequest, body: web::Bytes)
     if !confirm::is_confirmed(&asked.form) {
         let id = asked.form.get("client_id").unwrap_or_default().to_owned();
         let client = app.db.read("account.client", move |conn| clients::find(conn, &id)).await?;
-        let Some(client) = client else { return Ok(Either::Right(Answer::local("/account"))) };
+        let Some(client) = client else { return Ok(Either::Right(Answer::local(endpoints::ACCOUNT))) };
         let question = Question::RemoveApp { client_id: client.client_id, name: Name::from(client.name) };
         return asked.question(&app, question).map(Either::Left);
     }
@@ -95,7 +95,7 @@ pub async fn revoke_session(app: web::Data<App>, req: HttpRequest, body: web::By
     asked
         .act(&app, |ctx, tx, form| {
             let Some(id) = form.get("session").and_then(|id| id.parse::<Id>().ok()) else {
-                return Ok("/account".to_owned());
+                return Ok(endpoints::ACCOUNT.to_owned());
             };
             // Nobody ends another person's session by its id.
             if let Some(session) = sessions::find(tx.reader(), id)?.filter(|found| found.user_id == ctx.session.user.id)

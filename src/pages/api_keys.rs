@@ -17,7 +17,7 @@ use crate::domain::{ApiKey, KeyOwner};
 use crate::fault::{Fault, Problem};
 use crate::flow::{self, After, Answer};
 use crate::identity::{self, CurrentSession, csrf};
-use crate::protocol::Params;
+use crate::protocol::{Params, endpoints};
 use crate::request;
 use crate::storage::{Refusal, StorageError, Tx, api_keys, clients};
 use crate::support::{Id, Seconds, random_token};
@@ -91,7 +91,7 @@ pub async fn rotate(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
         Either::Right(answer) => return Ok(Either::Right(answer)),
     };
     let Some(id) = made.form.get("id").and_then(|id| id.parse::<Id>().ok()) else {
-        return Ok(Either::Right(Answer::local("/account/api-keys")));
+        return Ok(Either::Right(Answer::local(endpoints::ACCOUNT_API_KEYS)));
     };
     let owner = KeyOwner::Person(made.session.user.id);
     let (actor, overlap) = (made.actor(&app), app.config.api_keys.overlap_seconds);
@@ -133,7 +133,7 @@ pub async fn revoke(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
     let id = form.get("id").and_then(|id| id.parse::<Id>().ok());
     if let Some(id) = id.filter(|_| !confirm::is_confirmed(&form)) {
         let found = app.db.read("api_key.find", move |conn| Ok(api_key::own(conn, &owner, id).ok())).await?;
-        let Some(key) = found else { return Ok(Either::Right(Answer::local("/account/api-keys"))) };
+        let Some(key) = found else { return Ok(Either::Right(Answer::local(endpoints::ACCOUNT_API_KEYS))) };
         let question = Question::RevokeKey { id: id.to_string(), name: Name::from(key.name) };
         let layout = render::layout(&app, Some(&session.user));
         return confirm::ask(layout, csrf::token(&cookie, "api-keys"), question).map(Either::Left);

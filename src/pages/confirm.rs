@@ -7,7 +7,7 @@ use askama::Template;
 use super::render;
 use super::view::{Layout, Name};
 use crate::fault::Fault;
-use crate::protocol::Params;
+use crate::protocol::{Params, endpoints};
 
 /// What is asked. Each is one form of the account pages.
 #[derive(Clone, Debug)]
@@ -24,16 +24,16 @@ impl Question {
     /// Where the form goes, which is where it came from.
     fn action(&self) -> &'static str {
         match self {
-            Self::RemoveApp { .. } => "/account/revoke",
-            Self::EndOtherSessions => "/account/sessions/revoke-others",
-            Self::RevokeKey { .. } => "/account/api-keys/revoke",
+            Self::RemoveApp { .. } => endpoints::ACCOUNT_REVOKE,
+            Self::EndOtherSessions => endpoints::ACCOUNT_REVOKE_OTHER_SESSIONS,
+            Self::RevokeKey { .. } => endpoints::ACCOUNT_REVOKE_API_KEY,
         }
     }
 
     fn back(&self) -> &'static str {
         match self {
-            Self::RemoveApp { .. } | Self::EndOtherSessions => "/account",
-            Self::RevokeKey { .. } => "/account/api-keys",
+            Self::RemoveApp { .. } | Self::EndOtherSessions => endpoints::ACCOUNT,
+            Self::RevokeKey { .. } => endpoints::ACCOUNT_API_KEYS,
         }
     }
 

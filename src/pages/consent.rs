@@ -14,6 +14,7 @@ use crate::domain::{Client, ConsentPolicy, OFFLINE_ACCESS, leads_to_a_device};
 use crate::fault::{Fault, Problem};
 use crate::flow::{self, Answer, Approval, Ending, Prompt, Step, Transaction};
 use crate::identity::{CurrentSession, csrf};
+use crate::protocol::endpoints;
 use crate::request;
 
 /// `GET /consent`
@@ -24,7 +25,7 @@ pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<Either<HttpRes
     let text = query.get("transaction").unwrap_or_default();
     let transaction = flow::load(&app, text, browser.as_deref()).await?;
     let Some((session, cookie)) = forms::logged_in(&app, &req).await? else {
-        return Ok(Either::Right(Answer::local(transaction.at("/login"))));
+        return Ok(Either::Right(Answer::local(transaction.at(endpoints::LOGIN))));
     };
     let browser = browser.unwrap_or_default();
     let client = client_of(&app, info, &transaction).await?;
@@ -63,7 +64,7 @@ async fn answer(app: &App, req: &HttpRequest, info: RequestInfo, body: &[u8]) ->
     forms::check(app, req, info, &form, &cookie, &flow::purpose("consent", id)).await?;
     let transaction = flow::load(app, id, Some(&browser)).await?;
     let client = client_of(app, info, &transaction).await?;
-    let to_login = || Answer::local(transaction.at("/login"));
+    let to_login = || Answer::local(transaction.at(endpoints::LOGIN));
     let Some(session) = request::session(req, app).await? else { return Ok(to_login()) };
     let decision = match form.get("decision").filter(|_| !form.is_repeated("decision")) {
         Some("approve") => "consent approve",

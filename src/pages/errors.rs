@@ -1,6 +1,7 @@
 //! The texts of the error pages: what happened, and what to do next.
 
 use super::view::{ErrorPage, Layout, wait};
+use crate::protocol::endpoints;
 
 /// Why there is a page instead of what was asked for.
 #[derive(Clone, Debug)]
@@ -157,8 +158,10 @@ impl Fault {
 
     fn action(&self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::SetupLinkDead => Some(("Log in", "/login")),
-            Self::Forbidden | Self::Expired | Self::Finished | Self::Csrf => Some(("Go to your account", "/account")),
+            Self::SetupLinkDead => Some(("Log in", endpoints::LOGIN)),
+            Self::Forbidden | Self::Expired | Self::Finished | Self::Csrf => {
+                Some(("Go to your account", endpoints::ACCOUNT))
+            }
             Self::NotFound | Self::MethodNotAllowed => Some(("Go to the start page", "/")),
             _ => None,
         }

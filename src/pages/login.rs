@@ -13,7 +13,7 @@ use crate::domain::{Client, ClientStatus};
 use crate::fault::{Fault, Problem};
 use crate::flow::{self, After, Answer, Approval, Ending, Step, Transaction, TransactionStage};
 use crate::identity::{self, CurrentSession, Limit, LoginProof, LoginRefusal, Origin, Unconfirmed, csrf};
-use crate::protocol::OAuthError;
+use crate::protocol::{OAuthError, endpoints};
 use crate::request;
 use crate::storage::{Refusal, clients};
 use crate::support::{Id, network};
@@ -148,7 +148,7 @@ enum Purpose<'a> {
 }
 
 fn go_on(after: Option<&After>) -> Answer {
-    after.map_or_else(|| Answer::local("/account"), After::answer)
+    after.map_or_else(|| Answer::local(endpoints::ACCOUNT), After::answer)
 }
 
 /// `POST /login/switch`: "not you?" on the consent page and where a person confirms who they are. The session goes on
@@ -172,7 +172,7 @@ pub async fn switch(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
         return Ok(Answer::local(format!("{login}switch=1")));
     }
     let transaction = flow::load_waiting(&app, id, Some(&browser)).await?;
-    Ok(Answer::local(format!("{}&switch=1", transaction.at("/login"))))
+    Ok(Answer::local(format!("{}&switch=1", transaction.at(endpoints::LOGIN))))
 }
 
 /// What a transaction waits for after a login.
@@ -185,8 +185,8 @@ pub async fn proceed(
     let transaction = ending.transaction;
     let client = client_of(app, info, transaction).await?;
     match flow::decide(app, &client, transaction.request(), Some(session), transaction.session_id()).await? {
-        Step::Login => Ok(Answer::local(transaction.at("/login")).with_cookies(ending.cookies)),
-        Step::Consent => Ok(Answer::local(transaction.at("/consent")).with_cookies(ending.cookies)),
+        Step::Login => Ok(Answer::local(transaction.at(endpoints::LOGIN)).with_cookies(ending.cookies)),
+        Step::Consent => Ok(Answer::local(transaction.at(endpoints::CONSENT)).with_cookies(ending.cookies)),
         Step::Refuse(error) => {
             request::note_refusal(&client.client_id, &error);
             Event::failure(EventKind::AuthzRefused)

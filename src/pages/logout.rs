@@ -8,13 +8,14 @@ use crate::audit::{Event, EventKind};
 use crate::fault::Fault;
 use crate::flow::Answer;
 use crate::identity::{self, csrf};
+use crate::protocol::endpoints;
 use crate::request;
 use crate::storage::{Refusal, StorageError};
 
 /// `GET /logout`, for a link or a typed address: nothing ends by being looked at.
 pub async fn ask(app: web::Data<App>, req: HttpRequest) -> Result<Either<HttpResponse, Answer>, Fault> {
     let Some((current, cookie)) = forms::logged_in(&app, &req).await? else {
-        return Ok(Either::Right(Answer::local("/logged-out")));
+        return Ok(Either::Right(Answer::local(endpoints::LOGGED_OUT)));
     };
     let page = LogoutPage { layout: render::layout(&app, Some(&current.user)), csrf: csrf::token(&cookie, "account") };
     Ok(Either::Left(render::page(&page, StatusCode::OK, None)?))
@@ -24,7 +25,7 @@ pub async fn ask(app: web::Data<App>, req: HttpRequest) -> Result<Either<HttpRes
 pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Result<Answer, Fault> {
     let info = request::info(&req)?;
     let form = request::page_form(&req, &body)?;
-    let gone = Answer::local("/logged-out");
+    let gone = Answer::local(endpoints::LOGGED_OUT);
     // A cross-site form comes without the cookie, by SameSite: taking the cookie away here would log out whoever was led
     // to send it.
     let Some((current, cookie)) = forms::logged_in(&app, &req).await? else { return Ok(gone) };

@@ -6,6 +6,7 @@ use super::view::PlaygroundPage;
 use super::{policy, render};
 use crate::app::App;
 use crate::fault::{Fault, Problem};
+use crate::protocol::endpoints;
 use crate::request;
 
 /// `GET /playground` and `GET /playground/callback`, in development mode alone.
@@ -17,7 +18,7 @@ pub async fn get(app: web::Data<App>, req: HttpRequest) -> Result<HttpResponse, 
         issuer: app.issuer().to_owned(),
         client_id: playground.client_id.clone(),
         scope: playground.scope.clone(),
-        redirect_uri: app.url("/playground/callback"),
+        redirect_uri: app.url(endpoints::PLAYGROUND_CALLBACK),
         api_client_id: playground.api_client_id.clone(),
         api_client_secret: playground.api_client_secret.expose_secret().to_owned(),
         resource: playground.resource.clone(),

@@ -6,6 +6,7 @@ use actix_web::{HttpResponse, web};
 use crate::app::App;
 use crate::audit;
 use crate::fault::{Fault, Problem};
+use crate::protocol::endpoints;
 use crate::support::Seconds;
 
 const TEXT: &str = "text/plain; charset=utf-8";
@@ -26,13 +27,13 @@ pub async fn security_txt(app: web::Data<App>) -> Result<HttpResponse, Fault> {
     if !server.security_policy_url.is_empty() {
         text.push_str(&format!("Policy: {}\n", server.security_policy_url));
     }
-    text.push_str(&format!("Preferred-Languages: en\nCanonical: {}\n", app.url("/.well-known/security.txt")));
+    text.push_str(&format!("Preferred-Languages: en\nCanonical: {}\n", app.url(endpoints::SECURITY_TXT)));
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, TEXT)).insert_header((CACHE_CONTROL, FOR_A_DAY)).body(text))
 }
 
 /// `GET /.well-known/change-password` (W3C "A Well-Known URL for Changing Passwords"), to where one's account is kept.
 pub async fn change_password() -> HttpResponse {
-    HttpResponse::SeeOther().insert_header((LOCATION, "/account")).finish()
+    HttpResponse::SeeOther().insert_header((LOCATION, endpoints::ACCOUNT)).finish()
 }
 
 /// `GET /robots.txt`: nothing here is for search engines.

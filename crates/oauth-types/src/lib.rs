@@ -1,5 +1,6 @@
 //! Wire types of the OAuth RFCs, which the server and `latchway-resource-server` share. No IO.
 
+pub mod endpoints;
 mod error;
 mod numeric_date;
 mod params;

@@ -10,7 +10,7 @@ use crate::json::Object;
 use crate::remote::Remote;
 use latchway_core::Clock;
 
-const WELL_KNOWN: &str = "/.well-known/oauth-authorization-server";
+use latchway_oauth_types::endpoints::OAUTH_METADATA as WELL_KNOWN;
 /// Endpoints do not move. While the issuer is away those are used that it had.
 const KEEP: Duration = Duration::from_secs(7 * 24 * 3600);
 

@@ -9,7 +9,7 @@ use url::{Host, Url};
 use super::then::Then;
 use crate::mock::place::Place;
 use crate::mock::seen::Seen;
-use crate::protocol::{RateLimit, RateLimitPolicy};
+use crate::protocol::{RateLimit, RateLimitPolicy, endpoints};
 
 impl Then {
     /// What is answered instead of serving the request, if anything. `issuer` is the identifier of the one that was asked.
@@ -45,7 +45,7 @@ fn rate_limited(seconds: u32) -> HttpResponse {
 fn oauth_error(seen: &Seen, issuer: &str, error: &str, description: &str, status: Option<StatusCode>) -> HttpResponse {
     let is_api = seen.place == Place::Api;
     if !is_api
-        && seen.path == "/oauth2/authorize"
+        && seen.path == endpoints::AUTHORIZE
         && status.is_none()
         && let Some(back) = way_back(seen, issuer, error, description)
     {
@@ -57,7 +57,7 @@ fn oauth_error(seen: &Seen, issuer: &str, error: &str, description: &str, status
     let mut response = HttpResponse::build(status.unwrap_or_else(|| status_of(error)));
     // RFC 6749 §5.1
     response.insert_header((CACHE_CONTROL, "no-store")).insert_header((PRAGMA, "no-cache"));
-    if is_api || seen.path == "/oauth2/userinfo" {
+    if is_api || seen.path == endpoints::USERINFO {
         // RFC 6750 §3
         let challenge = format!(r#"Bearer realm="latchway", error="{error}", error_description="{description}""#);
         response.insert_header((WWW_AUTHENTICATE, challenge));

@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::RuleError;
 use super::chance::Chance;
 use super::settings::{DelaySettings, DropSettings, MatchSettings, OauthErrorSettings, ThenTable};
+use crate::protocol::endpoints;
 
 /// Longer delays are refused, in milliseconds.
 const MAX_DELAY: u32 = 600_000;
@@ -143,7 +144,7 @@ pub(super) fn with_meaning(mut wanted: MatchSettings, table: &ThenTable) -> Matc
     } else {
         None
     };
-    let path = if table.jwks_outage { Some("/.well-known/jwks.json") } else { grant.map(|_| "/oauth2/token") };
+    let path = if table.jwks_outage { Some(endpoints::JWKS) } else { grant.map(|_| endpoints::TOKEN) };
     if path.is_some() && wanted.path.is_none() {
         wanted.path = path.map(str::to_owned);
         wanted.place.get_or_insert_with(|| "issuer".to_owned());

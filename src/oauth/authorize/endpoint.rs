@@ -12,7 +12,7 @@ use crate::defense::Exceeded;
 use crate::domain::Client;
 use crate::fault::{Fault, Problem};
 use crate::flow::{self, Answer, Approval, AuthorizationRequest, Step, Target};
-use crate::protocol::{OAuthError, Params};
+use crate::protocol::{OAuthError, Params, endpoints};
 use crate::request;
 
 /// `GET` and `POST /oauth2/authorize`
@@ -79,7 +79,7 @@ fn by_get(app: &App, req: &HttpRequest, params: &Params) -> Option<Answer> {
     }
     query.extend_pairs(params.all("resource").map(|value| ("resource", value)));
     let query = query.finish();
-    (query.len() <= MAX_LOCATION).then(|| Answer::local(format!("/oauth2/authorize?{query}")))
+    (query.len() <= MAX_LOCATION).then(|| Answer::local(format!("{}?{query}", endpoints::AUTHORIZE)))
 }
 
 async fn proceed(
@@ -98,8 +98,8 @@ async fn proceed(
             let session = session.ok_or_else(|| Fault::page(Problem::Internal, "an answer without a session"))?;
             return flow::approve(app, info, client, request, &session, Approval::remembered(scope, None)).await;
         }
-        Step::Login => "/login",
-        Step::Consent => "/consent",
+        Step::Login => endpoints::LOGIN,
+        Step::Consent => endpoints::CONSENT,
     };
     // What waits costs no row, but its seal costs a little.
     let too_many = |e: Exceeded| Fault::Page(Problem::TooMany { retry_after: e.retry_after }, None);

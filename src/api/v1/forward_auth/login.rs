@@ -2,11 +2,12 @@ use actix_web::{HttpRequest, web};
 use url::Url;
 use url::form_urlencoded::Serializer;
 
-use super::{CALLBACK, cookies};
+use super::cookies;
 use crate::app::App;
 use crate::domain::{Gate, GateStage, origin_of};
 use crate::fault::{Fault, Problem};
 use crate::flow::{After, Answer, is_known_app};
+use crate::protocol::endpoints;
 use crate::request;
 use crate::storage::{Refusal, StorageError, gates};
 use crate::support::{Handle, Seconds};
@@ -77,7 +78,7 @@ pub async fn login(app: web::Data<App>, req: HttpRequest) -> Result<Answer, Faul
         .write("forward_auth.ticket", move |tx| -> Result<_, Refusal<StorageError>> { Ok(gates::insert(tx, &gate)?) })
         .await?;
     let query: String = Serializer::new(String::new()).append_pair("ticket", &ticket.expose()).finish();
-    Ok(Answer::onward(format!("{origin}{CALLBACK}?{query}"), None))
+    Ok(Answer::onward(format!("{origin}{}?{query}", endpoints::FORWARD_AUTH_CALLBACK), None))
 }
 
 /// Cookies are for a host, whatever the port (RFC 6265 §8.5).

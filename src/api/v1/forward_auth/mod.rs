@@ -18,6 +18,3 @@ mod requirements;
 pub use callback::callback;
 pub use check::{__path_check, check};
 pub use login::{__path_login, login};
-
-/// Where tickets are taken, on the app's own host.
-pub const CALLBACK: &str = "/.latchway/callback";
