@@ -14,6 +14,7 @@ use crate::domain::{Algorithm, Client};
 use crate::identity::{KeyUses, Passwords, SessionCookies};
 use crate::keys::{KeyError, KeyRing};
 use crate::protocol::endpoints;
+use crate::route::Route;
 use crate::storage::keys::StoredKey;
 use crate::storage::{Db, ServerLock};
 use crate::support::{AtOnce, Clock, Digest, Id, Rng, Seconds};
@@ -299,6 +300,6 @@ pub struct RequestInfo {
     pub id: Id,
     /// The peer, or what a trusted proxy says the peer is.
     pub address: IpAddr,
-    /// Which of our fixed paths it is for.
-    pub route: &'static str,
+    /// The row of the route table for its path.
+    pub route: &'static Route,
 }

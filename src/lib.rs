@@ -15,7 +15,7 @@
 //! app                          all that a handler needs
 //! identity  keys  defense      what handlers are served with
 //! audit                        what was decided, and how that is checked
-//! fault                        why a request was not served
+//! fault  route                 why a request was not served; a row of a route table
 //! storage                      the only room that knows SQL
 //! config  domain               settings and entities; no IO
 //! protocol                     wire types, no IO: the crate `latchway-oauth-types`
@@ -52,6 +52,7 @@ pub mod oauth;
 pub mod oidc;
 pub mod pages;
 pub mod request;
+pub mod route;
 pub mod storage;
 pub mod support;
 

@@ -9,9 +9,6 @@ use serde_json::error::Category;
 use crate::protocol::{ErrorCode, OAuthError};
 use crate::request;
 
-/// Larger bodies are refused, in bytes. The longest password fits, however it is escaped.
-pub const MAX_BODY: usize = 4096;
-
 const CONTROL: &str = "must have no control characters";
 
 /// Reads the one JSON object of a request.

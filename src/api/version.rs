@@ -8,6 +8,7 @@ use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, HttpDate, LINK
 use actix_web::middleware::{Next, from_fn};
 use actix_web::web::{self, ServiceConfig};
 
+use crate::route::Route;
 use crate::support::Seconds;
 
 /// RFC 9745
@@ -20,7 +21,8 @@ pub static SUNSET: HeaderName = HeaderName::from_static("sunset");
 pub struct Version {
     /// As it stands in the path: `v1`.
     pub name: &'static str,
-    pub routes: fn(&mut ServiceConfig),
+    /// Its rows of the route table, with their whole paths.
+    pub routes: &'static [Route],
     /// `None` while it is to stay.
     pub retirement: Option<Retirement>,
 }
@@ -41,8 +43,10 @@ pub fn configure(versions: &'static [Version]) -> impl Fn(&mut ServiceConfig) {
     move |routes| {
         for version in versions {
             let announce = move |req: ServiceRequest, next: Next<_>| announce(version, req, next);
-            let mounted = web::scope(&format!("/api/{}", version.name)).wrap(from_fn(announce));
-            routes.service(mounted.configure(version.routes));
+            let path = format!("/api/{}", version.name);
+            let mounted = web::scope(&path).wrap(from_fn(announce));
+            let resources = version.routes.iter().map(|route| route.resource(&path));
+            routes.service(resources.fold(mounted, |scope, resource| scope.service(resource)));
         }
     }
 }

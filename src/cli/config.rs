@@ -5,6 +5,7 @@ use super::config_check::{self, Connect};
 use super::context::{Context, environment, usage};
 use super::output;
 use crate::config::{Dev, Format, load, print, template};
+use crate::http::routes::check_limits;
 
 #[derive(Subcommand)]
 pub enum Command {
@@ -32,7 +33,9 @@ pub enum Command {
 pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
     let read = |dev: bool| {
         let dev = if dev { Dev::Yes } else { Dev::No };
-        load(&context.overrides(dev), environment()).map_err(|e| usage(e.to_string()))
+        let config = load(&context.overrides(dev), environment()).map_err(|e| usage(e.to_string()))?;
+        check_limits(&config.limits.routes).map_err(usage)?;
+        Ok::<_, anyhow::Error>(config)
     };
     match command {
         Command::Check { dev, connect } => {

@@ -16,6 +16,7 @@ use super::{logging, output};
 use crate::app::{App, Mode, Parts};
 use crate::config::{Config, Dev, Overrides, load};
 use crate::domain::Algorithm;
+use crate::http::routes::check_limits;
 use crate::http::server;
 use crate::identity::Passwords;
 use crate::jobs;
@@ -55,6 +56,7 @@ fn serve(context: &Context, args: &Args) -> anyhow::Result<()> {
         let hint = "\nTo try the server on this machine without any configuration: latchway serve --dev";
         usage(format!("{error}{}", if args.dev { "" } else { hint }))
     })?;
+    check_limits(&config.limits.routes).map_err(usage)?;
     if args.dev {
         // No balancer looks at a laptop: whoever presses Ctrl-C wants it to end.
         config.server.shutdown_delay_seconds = 0;

@@ -1,5 +1,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use crate::route::Priority;
+
 /// How many requests are under way, and who is still let in when that is many.
 ///
 /// A server that takes all that comes answers everybody too late. What ends access goes before what gives it, and
@@ -8,19 +10,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct Admission {
     limit: usize,
     under_way: AtomicUsize,
-}
-
-/// Who comes first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Urgency {
-    /// Always let in: health, keys, metadata, static files. They cost next to nothing.
-    Free,
-    /// Revoking, introspecting, logging out.
-    First,
-    /// Tokens for what was begun.
-    Second,
-    /// Logins and other pages.
-    Last,
 }
 
 /// A request under way; over when this is dropped.
@@ -36,12 +25,12 @@ impl Admission {
     }
 
     /// Lets a request in, or not.
-    pub fn enter(&self, urgency: Urgency) -> Option<Slot<'_>> {
-        let limit = match urgency {
-            Urgency::Free => return Some(Slot { under_way: None }),
-            Urgency::First => self.limit,
-            Urgency::Second => self.limit - self.limit / 4,
-            Urgency::Last => self.limit - self.limit / 2,
+    pub fn enter(&self, priority: Priority) -> Option<Slot<'_>> {
+        let limit = match priority {
+            Priority::Exempt => return Some(Slot { under_way: None }),
+            Priority::High => self.limit,
+            Priority::Normal => self.limit - self.limit / 4,
+            Priority::Low => self.limit - self.limit / 2,
         };
         let slot = Slot { under_way: Some(&self.under_way) };
         let before = self.under_way.fetch_add(1, Ordering::Relaxed);
@@ -64,13 +53,13 @@ mod tests {
     #[test]
     fn the_urgent_get_in_when_others_do_not() {
         let admission = Admission::new(4);
-        let pages: Vec<_> = (0..3).map(|_| admission.enter(Urgency::Last)).collect();
+        let pages: Vec<_> = (0..3).map(|_| admission.enter(Priority::Low)).collect();
         assert_eq!(pages.iter().filter(|slot| slot.is_some()).count(), 2);
-        let token = admission.enter(Urgency::Second);
-        assert!(token.is_some() && admission.enter(Urgency::Second).is_none());
-        let revocation = admission.enter(Urgency::First);
-        assert!(revocation.is_some() && admission.enter(Urgency::First).is_none());
-        assert!(admission.enter(Urgency::Free).is_some());
+        let token = admission.enter(Priority::Normal);
+        assert!(token.is_some() && admission.enter(Priority::Normal).is_none());
+        let revocation = admission.enter(Priority::High);
+        assert!(revocation.is_some() && admission.enter(Priority::High).is_none());
+        assert!(admission.enter(Priority::Exempt).is_some());
         drop((pages, token, revocation));
         assert_eq!(admission.under_way.load(Ordering::Relaxed), 0, "whoever was refused is not counted");
     }

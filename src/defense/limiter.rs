@@ -6,10 +6,11 @@ use moka::sync::Cache;
 
 use super::failures::FailureLimits;
 use super::gauge::{Exceeded, Gauge, Left};
-use super::group::Group;
+use super::group::rate;
 use super::restraints::Restraints;
 use super::table::Table;
 use crate::config::{Limits, Per, Rate, RouteLimit};
+use crate::route::{RateLimitGroup, Route};
 use crate::support::{Network, Seconds, is_exempt, network};
 
 /// The limits of one node, with a view of those that all nodes share.
@@ -22,8 +23,8 @@ pub struct Limiter {
 }
 
 struct Inner {
-    per_address: Vec<(Group, Option<Gauge>)>,
-    per_client: Vec<(Group, Option<Gauge>)>,
+    per_address: Vec<(RateLimitGroup, Option<Gauge>)>,
+    per_client: Vec<(RateLimitGroup, Option<Gauge>)>,
     routes: Vec<(RouteLimit, Option<Gauge>)>,
     begun: Option<Gauge>,
     misses: Option<Gauge>,
@@ -60,9 +61,9 @@ impl Limiter {
         let per_minute = |count| Rate { count, seconds: 60, burst: count };
         let named = |number: u16, name: &str, rate: Rate| Gauge::new(&table, number, name, rate);
         let of_groups = |offset: u16, per: Per| {
-            let groups = (0_u16..).zip(Group::ALL).map(|(n, group)| {
+            let groups = (0_u16..).zip(RateLimitGroup::ALL).map(|(n, group)| {
                 let name = format!("{group}-{}", per.as_str());
-                (*group, named(GROUPS + 2 * n + offset, &name, group.rate(per, limits)))
+                (*group, named(GROUPS + 2 * n + offset, &name, rate(*group, per, limits)))
             });
             groups.collect()
         };
@@ -86,11 +87,11 @@ impl Limiter {
         Self { inner: Arc::new(inner), restraints: Restraints::default(), failures }
     }
 
-    /// A request for a path from an address.
-    pub fn request(&self, path: &str, address: IpAddr, now: Seconds) -> Passage {
+    /// A request for a path of a route, from an address.
+    pub fn request(&self, route: &Route, path: &str, address: IpAddr, now: Seconds) -> Passage {
         let inner = &self.inner;
-        let Some(group) = Group::of(path) else { return Passage::Open(None) };
-        if group != Group::Metadata && !is_exempt(address, &inner.trusted_proxies) {
+        let Some(group) = route.rate_limit else { return Passage::Open(None) };
+        if group != RateLimitGroup::Metadata && !is_exempt(address, &inner.trusted_proxies) {
             if let Some(until) = self.restraints.blocked(address, now) {
                 let retry_after = u64::try_from(until - now).unwrap_or(0).max(1);
                 return Passage::Closed(Exceeded { retry_after, policy: None });
@@ -115,14 +116,20 @@ impl Limiter {
 
     /// A request of a client that has proved who it is; at a public client's name anybody could, so that each address that
     /// speaks in it counts for itself.
-    pub fn client(&self, path: &str, client_id: &str, public_at: Option<IpAddr>, now: Seconds) -> Result<(), Exceeded> {
+    pub fn client(
+        &self,
+        route: &Route,
+        client_id: &str,
+        public_at: Option<IpAddr>,
+        now: Seconds,
+    ) -> Result<(), Exceeded> {
         let inner = &self.inner;
         let key = (client_id, public_at.map(network));
         if self.restraints.slowed_client(client_id, now).is_some() {
             take(inner.slowed_client.as_ref(), key)?;
         }
-        let own = inner.routes.iter().filter(|(limit, _)| limit.per == Per::Client && limit.covers(path));
-        let of_group = Group::of(path).and_then(|group| gauge_of(&inner.per_client, group));
+        let own = inner.routes.iter().filter(|(limit, _)| limit.per == Per::Client && limit.covers(route.path));
+        let of_group = route.rate_limit.and_then(|group| gauge_of(&inner.per_client, group));
         for gauge in own.map(|(_, gauge)| gauge).chain(of_group).flatten() {
             gauge.take(key)?;
         }
@@ -154,7 +161,7 @@ fn take(gauge: Option<&Gauge>, key: impl std::hash::Hash) -> Result<(), Exceeded
     gauge.map_or(Ok(()), |gauge| gauge.take(key).map(|_| ()))
 }
 
-fn gauge_of(gauges: &[(Group, Option<Gauge>)], group: Group) -> Option<&Option<Gauge>> {
+fn gauge_of(gauges: &[(RateLimitGroup, Option<Gauge>)], group: RateLimitGroup) -> Option<&Option<Gauge>> {
     gauges.iter().find(|(of, _)| *of == group).map(|(_, gauge)| gauge)
 }
 
@@ -185,8 +192,20 @@ mod tests {
         text.parse().expect("a rate")
     }
 
-    fn opens(limiter: &Limiter, path: &str, address: &str) -> bool {
-        matches!(limiter.request(path, at(address), 0), Passage::Open(_))
+    const TOKEN: Route = Route::oauth("/oauth2/token", RateLimitGroup::Token, &[]);
+
+    /// A row as the tables have it.
+    fn route(path: &'static str) -> Route {
+        match path {
+            "/oauth2/token" => TOKEN,
+            "/livez" => Route::file(path, &[]),
+            path if path.starts_with("/.well-known/") => Route::document(path, &[]),
+            path => Route::page(path, &[]),
+        }
+    }
+
+    fn opens(limiter: &Limiter, path: &'static str, address: &str) -> bool {
+        matches!(limiter.request(&route(path), path, at(address), 0), Passage::Open(_))
     }
 
     #[test]
@@ -195,7 +214,7 @@ mod tests {
             limits.pages_per_address = rate("3/1h");
             limits.routes = vec!["/login per address 2/1h".parse().expect("a limit")];
         });
-        let tries = |path: &str, address: &str| (0..5).filter(|_| opens(&limiter, path, address)).count();
+        let tries = |path: &'static str, address: &str| (0..5).filter(|_| opens(&limiter, path, address)).count();
         assert_eq!(tries("/login", "192.0.2.1"), 2);
         assert_eq!(tries("/account", "192.0.2.1"), 1, "the group's limit counts all of its pages");
         assert_eq!(tries("/login", "192.0.2.2"), 2, "another address");
@@ -211,19 +230,18 @@ mod tests {
             limits.token_per_address = rate("100/1h");
             limits.routes = vec!["/oauth2/token per address 10/1h".parse().expect("a limit")];
         });
-        let Passage::Open(Some(left)) = limiter.request("/oauth2/token", at("192.0.2.1"), 0) else { panic!("open") };
+        let Passage::Open(Some(left)) = limiter.request(&TOKEN, TOKEN.path, at("192.0.2.1"), 0) else { panic!("open") };
         assert_eq!((left.policy.name.as_str(), left.remaining), ("/oauth2/token per address", 9));
     }
 
     #[test]
     fn a_confidential_client_is_one_wherever_it_is() {
         let limiter = limiter(|limits| limits.token_per_client = rate("2/1h"));
-        let may =
-            |client: &str, public: Option<&str>| limiter.client("/oauth2/token", client, public.map(at), 0).is_ok();
+        let may = |client: &str, public: Option<&str>| limiter.client(&TOKEN, client, public.map(at), 0).is_ok();
         assert_eq!([may("a", None), may("a", None), may("a", None)], [true, true, false]);
         assert!(may("b", None) && may("p", Some("192.0.2.1")) && may("p", Some("192.0.2.1")));
         assert!(!may("p", Some("192.0.2.1")) && may("p", Some("192.0.2.2")), "a public client at each address");
-        assert!(limiter.client("/oauth2/revoke", "a", None, 0).is_ok());
+        assert!(limiter.client(&Route::oauth("/oauth2/revoke", RateLimitGroup::Revoke, &[]), "a", None, 0).is_ok());
     }
 
     #[test]
@@ -251,7 +269,7 @@ mod tests {
         limiter.restraints.replace(&rows, &[], limiter.restraints.asking());
         let through = (0..40).filter(|_| opens(&limiter, "/login", "192.0.2.7")).count();
         assert!((10..=12).contains(&through), "{through} of a burst of 10");
-        let through = (0..40).filter(|_| limiter.client("/oauth2/token", "app", None, 0).is_ok()).count();
+        let through = (0..40).filter(|_| limiter.client(&TOKEN, "app", None, 0).is_ok()).count();
         assert!((10..=12).contains(&through), "{through} of a burst of 10");
     }
 

@@ -13,10 +13,9 @@ mod listing;
 mod restraints;
 mod table;
 
-pub use admission::{Admission, Slot, Urgency};
+pub use admission::{Admission, Slot};
 pub use failures::{Counted, Proof};
 pub use gauge::{Exceeded, Left};
-pub use group::Group;
 pub use limiter::{Limiter, Passage};
 pub use listing::{Listed, Wanted, lift, list};
 pub use restraints::{Asked, RestraintKind, Restraints};

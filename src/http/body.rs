@@ -13,10 +13,9 @@ use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Bytes, BytesMut};
 use futures_core::Stream;
 
-use super::routes::MAX_BODY;
 use crate::app::{App, Mode, RequestInfo};
 
-/// A body of [`MAX_BODY`] must have come in this time, from the head on.
+/// A body must have come whole in this time, from the head on.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Reads the body and puts it into the place of the payload.
@@ -34,7 +33,7 @@ pub async fn read(app: &App, req: &mut ServiceRequest, info: RequestInfo) -> Res
         return Ok(());
     }
     let length = req.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if length.is_some_and(|length| length > MAX_BODY) {
+    if length.is_some_and(|length| length > info.route.body_limit) {
         return Err(StatusCode::PAYLOAD_TOO_LARGE);
     }
     let Some(_share) = app.unread_bodies.enter(info.address) else {
@@ -42,7 +41,7 @@ pub async fn read(app: &App, req: &mut ServiceRequest, info: RequestInfo) -> Res
         return Err(StatusCode::SERVICE_UNAVAILABLE);
     };
     let patience = PATIENCE.min(Duration::from_secs(app.config.server.request_timeout_seconds));
-    let body = tokio::time::timeout(patience, collect(req.take_payload()));
+    let body = tokio::time::timeout(patience, collect(req.take_payload(), info.route.body_limit));
     let body = body.await.map_err(|_| StatusCode::REQUEST_TIMEOUT)??;
     req.set_payload(Payload::Stream { payload: Box::pin(Whole(Some(body))) });
     Ok(())
@@ -53,11 +52,11 @@ fn announces_one(req: &ServiceRequest) -> bool {
     headers.contains_key(TRANSFER_ENCODING) || headers.get(CONTENT_LENGTH).is_some_and(|length| length != "0")
 }
 
-async fn collect(mut payload: Payload) -> Result<Bytes, StatusCode> {
+async fn collect(mut payload: Payload, limit: usize) -> Result<Bytes, StatusCode> {
     let mut body = BytesMut::new();
     while let Some(part) = poll_fn(|context| Pin::new(&mut payload).poll_next(context)).await {
         let part = part.map_err(|_| StatusCode::BAD_REQUEST)?;
-        if body.len() + part.len() > MAX_BODY {
+        if body.len() + part.len() > limit {
             return Err(StatusCode::PAYLOAD_TOO_LARGE);
         }
         body.extend_from_slice(&part);

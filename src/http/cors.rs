@@ -15,24 +15,14 @@ use actix_web::http::header::{
 use url::Url;
 
 use crate::app::App;
+use crate::route::{Cors, Route};
 use crate::storage::{StorageError, clients};
 
-/// For everybody.
-const PUBLIC: &[&str] =
-    &["/.well-known/openid-configuration", "/.well-known/oauth-authorization-server", "/.well-known/jwks.json"];
-/// For registered browser apps, with the methods that they may use.
-const FOR_APPS: &[(&str, &str)] =
-    &[("/oauth2/token", "POST"), ("/oauth2/revoke", "POST"), ("/oauth2/userinfo", "GET, POST")];
 /// What registered browser apps may send: credentials, what protocols around them add, and what tracing adds by itself.
 const HEADERS: &str = "authorization, content-type, mcp-protocol-version, x-requested-with, x-request-id, traceparent, \
                        tracestate, baggage, sentry-trace";
 /// The longest list of asked headers that is given back, in bytes.
 const MAX_ASKED: usize = 1024;
-
-/// Whether pages of other origins may read what is at a path, as far as their request is allowed to.
-pub fn is_shared(path: &str) -> bool {
-    PUBLIC.contains(&path) || FOR_APPS.iter().any(|(known, _)| *known == path)
-}
 
 /// What this request may be told about sharing its answer.
 pub struct Verdict {
@@ -40,31 +30,26 @@ pub struct Verdict {
     /// The origin of an app, of which it was not asked yet whether it is registered.
     asking: Option<HeaderValue>,
     vary: bool,
-    methods: &'static str,
+    route: &'static Route,
     headers: HeaderValue,
     preflight: bool,
 }
 
 impl Verdict {
     /// What can be said without asking the database.
-    pub fn of(req: &ServiceRequest) -> Self {
+    pub fn of(req: &ServiceRequest, route: &'static Route) -> Self {
         let none = Self {
             allow: None,
             asking: None,
             vary: false,
-            methods: "",
+            route,
             headers: HeaderValue::from_static(HEADERS),
             preflight: false,
         };
-        let path = req.path();
-        let is_public = PUBLIC.contains(&path);
-        let methods = if is_public {
-            "GET"
-        } else {
-            match FOR_APPS.iter().find(|(known, _)| *known == path) {
-                Some((_, methods)) => methods,
-                None => return none,
-            }
+        let is_public = match route.cors {
+            Cors::Deny => return none,
+            Cors::Public => true,
+            Cors::RegisteredOrigins => false,
         };
         let headers = req.headers();
         let preflight = req.method() == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD);
@@ -76,7 +61,7 @@ impl Verdict {
         let asked = headers.get(ACCESS_CONTROL_REQUEST_HEADERS).filter(|_| is_public && preflight);
         let headers = asked.filter(|asked| is_list_of_names(asked)).cloned();
         let headers = headers.unwrap_or(HeaderValue::from_static(HEADERS));
-        Self { allow, asking, vary: !is_public, methods, headers, preflight }
+        Self { allow, asking, vary: !is_public, route, headers, preflight }
     }
 
     /// Asks whether the origin is a registered app's. To be called once the request is within its limits.
@@ -103,7 +88,7 @@ impl Verdict {
         let mut response = HttpResponse::NoContent();
         if self.allow.is_some() {
             response
-                .insert_header((ACCESS_CONTROL_ALLOW_METHODS, self.methods))
+                .insert_header((ACCESS_CONTROL_ALLOW_METHODS, self.route.methods()))
                 .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, self.headers.clone()))
                 .insert_header((ACCESS_CONTROL_MAX_AGE, "600"));
         }

@@ -16,6 +16,7 @@ use crate::pages::errors::Fault as Words;
 use crate::pages::render as page_render;
 use crate::pages::view::Name;
 use crate::protocol::{ErrorCode, OAuthError, Wanted};
+use crate::route::ErrorFormat;
 use crate::support::text;
 
 /// Where a proxy may send a browser that has to log in.
@@ -38,31 +39,12 @@ impl ResponseError for Fault {
     }
 }
 
-/// How a path answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
-    Json,
-    Page,
-}
-
-impl Form {
-    pub fn of(path: &str) -> Self {
-        let for_people = ["/oauth2/authorize", "/oauth2/logout", "/api/v1/forward-auth/login", "/mock/login"];
-        let for_machines = ["/oauth2/", "/.well-known/", "/api/", "/mock/", "/livez", "/readyz"];
-        if !for_people.contains(&path) && for_machines.iter().any(|prefix| path.starts_with(prefix)) {
-            Self::Json
-        } else {
-            Self::Page
-        }
-    }
-}
-
-/// An answer to a failure, in the form of its path, with what the log gets of it.
-pub fn render(app: &App, form: Form, fault: &Fault, request_id: &str) -> HttpResponse {
+/// An answer to a failure, in the format of its path, with what the log gets of it.
+pub fn render(app: &App, format: ErrorFormat, fault: &Fault, request_id: &str) -> HttpResponse {
     let answer = Shown::from(fault);
-    let mut response = match form {
-        Form::Json => json_body(&answer.error),
-        Form::Page => page_body(app, &answer, request_id),
+    let mut response = match format {
+        ErrorFormat::Json => json_body(&answer.error),
+        ErrorFormat::Page => page_body(app, &answer, request_id),
     };
     let refused = Refused { code: answer.error.code, reason: answer.error.detail.clone() };
     response.extensions_mut().insert(refused);
@@ -73,7 +55,7 @@ pub fn render(app: &App, form: Form, fault: &Fault, request_id: &str) -> HttpRes
     if let (Some(seconds), Some(policy)) = (answer.error.retry_after, &answer.error.limit) {
         rate_limit::exhausted(policy, seconds, headers);
     }
-    if let Some(scheme) = answer.error.challenge.filter(|_| form == Form::Json)
+    if let Some(scheme) = answer.error.challenge.filter(|_| format == ErrorFormat::Json)
         && let Ok(value) = challenge(scheme, &answer.error).parse()
     {
         headers.insert(WWW_AUTHENTICATE, value);

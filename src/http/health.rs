@@ -4,6 +4,13 @@ use actix_web::{HttpResponse, web};
 use serde_json::json;
 
 use crate::app::App;
+use crate::route::{ErrorFormat, Route, handlers};
+
+/// For those who run the server and for load balancers.
+pub static ROUTES: &[Route] = &[
+    Route::file("/livez", handlers![get livez]).errors(ErrorFormat::Json),
+    Route::file("/readyz", handlers![get readyz]).errors(ErrorFormat::Json),
+];
 
 /// The database has so long to answer before balancers are told.
 const PATIENCE: Duration = Duration::from_millis(1500);

@@ -17,9 +17,8 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, web};
 use metrics::{Counter, counter, histogram};
 
-use super::error::{Form, from_status, render};
+use super::error::{from_status, render};
 use super::request_log::{Line, Refused};
-use super::routes::Needs;
 use super::unread::Kept;
 use super::{address, body, cors, rate_limit, routes};
 use crate::api;
@@ -29,6 +28,7 @@ use crate::fault::{Fault, Problem};
 use crate::pages::policy;
 use crate::protocol::OAuthError;
 use crate::request::{self, Caller, Noted};
+use crate::route::{Cors, HostPolicy, Needs, Route};
 use crate::support::Id;
 
 /// Longer URLs are refused, in bytes.
@@ -54,15 +54,15 @@ pub async fn serve(
     let info = RequestInfo {
         id: Id::new(&app.clock, &app.rng),
         address: address::client_address(&req, &app.config.server.trusted_proxies),
-        route: label(req.path()),
+        // By the path that the router compares: `/oauth2/%74oken` is `/oauth2/token` here as well.
+        route: routes::index(app.mode).resolve(req.match_info().as_str()),
     };
     req.extensions_mut().insert(info);
-    let form = Form::of(req.path());
     let mut exchange = Exchange {
         started,
         info,
         method: req.method().clone(),
-        cors: cors::Verdict::of(&req),
+        cors: cors::Verdict::of(&req, info.route),
         unread: Kept::of(&mut req),
         left: None,
     };
@@ -71,10 +71,10 @@ pub async fn serve(
         req.head_mut().method = Method::GET;
     }
     let (answer, noted) = request::with_notes(async {
-        match enter(&app, &mut req, (form, info), &mut exchange.cors, &mut exchange.left).await {
+        match enter(&app, &mut req, info, &mut exchange.cors, &mut exchange.left).await {
             Err(response) => Ok(req.into_response(response)),
             // Held until the answer is there: what is counted is work.
-            Ok(_slot) => serve_in_time(&app, req, next, form, info).await,
+            Ok(_slot) => serve_in_time(&app, req, next, info).await,
         }
     })
     .await;
@@ -119,7 +119,7 @@ impl Exchange {
         let status = response.status().as_u16();
         let (class, responses) = class(status);
         responses.increment(1);
-        histogram!("latchway_http_request_seconds", "route" => self.info.route, "status" => class)
+        histogram!("latchway_http_request_seconds", "route" => self.info.route.label, "status" => class)
             .record(elapsed.as_secs_f64());
         let redirected = |error: OAuthError| Refused { code: error.code, reason: Some(error.wire_description()) };
         let refused = response.extensions_mut().remove::<Refused>().or_else(|| noted.refusal.map(redirected));
@@ -134,20 +134,20 @@ impl Exchange {
 async fn enter<'a>(
     app: &'a App,
     req: &mut ServiceRequest,
-    (form, info): (Form, RequestInfo),
+    info: RequestInfo,
     cors: &mut cors::Verdict,
     left: &mut Option<Left>,
 ) -> Result<Slot<'a>, HttpResponse> {
     if let Some(status) = refuse_early(app, req) {
-        return Err(render_status(app, form, status, info));
+        return Err(render_status(app, info, status));
     }
-    match app.limiter.request(req.path(), info.address, app.now()) {
+    match app.limiter.request(info.route, req.match_info().as_str(), info.address, app.now()) {
         Passage::Open(narrowest) => *left = narrowest,
         Passage::Closed(exceeded) => {
-            counter!("latchway_requests_limited_total", "route" => info.route).increment(1);
+            counter!("latchway_requests_limited_total", "route" => info.route.label).increment(1);
             cors.recall(app).await;
             let fault = Fault::Page(Problem::TooMany { retry_after: exceeded.retry_after }, None);
-            let mut response = render(app, form, &fault, &info.id.to_string());
+            let mut response = render(app, info.route.errors, &fault, &info.id.to_string());
             rate_limit::refused(&exceeded, response.headers_mut());
             return Err(response);
         }
@@ -156,18 +156,18 @@ async fn enter<'a>(
     if cors.is_preflight() {
         return Err(cors.preflight());
     }
-    if let Some(why) = knows_nothing(app, req.path()) {
-        return Err(render(app, form, &Fault::from(OAuthError::unavailable(why)), &info.id.to_string()));
+    if let Some(why) = knows_nothing(app, info.route.needs) {
+        return Err(render(app, info.route.errors, &Fault::from(OAuthError::unavailable(why)), &info.id.to_string()));
     }
     if let Err(status) = body::read(app, req, info).await {
-        let mut response = render_status(app, form, status, info);
+        let mut response = render_status(app, info, status);
         // What was not read of the body is not taken for the next request.
         response.head_mut().set_connection_type(ConnectionType::Close);
         return Err(response);
     }
-    app.admission.enter(routes::urgency(req.path())).ok_or_else(|| {
+    app.admission.enter(info.route.priority).ok_or_else(|| {
         counter!("latchway_requests_shed_total").increment(1);
-        render_status(app, form, StatusCode::SERVICE_UNAVAILABLE, info)
+        render_status(app, info, StatusCode::SERVICE_UNAVAILABLE)
     })
 }
 
@@ -176,24 +176,23 @@ async fn serve_in_time(
     app: &App,
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
-    form: Form,
     info: RequestInfo,
 ) -> Result<ServiceResponse<BoxBody>, HttpResponse> {
     let limit = Duration::from_secs(app.config.server.request_timeout_seconds);
     match tokio::time::timeout(limit, next.call(req)).await {
-        Ok(Ok(response)) => Ok(finish_body(app, form, info, response.map_into_boxed_body())),
+        Ok(Ok(response)) => Ok(finish_body(app, info, response.map_into_boxed_body())),
         Ok(Err(error)) => {
             let other = from_status(error.as_response_error().status_code());
-            Err(render(app, form, error.as_error::<Fault>().unwrap_or(&other), &info.id.to_string()))
+            Err(render(app, info.route.errors, error.as_error::<Fault>().unwrap_or(&other), &info.id.to_string()))
         }
-        Err(_) => Err(render(app, form, &Fault::Page(Problem::Timeout, None), &info.id.to_string())),
+        Err(_) => Err(render(app, info.route.errors, &Fault::Page(Problem::Timeout, None), &info.id.to_string())),
     }
 }
 
 /// Why what a path tells cannot be known here now, if it depends on the time or on the keys. What needs neither is
 /// answered, and what only verifies is where merely a key for signing is missing.
-fn knows_nothing(app: &App, path: &str) -> Option<&'static str> {
-    match routes::needs(path) {
+fn knows_nothing(app: &App, needs: Needs) -> Option<&'static str> {
+    match needs {
         Needs::Nothing => None,
         Needs::PublicKeys => app.time_ignorance(),
         Needs::Everything => app.ignorance(),
@@ -230,48 +229,42 @@ fn is_loopback_host(req: &ServiceRequest) -> bool {
         || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }
 
-fn render_status(app: &App, form: Form, status: StatusCode, info: RequestInfo) -> HttpResponse {
-    let mut response = render(app, form, &from_status(status), &info.id.to_string());
+fn render_status(app: &App, info: RequestInfo, status: StatusCode) -> HttpResponse {
+    let mut response = render(app, info.route.errors, &from_status(status), &info.id.to_string());
     *response.status_mut() = status;
     response
 }
 
 /// Gives errors of handlers and of the router their body.
-fn finish_body(
-    app: &App,
-    form: Form,
-    info: RequestInfo,
-    response: ServiceResponse<BoxBody>,
-) -> ServiceResponse<BoxBody> {
+fn finish_body(app: &App, info: RequestInfo, response: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
     let status = response.status();
     if let Some(fault) = response.response().error().and_then(|error| error.as_error::<Fault>()) {
-        let mut rendered = render(app, form, fault, &info.id.to_string());
-        keep_headers(response.headers(), rendered.headers_mut());
+        let mut rendered = render(app, info.route.errors, fault, &info.id.to_string());
+        keep_headers(info.route, response.headers(), &mut rendered);
         return response.into_response(rendered);
     }
     let is_ours = response.headers().contains_key(actix_web::http::header::CONTENT_TYPE);
     let from_framework = response.response().error().is_some() || !is_ours;
     if (status.is_client_error() || status.is_server_error()) && from_framework {
-        let mut rendered = render_status(app, form, status, info);
-        keep_headers(response.headers(), rendered.headers_mut());
+        let mut rendered = render_status(app, info, status);
+        keep_headers(info.route, response.headers(), &mut rendered);
         return response.into_response(rendered);
     }
     response
 }
 
-/// What an answer tells beside its body is told with another body too.
-fn keep_headers(from: &HeaderMap, to: &mut HeaderMap) {
-    for name in [&ALLOW, &LINK, &api::DEPRECATION, &api::SUNSET] {
+/// The headers that stay when the body is replaced by an error body, and the methods of the path if it was another (RFC 9110
+/// §15.5.6).
+fn keep_headers(route: &Route, from: &HeaderMap, to: &mut HttpResponse) {
+    for name in [&LINK, &api::DEPRECATION, &api::SUNSET] {
         if let Some(value) = from.get(name) {
-            to.insert(name.clone(), value.clone());
+            to.headers_mut().insert(name.clone(), value.clone());
         }
     }
-    if let Some(allowed) = to.get(ALLOW).and_then(|value| value.to_str().ok())
-        && allowed.split(", ").any(|method| method == "GET")
-        && !allowed.contains("HEAD")
-        && let Ok(allowed) = HeaderValue::from_str(&format!("{allowed}, HEAD"))
+    if to.status() == StatusCode::METHOD_NOT_ALLOWED
+        && let Ok(allowed) = HeaderValue::from_str(&route.allow())
     {
-        to.insert(ALLOW, allowed);
+        to.headers_mut().insert(ALLOW, allowed);
     }
 }
 
@@ -292,28 +285,16 @@ fn add_headers(app: &App, info: RequestInfo, headers: &mut HeaderMap) {
         headers.insert(PRAGMA, fixed("no-cache"));
     }
     headers.insert(PERMISSIONS.clone(), fixed(NO_FEATURES));
-    if routes::answers_elsewhere(info.route) {
-        // At another host, whose transport and resources are not ours to decide.
+    if info.route.host == HostPolicy::AppHosts {
         return;
     }
-    headers.insert(
-        RESOURCE_POLICY.clone(),
-        fixed(if cors::is_shared(info.route) { "cross-origin" } else { "same-origin" }),
-    );
+    let is_shared = info.route.cors != Cors::Deny;
+    headers.insert(RESOURCE_POLICY.clone(), fixed(if is_shared { "cross-origin" } else { "same-origin" }));
     if app.issuer().starts_with("https://") {
         let below = app.config.server.hsts_include_subdomains;
         let value = if below { "max-age=31536000; includeSubDomains" } else { "max-age=31536000" };
         headers.insert(STRICT_TRANSPORT_SECURITY, fixed(value));
     }
-}
-
-/// A path as a metric's label: from a fixed set, whatever was sent.
-fn label(path: &str) -> &'static str {
-    super::routes::PATHS.iter().copied().find(|known| *known == path).unwrap_or(if path.starts_with("/static/") {
-        "/static"
-    } else {
-        "other"
-    })
 }
 
 /// The class of a status: its name, and the counter of its answers, which is looked up once.

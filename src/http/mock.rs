@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use actix_web::middleware::from_fn;
 use actix_web::rt::net::TcpStream;
-use actix_web::web::{self, PayloadConfig, ServiceConfig, delete, get, post, put, resource};
+use actix_web::web;
 use actix_web::{App as ActixApp, HttpServer};
 use socket2::SockRef;
 
 use super::{middleware, routes};
-use crate::mock::{self, House, Line, control, layer, persona, token};
+use crate::mock::{House, Line, layer};
 
 /// Serves until it is told to stop.
 ///
@@ -27,8 +27,7 @@ pub async fn run(
             .app_data(main.clone())
             .wrap(from_fn(middleware::serve))
             .wrap(from_fn(layer::serve))
-            .configure(configure)
-            .configure(routes::configure(&main))
+            .configure(routes::configure(main.mode))
     };
     HttpServer::new(factory)
         .workers(2)
@@ -46,39 +45,4 @@ pub async fn run(
         .listen(listener)?
         .run()
         .await
-}
-
-/// Everything below `/mock`.
-fn configure(routes: &mut ServiceConfig) {
-    use control::{clock, journal, profile, reset, rules, runs, snapshots};
-    routes
-        .app_data(PayloadConfig::new(layer::MAX_BODY))
-        .service(resource("/mock").route(get().to(mock::about)))
-        .service(resource("/mock/login").route(post().to(persona::login)))
-        .service(resource("/mock/token").route(post().to(token::post)))
-        .service(resource("/mock/clock").route(get().to(clock::get)).route(put().to(clock::put)))
-        .service(
-            resource("/mock/rules")
-                .route(get().to(rules::get))
-                .route(put().to(rules::put))
-                .route(post().to(rules::post))
-                .route(delete().to(rules::clear)),
-        )
-        .service(resource("/mock/rules/{id}").route(delete().to(rules::delete)))
-        .service(
-            resource("/mock/profile")
-                .route(get().to(profile::get))
-                .route(put().to(profile::put))
-                .route(delete().to(profile::delete)),
-        )
-        .service(resource("/mock/journal").route(get().to(journal::get)).route(delete().to(journal::clear)))
-        .service(resource("/mock/journal/{sequence}").route(get().to(journal::one)))
-        .service(resource("/mock/reset").route(post().to(reset::post)))
-        .service(resource("/mock/snapshots").route(get().to(snapshots::get)))
-        .service(
-            resource("/mock/snapshots/{name}").route(put().to(snapshots::put)).route(delete().to(snapshots::delete)),
-        )
-        .service(resource("/mock/snapshots/{name}/restore").route(post().to(snapshots::restore)))
-        .service(resource("/mock/runs").route(get().to(runs::get)))
-        .service(resource("/mock/runs/{run}").route(delete().to(runs::delete)));
 }

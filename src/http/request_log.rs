@@ -49,7 +49,7 @@ impl Line<'_> {
         };
         let code = refused.code.as_str();
         if !tracing::enabled!(tracing::Level::DEBUG) {
-            let kind = Kind { outcome, code, route: self.info.route, network: neighbourhood(self.info.address) };
+            let kind = Kind { outcome, code, route: self.info.route.label, network: neighbourhood(self.info.address) };
             match SAMPLER.pass(Instant::now(), kind) {
                 Passed::Logged => {}
                 Passed::After(rest) => rest.write(),
@@ -58,7 +58,7 @@ impl Line<'_> {
         }
         let reason = text::for_log(refused.reason.as_deref().unwrap_or_default(), MAX_REASON);
         let client_id = self.client_id.map(|id| text::for_log(id, 128));
-        let RequestInfo { id, address, route } = self.info;
+        let (RequestInfo { id, address, .. }, route) = (self.info, self.info.route.label);
         let (method, status) = (self.method.as_str(), self.status);
         let duration_ms = millis(self.elapsed);
         if outcome == "failed" {
@@ -69,7 +69,7 @@ impl Line<'_> {
     }
 
     fn served(&self) {
-        let RequestInfo { id, address, route } = self.info;
+        let (RequestInfo { id, address, .. }, route) = (self.info, self.info.route.label);
         tracing::debug!(
             request_id = %id,
             method = self.method.as_str(),
@@ -84,7 +84,7 @@ impl Line<'_> {
     }
 
     fn waiting(&self, code: &str) {
-        let RequestInfo { id, address, route } = self.info;
+        let (RequestInfo { id, address, .. }, route) = (self.info, self.info.route.label);
         tracing::debug!(
             request_id = %id,
             method = self.method.as_str(),

@@ -8,12 +8,9 @@ use crate::app::App;
 use crate::flow::Answer;
 use crate::pages::view::{ClientView, FormPostPage, Name, OnwardPage};
 use crate::pages::{policy, render};
-use crate::protocol::endpoints;
+use crate::request;
+use crate::route::Onward;
 use crate::support::random_token;
-
-/// Where a browser comes from elsewhere, so that it may be sent elsewhere by a redirect. To all other paths forms of ours
-/// lead, and browsers hold every redirect that follows a form against the `form-action` of the form's page.
-const REDIRECTS_ON: &[&str] = &[endpoints::AUTHORIZE, endpoints::FORWARD_AUTH_LOGIN, endpoints::FORWARD_AUTH_CALLBACK];
 
 impl Responder for Answer {
     type Body = BoxBody;
@@ -21,9 +18,7 @@ impl Responder for Answer {
     fn respond_to(self, req: &HttpRequest) -> HttpResponse {
         let (mut response, cookies) = match self {
             Self::Local { path, cookies } => (see_other(&path), cookies),
-            Self::Onward { location, cookies, .. } if REDIRECTS_ON.contains(&req.path()) => {
-                (see_other(&location), cookies)
-            }
+            Self::Onward { location, cookies, .. } if redirects(req) => (see_other(&location), cookies),
             Self::Onward { location, name, cookies } => (onward(req, location, name.as_deref()), cookies),
             Self::FormPost { client_name, action, fields, cookies } => {
                 (form_post(req, &client_name, action, fields), cookies)
@@ -36,6 +31,11 @@ impl Responder for Answer {
         }
         response
     }
+}
+
+/// Whether a browser may be sent from here to another site by a redirect.
+fn redirects(req: &HttpRequest) -> bool {
+    request::info(req).is_ok_and(|info| info.route.onward == Onward::Redirect)
 }
 
 /// RFC 9700 §4.12: 303, so that no browser posts a password on.

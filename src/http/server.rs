@@ -33,7 +33,7 @@ pub async fn run(
     let data = web::Data::new(app.clone());
     let door = listener.try_clone()?;
     let factory = move || {
-        ActixApp::new().app_data(data.clone()).wrap(from_fn(middleware::serve)).configure(routes::configure(&data))
+        ActixApp::new().app_data(data.clone()).wrap(from_fn(middleware::serve)).configure(routes::configure(data.mode))
     };
     let main = HttpServer::new(factory)
         .workers(workers)

@@ -97,8 +97,10 @@ pub fn description(house: &House, world: &World) -> Value {
         });
         json!({"issuer": issuer.app.issuer(), "personas": personas.collect::<Vec<_>>()})
     });
-    let control =
-        control::PATHS.iter().map(|(methods, path, about)| json!({"methods": methods, "path": path, "about": about}));
+    let control = control::ABOUT.iter().filter_map(|(path, about)| {
+        let route = control::ROUTES.iter().find(|route| route.path == *path)?;
+        Some(json!({"methods": route.methods(), "path": path, "about": about}))
+    });
     json!({
         "base": house.base,
         "run": world.run,

@@ -17,7 +17,7 @@
 //! rules                trouble on demand
 //! journal              what was asked, and what came of it
 //! state                reset and snapshots
-//! control              what drives all that: `/mock/…`
+//! control  routes      what drives all that: `/mock/…`
 //! strict  glob         reading what developers write
 //! ```
 
@@ -39,6 +39,7 @@ pub mod persona;
 mod place;
 mod rewrite;
 mod rotation;
+mod routes;
 pub mod rules;
 mod seen;
 mod settings;
@@ -52,6 +53,7 @@ pub use house::{House, World, WorldError};
 pub use issuer::{Issuer, MakeError, Origin};
 pub use near::Near;
 pub use place::{Place, is_prefix};
+pub use routes::ROUTES;
 pub use seen::Seen;
 pub use settings::{Settings, SettingsError};
 pub use trouble::Line;

@@ -16,6 +16,7 @@ use crate::domain::Scopes;
 use crate::fault::{Fault, Problem};
 use crate::flow::{self, After, Answer, Approval, Ending, Step};
 use crate::identity::{self, CurrentSession, LoginProof, Unconfirmed};
+use crate::oauth;
 use crate::pages::forms;
 use crate::protocol::endpoints;
 use crate::request;
@@ -202,5 +203,5 @@ async fn begin(
 /// What the server's own middleware, which comes later, will know of a request.
 fn outside(app: &App, req: &ServiceRequest) -> RequestInfo {
     let address = req.peer_addr().map_or(IpAddr::from([127, 0, 0, 1]), |address| address.ip());
-    RequestInfo { id: Id::new(&app.clock, &app.rng), address, route: endpoints::AUTHORIZE }
+    RequestInfo { id: Id::new(&app.clock, &app.rng), address, route: &oauth::AUTHORIZE }
 }

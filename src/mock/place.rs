@@ -15,7 +15,7 @@ pub enum Place {
 
 /// Of a path: whose it is, and how it is called there.
 pub(super) struct Map<'a> {
-    /// Whether the server itself has a path.
+    /// Whether the server itself has a path. Its start page is asked for last, as the API may have one.
     pub is_ours: fn(&str) -> bool,
     /// Whether the mocked API has it.
     pub is_api: &'a dyn Fn(&str) -> bool,
@@ -28,24 +28,25 @@ pub(super) struct Map<'a> {
 impl Map<'_> {
     /// Whose a path is, and its name there.
     pub fn place<'p>(&self, path: &'p str) -> (Place, &'p str) {
-        if path == "/mock" || path.starts_with("/mock/") {
+        if path.strip_prefix(endpoints::MOCK).is_some_and(|rest| rest.is_empty() || rest.starts_with('/')) {
             return (Place::Control, path);
         }
         if let Some((prefix, inner)) = self.well_known(path) {
             return (Place::Issuer { prefix: prefix.to_owned() }, inner);
         }
-        if (self.is_ours)(path) {
+        let is_ours = |path: &str| path != endpoints::HOME && (self.is_ours)(path);
+        if is_ours(path) {
             return (Place::Issuer { prefix: String::new() }, path);
         }
         let is_issuer = |prefix: &str, rest: &str| {
             (self.has_issuer)(prefix) || (self.on_demand && speaks_oauth(rest) && !(self.is_api)(path))
         };
-        let mut splits = splits(path).filter(|(_, rest)| (self.is_ours)(rest) || *rest == endpoints::MOCK_LOGIN);
+        let mut splits = splits(path).filter(|(_, rest)| is_ours(rest) || *rest == endpoints::MOCK_LOGIN);
         if let Some((prefix, rest)) = splits.find(|(prefix, rest)| is_issuer(prefix, rest)) {
             return (Place::Issuer { prefix: prefix.to_owned() }, rest);
         }
         // The start page of the server, unless the API has one of its own.
-        if path == "/" && !(self.is_api)("/") {
+        if path == endpoints::HOME && !(self.is_api)(path) {
             return (Place::Issuer { prefix: String::new() }, path);
         }
         (Place::Api, path)

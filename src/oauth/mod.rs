@@ -10,5 +10,8 @@ pub mod jwks;
 pub mod metadata;
 mod oxide;
 pub mod revoke;
+mod routes;
 pub mod token;
 mod wanted;
+
+pub use routes::{AUTHORIZE, ROUTES};

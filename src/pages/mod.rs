@@ -26,6 +26,7 @@ pub(crate) mod page_rules;
 pub mod playground;
 pub mod policy;
 pub mod render;
+mod routes;
 #[cfg(test)]
 mod sample_access;
 #[cfg(test)]
@@ -39,3 +40,5 @@ mod setup_view;
 pub mod text;
 pub mod view;
 pub mod well_known;
+
+pub use routes::ROUTES;

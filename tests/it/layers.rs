@@ -18,7 +18,7 @@ const FLOORS: &[&[&str]] = &[
     &["app"],
     &["identity", "keys", "defense"],
     &["audit"],
-    &["fault"],
+    &["fault", "route"],
     &["storage"],
     &["config", "domain"],
     &["protocol"],

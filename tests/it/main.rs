@@ -26,4 +26,5 @@ mod readme;
 mod recovery;
 mod reliability;
 mod resource_server;
+mod routes;
 mod security;

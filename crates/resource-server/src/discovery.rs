@@ -9,8 +9,8 @@ use crate::fetch::{FetchError, Fetcher, secure_url};
 use crate::json::Object;
 use crate::remote::Remote;
 use latchway_core::Clock;
-
 use latchway_oauth_types::endpoints::OAUTH_METADATA as WELL_KNOWN;
+
 /// Endpoints do not move. While the issuer is away those are used that it had.
 const KEEP: Duration = Duration::from_secs(7 * 24 * 3600);
 

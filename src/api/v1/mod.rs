@@ -1,4 +1,4 @@
-//! Version 1. A route is one line of [`routes!`]: the router, the list and the document are made from it.
+//! Version 1. A route is one line of [`routes!`]: its row of the route table and the document are made from it.
 
 pub mod api_keys;
 mod document;
@@ -8,25 +8,17 @@ mod logout;
 mod me;
 mod refresh;
 
-use actix_web::web::{self, ServiceConfig, resource};
 use utoipa::OpenApi;
 
 use super::document::{OptionalBodies, SecuritySchemes};
-use super::json;
+use crate::route::{ErrorFormat, Needs, Priority, RateLimitGroup as Group, Route, handlers};
 
+/// Rows of the route table below `/api/v1`, with what differs from [`Route::api`], and the OpenAPI document of their handlers.
 macro_rules! routes {
-    ($($path:literal => $($method:ident $module:ident :: $handler:ident),+;)+) => {
-        /// Every route, below `/api/v1`.
-        pub fn configure(routes: &mut ServiceConfig) {
-            $(routes.service(
-                resource($path)
-                    .app_data(web::PayloadConfig::new(json::MAX_BODY))
-                    $(.route(web::$method().to($module::$handler)))+
-            );)+
-        }
-
-        /// Method and path of every route.
-        pub const ROUTES: &[(&str, &str)] = &[$($((stringify!($method), concat!("/api/v1", $path))),+),+];
+    ($($path:literal $(.$set:ident($($value:expr)?))* => $($method:ident $module:ident :: $handler:ident),+;)+) => {
+        pub static ROUTES: &[Route] = &[$(
+            Route::api(concat!("/api/v1", $path), handlers![$($method $module::$handler),+])$(.$set($($value)?))*
+        ),+];
 
         #[derive(OpenApi)]
         #[openapi(
@@ -50,13 +42,13 @@ macro_rules! routes {
 
 routes! {
     "/login" => post login::post;
-    "/token/refresh" => post refresh::post;
-    "/logout" => post logout::post;
-    "/me" => get me::get;
+    "/token/refresh".priority(Priority::Normal) => post refresh::post;
+    "/logout".priority(Priority::High) => post logout::post;
+    "/me".priority(Priority::High) => get me::get;
     "/api-keys" => get api_keys::list, post api_keys::create;
     "/api-keys/{id}" => delete api_keys::revoke;
     "/api-keys/{id}/rotate" => post api_keys::rotate;
-    "/forward-auth" => get forward_auth::check;
-    "/forward-auth/login" => get forward_auth::login;
-    "/openapi.json" => get document::get;
+    "/forward-auth".group(Group::ForwardAuth).priority(Priority::High).at_app_hosts() => get forward_auth::check;
+    "/forward-auth/login".group(Group::ForwardAuth).errors(ErrorFormat::Page).redirects() => get forward_auth::login;
+    "/openapi.json".priority(Priority::Exempt).needs(Needs::Nothing) => get document::get;
 }

@@ -76,7 +76,7 @@ const METRICS: &[Metric] = &[
         "latchway_requests_limited_total",
         Kind::Counter,
         &["route"],
-        || each(routes::PATHS.iter().copied().chain(["/static", "other"])),
+        || each(routes::labels()),
         "Requests that were answered 429 because of a limit by address, by route.",
     ),
     metric(

@@ -2,24 +2,26 @@
 
 use std::net::TcpListener;
 
-use actix_web::web::{self, ServiceConfig};
-use actix_web::{App, HttpResponse, HttpServer};
+use actix_web::{App, HttpResponse, HttpServer, web};
 use latchway::api::{Retirement, VERSIONS, Version, configure, v1};
+use latchway::route::{Handler, Route, Verb};
 
 use crate::harness::{Answer, http};
 
 const SAMPLE: &[Version] = &[
     Version {
         name: "v1",
-        routes: v1::configure,
+        routes: v1::ROUTES,
         retirement: Some(Retirement { deprecated_at: 1_798_761_600, sunset_at: Some(1_830_297_600), successor: "v2" }),
     },
-    Version { name: "v2", routes: sample, retirement: None },
+    Version { name: "v2", routes: SAMPLE_ROUTES, retirement: None },
 ];
 
-fn sample(routes: &mut ServiceConfig) {
-    let me = || async { HttpResponse::Ok().json(serde_json::json!({"subject": "alice"})) };
-    routes.service(web::resource("/me").route(web::get().to(me)));
+static SAMPLE_ROUTES: &[Route] =
+    &[Route::api("/api/v2/me", &[Handler { verb: Verb::Get, register: || web::get().to(me) }])];
+
+async fn me() -> HttpResponse {
+    HttpResponse::Ok().json(serde_json::json!({"subject": "alice"}))
 }
 
 /// Serves these versions at an address of its own.
