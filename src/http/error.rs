@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, ResponseError};
 use askama::Template;
 use serde_json::json;
 
-use super::rate_limit;
+use super::rate_limit_fields;
 use super::request_log::Refused;
 use crate::app::App;
 use crate::fault::{Fault, Problem, TargetRefusal, WayBack, storage_code};
@@ -53,7 +53,7 @@ pub fn render(app: &App, format: ErrorFormat, fault: &Fault, request_id: &str) -
         headers.insert(RETRY_AFTER, seconds.into());
     }
     if let (Some(seconds), Some(policy)) = (answer.error.retry_after, &answer.error.limit) {
-        rate_limit::exhausted(policy, seconds, headers);
+        rate_limit_fields::exhausted(policy, seconds, headers);
     }
     if let Some(scheme) = answer.error.challenge.filter(|_| format == ErrorFormat::Json)
         && let Ok(value) = challenge(scheme, &answer.error).parse()

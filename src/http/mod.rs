@@ -1,16 +1,12 @@
 //! The outermost room: sockets, routes, and what every answer has in common.
 
-mod address;
-mod body;
-mod cors;
 mod error;
 mod health;
 mod metrics;
 mod middleware;
 pub mod mock;
-mod rate_limit;
+mod rate_limit_fields;
 mod request_log;
 mod respond;
 pub mod routes;
 pub mod server;
-mod unread;

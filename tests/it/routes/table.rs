@@ -91,40 +91,39 @@ fn route_properties_that_protect_are_as_decided() {
         paths.sort_unstable();
         paths
     };
-    assert_eq!(paths(&|route| route.cors == Cors::Public), [
-        endpoints::JWKS,
-        endpoints::OAUTH_METADATA,
-        endpoints::OPENID_CONFIGURATION
-    ]);
-    assert_eq!(paths(&|route| route.cors == Cors::RegisteredOrigins), [
-        endpoints::REVOKE,
-        endpoints::TOKEN,
-        endpoints::USERINFO
-    ]);
-    assert_eq!(paths(&|route| route.host == HostPolicy::AppHosts), [
-        endpoints::FORWARD_AUTH_CALLBACK,
-        endpoints::FORWARD_AUTH
-    ]);
-    assert_eq!(paths(&|route| route.onward == Onward::Redirect), [
-        endpoints::FORWARD_AUTH_CALLBACK,
-        endpoints::FORWARD_AUTH_LOGIN,
-        endpoints::AUTHORIZE
-    ]);
-    assert_eq!(paths(&|route| route.priority == Priority::High), [
-        endpoints::FORWARD_AUTH,
-        "/api/v1/logout",
-        "/api/v1/me",
-        "/logout",
-        endpoints::INTROSPECT,
-        endpoints::REVOKE,
-        endpoints::USERINFO
-    ]);
+    assert_eq!(
+        paths(&|route| route.cors == Cors::Public),
+        [endpoints::JWKS, endpoints::OAUTH_METADATA, endpoints::OPENID_CONFIGURATION]
+    );
+    assert_eq!(
+        paths(&|route| route.cors == Cors::RegisteredOrigins),
+        [endpoints::REVOKE, endpoints::TOKEN, endpoints::USERINFO]
+    );
+    assert_eq!(
+        paths(&|route| route.host == HostPolicy::AppHosts),
+        [endpoints::FORWARD_AUTH_CALLBACK, endpoints::FORWARD_AUTH]
+    );
+    assert_eq!(
+        paths(&|route| route.onward == Onward::Redirect),
+        [endpoints::FORWARD_AUTH_CALLBACK, endpoints::FORWARD_AUTH_LOGIN, endpoints::AUTHORIZE]
+    );
+    assert_eq!(
+        paths(&|route| route.priority == Priority::High),
+        [
+            endpoints::FORWARD_AUTH,
+            "/api/v1/logout",
+            "/api/v1/me",
+            "/logout",
+            endpoints::INTROSPECT,
+            endpoints::REVOKE,
+            endpoints::USERINFO
+        ]
+    );
     assert_eq!(paths(&|route| route.priority == Priority::Normal), ["/api/v1/token/refresh", endpoints::TOKEN]);
-    assert_eq!(paths(&|route| route.needs == Needs::PublicKeys), [
-        endpoints::INTROSPECT,
-        endpoints::REVOKE,
-        endpoints::USERINFO
-    ]);
+    assert_eq!(
+        paths(&|route| route.needs == Needs::PublicKeys),
+        [endpoints::INTROSPECT, endpoints::REVOKE, endpoints::USERINFO]
+    );
     let unlimited = paths(&|route| route.rate_limit.is_none());
     assert_eq!(unlimited, [endpoints::FAVICON, "/livez", "/readyz", "/static/{name}"]);
     // What is always served is what needs nothing, and the other way about but for a text that costs as much as a page.

@@ -101,7 +101,8 @@ async fn walk_bodies(base: &str, route: &Route) {
     let path = sample(route.path);
     for handler in route.handlers.iter().filter(|handler| matches!(handler.verb, Verb::Post | Verb::Put)) {
         let method = Method::from_bytes(handler.verb.as_str().as_bytes()).expect("a method");
-        let of = |size: usize| Answer::of(http().request(method.clone(), format!("{base}{path}")).body("x".repeat(size)));
+        let of =
+            |size: usize| Answer::of(http().request(method.clone(), format!("{base}{path}")).body("x".repeat(size)));
         let (fits, large) = (of(route.body_limit).await, of(route.body_limit + 1).await);
         assert!(![413, 500].contains(&fits.status), "{path}: {fits:?}");
         assert_eq!(large.status, 413, "{path}: {large:?}");

@@ -9,20 +9,27 @@ use actix_web::HttpMessage;
 use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::web::{Bytes, BytesMut};
 use futures_core::Stream;
 
+use super::errors::{EarlyAnswer, of_status};
 use crate::app::{App, Mode, RequestInfo};
 
 /// A body must have come whole in this time, from the head on.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Reads the body and puts it into the place of the payload.
-///
-/// # Errors
-/// The status with which the request is refused, and with which its connection ends.
-pub async fn read(app: &App, req: &mut ServiceRequest, info: RequestInfo) -> Result<(), StatusCode> {
+/// Reads the body and puts it into the place of the payload. `Err` is the answer, with which the connection ends: what was not
+/// read of the body is not taken for the next request.
+pub async fn check(app: &App, req: &mut ServiceRequest, info: RequestInfo) -> Result<(), EarlyAnswer> {
+    read(app, req, info).await.map_err(|status| {
+        let mut response = of_status(app, info, status);
+        response.head_mut().set_connection_type(ConnectionType::Close);
+        Box::new(response)
+    })
+}
+
+async fn read(app: &App, req: &mut ServiceRequest, info: RequestInfo) -> Result<(), StatusCode> {
     // The mock's own paths take larger bodies, and its only clients are on this machine.
     if app.mode == Mode::Mock || !announces_one(req) {
         return Ok(());

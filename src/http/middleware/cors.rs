@@ -14,6 +14,7 @@ use actix_web::http::header::{
 };
 use url::Url;
 
+use super::errors::EarlyAnswer;
 use crate::app::App;
 use crate::route::{Cors, Route};
 use crate::storage::{StorageError, clients};
@@ -33,6 +34,13 @@ pub struct Verdict {
     route: &'static Route,
     headers: HeaderValue,
     preflight: bool,
+}
+
+/// Finds out whether the origin may read the answer, which may take the database: once the request is within its limits. `Err`
+/// answers a preflight.
+pub async fn check(app: &App, cors: &mut Verdict) -> Result<(), EarlyAnswer> {
+    cors.resolve(app).await;
+    if cors.preflight { Err(Box::new(cors.preflight())) } else { Ok(()) }
 }
 
 impl Verdict {
@@ -64,8 +72,8 @@ impl Verdict {
         Self { allow, asking, vary: !is_public, route, headers, preflight }
     }
 
-    /// Asks whether the origin is a registered app's. To be called once the request is within its limits.
-    pub async fn resolve(&mut self, app: &App) {
+    /// Asks whether the origin is a registered app's.
+    async fn resolve(&mut self, app: &App) {
         if let Some(origin) = self.asking.take() {
             let known = origins(app).await;
             self.allow = known.filter(|known| is_registered(known, &origin)).map(|_| origin);
@@ -80,11 +88,7 @@ impl Verdict {
         }
     }
 
-    pub fn is_preflight(&self) -> bool {
-        self.preflight
-    }
-
-    pub fn preflight(&self) -> HttpResponse {
+    fn preflight(&self) -> HttpResponse {
         let mut response = HttpResponse::NoContent();
         if self.allow.is_some() {
             response

@@ -1,3 +1,5 @@
+//! The address of the caller.
+
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Once;
 
