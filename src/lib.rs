@@ -1,13 +1,13 @@
 //! Latchway: an OAuth 2.0 authorization server and OpenID Provider in one binary.
 //!
-//! The rooms of the house, from the roof down. Dependencies point down this list only, never up and never in a circle;
-//! rooms on one line do not know each other. `tests/it/layers.rs` holds us to it.
+//! The layers, from top to bottom. Imports point down this list only, never up and never in a circle; modules on one line do not
+//! import each other. `tests/it/layers.rs` checks it.
 //!
 //! ```text
 //! cli  fuzzing                 one file a subcommand; targets for a fuzzer
 //! http                         routes, server, middleware, errors as answers
-//! jobs                         what happens by itself
-//! mock                         developers' mode: what stands around all that is served
+//! jobs                         what happens by itself: cleaning, keys, checkpoints, anomalies
+//! mock                         mock mode: a layer around everything that is served
 //! pages  oauth  api            what is served
 //! issuing                      how tokens are issued, whichever endpoint was asked
 //! oidc                         ID tokens for what oauth grants, and who a token speaks of
@@ -16,7 +16,7 @@
 //! identity  keys  defense      what handlers are served with
 //! audit                        what was decided, and how that is checked
 //! fault  route                 why a request was not served; a row of a route table
-//! storage                      the only room that knows SQL
+//! storage                      the only module that knows SQL
 //! config  domain               settings and entities; no IO
 //! protocol                     wire types, no IO: the crate `latchway-oauth-types`
 //! support                      clock, randomness, identifiers, secrets

@@ -1,4 +1,4 @@
-//! The outermost room: sockets, routes, and what every answer has in common.
+//! Sockets, routes, and what every answer has in common.
 
 mod error;
 mod health;

@@ -1,14 +1,14 @@
 //! Mock mode: the real authorization server with people that are made up, and an API behind it.
 //!
-//! The server knows nothing of it. One layer stands around the handlers and pages of production; it picks the world that a
-//! request belongs to, and gives handlers that world's [`crate::app::App`], on a database in memory.
+//! The server knows nothing of it. One layer stands around the handlers and pages of production; it picks the run that a
+//! request belongs to, and gives handlers that run's [`crate::app::App`], on a database in memory.
 //!
 //! ```text
 //! settings             mock.toml
-//! house  issuer        worlds, and the issuers in them
+//! house  issuer        the mock server, its runs, and the issuers in them
 //! layer                what every request goes through
 //! place  seen          whose a path is, and what came in
-//! guests  persona      clients that nobody registered, people logged in by a click
+//! guests  persona      clients that are registered on first use, people logged in by a click
 //! api  backend         the mocked API
 //! token                any token by one call
 //! cors  rewrite        pages of this machine; issuers below a path

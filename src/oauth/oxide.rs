@@ -1,7 +1,7 @@
 //! oxide-auth's state machines, driven with our own storage; the only file that imports them.
 //!
 //! Each function answers one machine's questions from what was looked up before, and turns its errors into ours. What
-//! the machines get wrong or leave out (docs/architecture.md lists it) is checked before they are asked.
+//! the machines get wrong or leave out (docs/decisions lists it) is checked before they are asked.
 
 use std::borrow::Cow;
 use std::sync::LazyLock;

@@ -1,4 +1,4 @@
-//! Everything that is kept. The only room that knows SQL; both databases, one code.
+//! Everything that is kept, on SQLite and PostgreSQL with one code. The only module that knows SQL.
 //!
 //! Reads take a [`Conn`], writes a [`Tx`]: a write cannot be called outside [`Db::write`].
 //!

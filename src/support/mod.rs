@@ -1,4 +1,4 @@
-//! The ground floor: time, randomness, identifiers and secrets. Nothing here knows OAuth. What `latchway-resource-server` needs
+//! The lowest layer: time, randomness, identifiers and secrets. Nothing here knows OAuth. What `latchway-resource-server` needs
 //! as well is the crate `latchway-core`.
 
 mod at_once;

@@ -1,10 +1,10 @@
-//! The layer law of the house: which room may import which. Adjust the floors when the plan changes, and say why.
+//! The layering rules: which module may import which. Adjust the layers when the plan changes, and say why.
 
 use std::path::{Path, PathBuf};
 
-/// The floors of the house as the map in `src/lib.rs` draws them, from the roof down. A room may import what lies below
-/// its floor, and nothing of its own floor.
-const FLOORS: &[&[&str]] = &[
+/// The layers as the map in `src/lib.rs` has them, from top to bottom. A module may import what lies below its layer, and
+/// nothing of its own layer.
+const LAYERS: &[&[&str]] = &[
     &["main"],
     &["lib"],
     &["cli", "fuzzing"],
@@ -25,22 +25,22 @@ const FLOORS: &[&[&str]] = &[
     &["support"],
 ];
 
-/// A room and what it may import besides itself.
-fn allowed(room: &str) -> Vec<&'static str> {
-    let floor = FLOORS.iter().position(|rooms| rooms.contains(&room));
-    let floor = floor.unwrap_or_else(|| panic!("there is no room {room}: add it to the floors in tests/it/layers.rs"));
-    FLOORS[floor + 1..].concat()
+/// What a module may import besides itself.
+fn allowed(module: &str) -> Vec<&'static str> {
+    let layer = LAYERS.iter().position(|modules| modules.contains(&module));
+    let layer = layer.unwrap_or_else(|| panic!("no layer has the module {module}: add it in tests/it/layers.rs"));
+    LAYERS[layer + 1..].concat()
 }
 
-/// The room of a path inside the crate, such as `http::error::Refusal`.
-fn room_of(path: &str) -> String {
+/// The top-level module of a path inside the crate, such as `http::error::Refusal`.
+fn module_of_path(path: &str) -> String {
     path.split("::").next().unwrap_or_default().to_owned()
 }
 
-/// The room of a file, by its path below `src`.
-fn room_of_file(file: &Path) -> String {
-    let room = file.with_extension("").iter().next().map(|part| part.to_string_lossy().into_owned());
-    room.unwrap_or_default()
+/// The top-level module of a file, by its path below `src`.
+fn module_of_file(file: &Path) -> String {
+    let module = file.with_extension("").iter().next().map(|part| part.to_string_lossy().into_owned());
+    module.unwrap_or_default()
 }
 
 /// Every `crate::…` path in some code, with groups written out.
@@ -119,14 +119,17 @@ fn sources() -> Vec<(PathBuf, String)> {
     found
 }
 
-/// The imports of one file that the floors do not allow.
-fn trespasses(file: &Path, source: &str) -> Vec<String> {
-    let room = room_of_file(file);
-    let may = allowed(&room);
-    let fine = |to: &String| *to == room || may.contains(&to.as_str());
+/// The imports of one file that the layers do not allow.
+fn layer_violations(file: &Path, source: &str) -> Vec<String> {
+    let module = module_of_file(file);
+    let allowed = allowed(&module);
+    let is_allowed = |to: &String| *to == module || allowed.contains(&to.as_str());
     let paths = crate_paths(&code_of(source)).into_iter();
-    let rooms = paths.filter(|path| path.starts_with(char::is_lowercase)).map(|path| room_of(&path));
-    rooms.filter(|to| !fine(to)).map(|to| format!("src/{}: {room} must not import {to}", file.display())).collect()
+    let imported = paths.filter(|path| path.starts_with(char::is_lowercase)).map(|path| module_of_path(&path));
+    imported
+        .filter(|to| !is_allowed(to))
+        .map(|to| format!("src/{}: {module} must not import {to}", file.display()))
+        .collect()
 }
 
 /// The files in which a piece of code appears, except those excused.
@@ -137,24 +140,24 @@ fn files_with(what: &str, excused: impl Fn(&Path) -> bool) -> Vec<String> {
 
 #[test]
 fn dependencies_point_down() {
-    let found: Vec<String> = sources().iter().flat_map(|(file, text)| trespasses(file, text)).collect();
+    let found: Vec<String> = sources().iter().flat_map(|(file, text)| layer_violations(file, text)).collect();
     assert!(found.is_empty(), "\n{}", found.join("\n"));
 }
 
-/// The map that people read and the floors that hold are the same.
+/// The map that people read and the layers that are checked are the same.
 #[test]
-fn the_map_tells_the_floors() {
+fn lib_rs_map_matches_layers() {
     let lib = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("src/lib.rs")).expect("src/lib.rs");
     let map = lib.split("```").nth(1).expect("the map in src/lib.rs").lines().skip(1);
     let drawn: Vec<Vec<&str>> = map
         .filter_map(|line| line.strip_prefix("//! ").filter(|line| !line.is_empty()))
         .map(|line| line.split("   ").next().unwrap_or_default().split_whitespace().collect())
         .collect();
-    assert_eq!(drawn, FLOORS[2..]);
+    assert_eq!(drawn, LAYERS[2..]);
 }
 
 #[test]
-fn no_path_climbs_out_of_its_room() {
+fn no_triple_super() {
     assert_eq!(files_with("super::super::super", |_| false), Vec::<String>::new());
 }
 
@@ -174,7 +177,7 @@ fn nothing_unwraps() {
 }
 
 #[test]
-fn files_are_good_rooms() {
+fn source_files_stay_under_400_lines() {
     let long = |(file, text): &(PathBuf, String)| {
         let lines = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default().lines().count();
         (lines > 400).then(|| format!("src/{}: {lines} lines", file.display()))
@@ -188,13 +191,13 @@ fn imports_are_read() {
     let code = "use crate::domain::User;\nuse crate::{keys::{self, ring::Ring}, http::error as e};\nlet x = crate::cli::run();";
     assert_eq!(crate_paths(code), ["domain::User", "keys::self", "keys::ring::Ring", "http::error", "cli::run"]);
     assert_eq!(crate_paths("mycrate::x; // nothing"), Vec::<String>::new());
-    let upward = trespasses(Path::new("storage/users.rs"), "use crate::{domain::User, oauth::token};");
+    let upward = layer_violations(Path::new("storage/users.rs"), "use crate::{domain::User, oauth::token};");
     assert_eq!(upward, ["src/storage/users.rs: storage must not import oauth"]);
-    assert_eq!(trespasses(Path::new("pages/login.rs"), "use crate::oauth::x;").len(), 1, "sideways");
-    assert_eq!(trespasses(Path::new("oauth/token/mod.rs"), "use crate::http::routes;").len(), 1, "up");
-    assert_eq!(trespasses(Path::new("oauth/token/mod.rs"), "use crate::oidc::id_token;").len(), 0, "down");
+    assert_eq!(layer_violations(Path::new("pages/login.rs"), "use crate::oauth::x;").len(), 1, "sideways");
+    assert_eq!(layer_violations(Path::new("oauth/token/mod.rs"), "use crate::http::routes;").len(), 1, "up");
+    assert_eq!(layer_violations(Path::new("oauth/token/mod.rs"), "use crate::oidc::id_token;").len(), 0, "down");
     assert_eq!(
-        trespasses(Path::new("keys/ring.rs"), "fn x() {}\n#[cfg(test)]\nmod tests { use crate::cli; }").len(),
+        layer_violations(Path::new("keys/ring.rs"), "fn x() {}\n#[cfg(test)]\nmod tests { use crate::cli; }").len(),
         0
     );
 }
