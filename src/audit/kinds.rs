@@ -1,4 +1,4 @@
-//! What each kind of event tells, for `docs/audit.md` and `latchway events --help`.
+//! What each kind of event tells, for `docs/reference/audit-events.md` and `latchway events --help`.
 
 use super::EventKind;
 
@@ -77,5 +77,24 @@ impl EventKind {
             Self::AnomalyReaction => "The server did something about an anomaly.",
             Self::RestraintLifted => "A restraint was lifted before its time.",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Payer;
+    use super::*;
+    use crate::support::reference::{check_block, table};
+
+    #[test]
+    fn reference_has_every_kind_of_event() {
+        let bound = |kind: EventKind| match kind.payer() {
+            Payer::Party => "party",
+            Payer::Limit => "limit",
+            Payer::Nobody => "count",
+        };
+        let rows =
+            EventKind::ALL.iter().map(|kind| [format!("`{kind}`"), kind.meaning().to_owned(), bound(*kind).to_owned()]);
+        check_block("audit-events.md", "events", &table(["type", "what happened", "bounded by"], rows));
     }
 }

@@ -22,7 +22,7 @@ pub struct Args {
     /// About this client
     #[arg(long, value_name = "ID")]
     pub client: Option<String>,
-    /// Of this kind; docs/audit.md has them all. May be repeated
+    /// Of this kind; docs/reference/audit-events.md has them all. May be repeated
     #[arg(long = "type", value_name = "TYPE", value_parser = kind)]
     pub kinds: Vec<EventKind>,
     /// success or failure
@@ -46,7 +46,7 @@ pub struct Args {
 }
 
 pub fn kind(text: &str) -> Result<EventKind, String> {
-    text.parse().map_err(|_| "there is no such kind of event; docs/audit.md has them all".to_owned())
+    text.parse().map_err(|_| "there is no such kind of event; docs/reference/audit-events.md has them all".to_owned())
 }
 
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {

@@ -1,3 +1,5 @@
+//! `latchway events`: the last audit events, and new ones as they are recorded.
+
 use std::io::Write;
 use std::time::Duration;
 
@@ -25,7 +27,7 @@ pub struct Args {
     /// Go on with new events as they are committed
     #[arg(long, short)]
     pub follow: bool,
-    /// Only of this kind; docs/audit.md has them all. May be repeated
+    /// Only of this kind; docs/reference/audit-events.md has them all. May be repeated
     #[arg(long = "type", value_name = "TYPE", value_parser = kind)]
     pub kinds: Vec<EventKind>,
     /// Begin with the last so many

@@ -339,7 +339,8 @@ impl Rule {
         }
     }
 
-    fn wanted(self) -> String {
+    /// What a value must be, as an error says it.
+    pub(super) fn wanted(self) -> String {
         match self {
             Text | Secret => "must be text in quotes".to_owned(),
             Line => "must be one line of text, not empty".to_owned(),

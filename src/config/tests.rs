@@ -1,6 +1,7 @@
 //! The whole of `load`, from its sources to a checked configuration.
 
 mod errors;
+mod reference;
 mod rules;
 mod sources;
 

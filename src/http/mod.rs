@@ -1,6 +1,8 @@
 //! Sockets, routes, and what every answer has in common.
 
 mod error;
+#[cfg(test)]
+mod error_reference;
 mod health;
 mod metrics;
 mod middleware;

@@ -32,7 +32,7 @@ mod sample_access;
 #[cfg(test)]
 mod sample_parts;
 #[cfg(test)]
-mod samples;
+pub(crate) mod samples;
 #[cfg(test)]
 mod samples_account;
 pub mod setup;

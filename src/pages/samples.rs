@@ -207,6 +207,11 @@ fn add(pages: &mut Vec<(&'static str, String)>, name: &'static str, page: &impl 
     pages.push((name, page.render().unwrap_or_else(|e| panic!("{name}: {e}"))));
 }
 
+/// Every error page, for `docs/reference/errors.md`.
+pub(crate) fn error_pages() -> Vec<ErrorPage> {
+    faults().iter().map(|(_, fault)| fault.page(layout(false, None), "", None)).collect()
+}
+
 fn faults() -> [(&'static str, Fault); 16] {
     [
         ("error-client", Fault::UnknownClient),

@@ -6,6 +6,8 @@ pub mod duration;
 pub mod gzip;
 pub mod log_sink;
 mod network;
+#[cfg(test)]
+pub mod reference;
 pub mod text;
 
 pub use at_once::{AtOnce, Share};

@@ -1,6 +1,6 @@
 //! Pages for contributors against the code. Those of `docs/security`: every id in a test's name is explained, and the pages
-//! name the files in which the tests are. The glossary: it has every table, and its types exist. All of them: the files that
-//! they name exist.
+//! name the files in which the tests are. The glossary: it has every table, and its types exist. `overload.md`: it has every
+//! source of a 503 or 429. All of them: the files that they name exist.
 //!
 //! `LATCHWAY_UPDATE_DOCS=1 cargo test --test it -- documents::` writes the column of tests anew.
 
@@ -249,7 +249,13 @@ fn named_paths(page: &str) -> Vec<&str> {
 #[test]
 fn files_named_for_contributors_exist() {
     let mut looked_at = 0;
-    for page in ["CONTRIBUTING.md", "docs/architecture.md", "docs/glossary.md", "tests/it/README.md"] {
+    for page in [
+        "CONTRIBUTING.md",
+        "docs/architecture.md",
+        "docs/glossary.md",
+        "docs/reference/overload.md",
+        "tests/it/README.md",
+    ] {
         let text = read(page);
         let named = named_paths(&text);
         looked_at += named.len();
@@ -283,4 +289,60 @@ fn the_glossary_has_every_table_and_its_types_exist() {
     let types = rows(&glossary).filter(|row| row[0] != "term" && row[0] != "table").map(|row| row[2]);
     let unknown: Vec<&str> = types.filter(|name| !name.is_empty() && !is_defined(name)).collect();
     assert!(unknown.is_empty(), "docs/glossary.md names types that are not there: {unknown:?}");
+}
+
+/// What answers 503 or 429, as the code writes it.
+const OVERLOAD: &[&str] = &[
+    "OAuthError::unavailable(",
+    "OAuthError::slow_down(",
+    "Page(Problem::TooMany",
+    "Page(Problem::Unavailable",
+    "SERVICE_UNAVAILABLE",
+    "TOO_MANY_REQUESTS",
+    "ServiceUnavailable(",
+    "StorageError::Busy",
+    "request::too_many",
+];
+
+/// Files that translate these, or that no request reaches.
+const NO_SOURCES: &[&str] = &[
+    "src/cli/",
+    "src/fault.rs",
+    "src/http/error.rs",
+    "src/jobs/",
+    "src/mock/",
+    "src/request.rs",
+    "src/storage/audit_checkpoints.rs",
+    "src/storage/error.rs",
+];
+
+#[test]
+fn each_source_of_a_503_or_429_is_explained() {
+    let page = read("docs/reference/overload.md");
+    let named: BTreeSet<&str> = named_paths(&page).into_iter().collect();
+    let is_source = |path: &String| {
+        let text = read(path);
+        let code = text.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
+        !NO_SOURCES.iter().any(|no| path.starts_with(no)) && OVERLOAD.iter().any(|source| code.contains(source))
+    };
+    let sources: Vec<String> = rust_files(&["src"]).into_iter().filter(is_source).collect();
+    assert!(sources.len() > 15, "the sources are where they are looked for: {sources:?}");
+    let missing: Vec<&String> = sources.iter().filter(|path| !named.contains(path.as_str())).collect();
+    assert!(missing.is_empty(), "add a line to docs/reference/overload.md for each of these: {missing:#?}");
+
+    let settings = read("src/config/default.toml");
+    let (mut section, mut known) = (String::new(), BTreeSet::new());
+    for line in settings.lines().map(|line| line.strip_prefix("# ").unwrap_or(line)) {
+        if line.starts_with('[') && line.ends_with(']') {
+            section = line.to_owned();
+        } else if let Some((name, _)) = line.split_once(" = ") {
+            known.insert(format!("{section} {name}"));
+        }
+    }
+    let metrics = read("docs/reference/metrics.md");
+    for quoted in quoted(&page) {
+        assert!(!quoted.starts_with('[') || known.contains(quoted), "there is no setting {quoted}");
+        let row = format!("| `{quoted}` |");
+        assert!(!quoted.starts_with("latchway_") || metrics.contains(&row), "there is no metric {quoted}");
+    }
 }

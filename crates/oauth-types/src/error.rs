@@ -51,6 +51,41 @@ pub enum ErrorCode {
 }
 
 impl ErrorCode {
+    /// Every code, in the order of their declaration.
+    pub const ALL: &'static [Self] = &[
+        Self::InvalidRequest,
+        Self::InvalidClient,
+        Self::InvalidGrant,
+        Self::UnauthorizedClient,
+        Self::UnsupportedGrantType,
+        Self::InvalidScope,
+        Self::UnsupportedResponseType,
+        Self::AccessDenied,
+        Self::ServerError,
+        Self::TemporarilyUnavailable,
+        Self::AuthorizationPending,
+        Self::PolledTooFast,
+        Self::ExpiredToken,
+        Self::LoginRequired,
+        Self::ConsentRequired,
+        Self::RequestNotSupported,
+        Self::RequestUriNotSupported,
+        Self::RegistrationNotSupported,
+        Self::UnmetAuthenticationRequirements,
+        Self::InvalidTarget,
+        Self::InvalidDpopProof,
+        Self::InvalidToken,
+        Self::InsufficientScope,
+        Self::InsufficientUserAuthentication,
+        Self::SlowDown,
+        Self::Forbidden,
+        Self::NotFound,
+        Self::MethodNotAllowed,
+        Self::PayloadTooLarge,
+        Self::UnsupportedMediaType,
+        Self::RequestTimeout,
+    ];
+
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::InvalidRequest => "invalid_request",
@@ -227,6 +262,17 @@ impl OAuthError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn all_has_every_code() {
+        let source = include_str!("error.rs").split("pub enum ErrorCode {").nth(1).expect("the declaration");
+        let variants =
+            source.split("\n}").next().expect("its end").lines().filter_map(|line| line.trim().strip_suffix(','));
+        assert_eq!(
+            ErrorCode::ALL.iter().map(|code| format!("{code:?}")).collect::<Vec<_>>(),
+            variants.collect::<Vec<_>>()
+        );
+    }
 
     #[test]
     fn descriptions_keep_to_the_allowed_characters() {

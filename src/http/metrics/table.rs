@@ -1,3 +1,5 @@
+//! The table of all metrics, from which they are described and registered at the start.
+
 use metrics::{Label, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram};
 
 use crate::defense::anomaly::Rule;
@@ -42,7 +44,7 @@ fn each(values: impl IntoIterator<Item = &'static str>) -> Vec<Vec<&'static str>
     values.into_iter().map(|value| vec![value]).collect()
 }
 
-/// Every metric of ours. `docs/metrics.md` has the same table, which a test compares.
+/// Every metric of ours. `docs/reference/metrics.md` has the same table, which `scripts/docs` writes.
 const METRICS: &[Metric] = &[
     metric(
         "latchway_build_info",
@@ -259,4 +261,20 @@ pub fn register() {
         }
     }
     gauge!("latchway_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::support::reference::{check_block, table};
+
+    #[test]
+    fn reference_has_every_metric() {
+        let rows = METRICS.iter().map(|metric| {
+            let labels: Vec<String> = metric.labels.iter().map(|label| format!("`{label}`")).collect();
+            let kind = format!("{:?}", metric.kind).to_lowercase();
+            [format!("`{}`", metric.name), kind, labels.join(", "), metric.help.to_owned()]
+        });
+        check_block("metrics.md", "metrics", &table(["metric", "kind", "labels", "what"], rows));
+    }
 }

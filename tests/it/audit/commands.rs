@@ -6,8 +6,6 @@ use std::process::Command;
 use std::sync::mpsc;
 use std::time::Duration;
 
-use latchway::audit::EventKind;
-
 use super::*;
 
 fn list(server: &Server, args: &[&str]) -> Vec<Value> {
@@ -207,17 +205,3 @@ fn latchway_time() -> String {
 }
 
 both![a07_following_loses_nothing, list_finds_what_is_asked_for, events_are_followed, export_is_whole_or_a_part];
-
-/// Fails if the page that lists the kinds of events lacks one, or says something else of it than the program.
-#[test]
-fn the_documentation_has_every_kind_of_event() {
-    let page = include_str!("../../../docs/audit.md");
-    let table: Vec<&str> = page.lines().filter(|line| line.starts_with("| `")).collect();
-    let wanted: Vec<String> = EventKind::ALL.iter().map(|kind| format!("| `{kind}` | {} |", kind.meaning())).collect();
-    for line in &wanted {
-        assert!(table.contains(&line.as_str()), "docs/audit.md lacks this line:\n{line}");
-    }
-    let kinds = table.iter().filter(|line| wanted.iter().any(|wanted| wanted == *line)).count();
-    assert_eq!(kinds, EventKind::ALL.len());
-    assert!(page.contains("latchway audit verify") && page.contains("audit_days"));
-}

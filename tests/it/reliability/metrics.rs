@@ -17,7 +17,7 @@ fn promtool(args: &[&str], stdin: &str) {
     assert!(output.status.success(), "promtool {args:?}: {}{}", said(&output.stdout), said(&output.stderr));
 }
 
-/// A row of docs/metrics.md.
+/// A row of docs/reference/metrics.md.
 struct Row<'a> {
     name: &'a str,
     kind: &'a str,
@@ -25,7 +25,7 @@ struct Row<'a> {
 }
 
 fn documented() -> Vec<Row<'static>> {
-    let page = include_str!("../../../docs/metrics.md");
+    let page = include_str!("../../../docs/reference/metrics.md");
     let rows = page.lines().filter(|line| line.starts_with("| `latchway_"));
     rows.map(|line| {
         let cells: Vec<&str> = line.split('|').map(str::trim).collect();
@@ -71,7 +71,7 @@ async fn s14_metrics_exist_before_their_first_event(db: Db) {
     let described: BTreeSet<&str> = rows.iter().map(|row| row.name).collect();
     let served = page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next());
     for name in served.filter(|name| name.starts_with("latchway_")) {
-        assert!(described.contains(name), "{name} is not in docs/metrics.md");
+        assert!(described.contains(name), "{name} is not in docs/reference/metrics.md");
     }
     let mut names = BTreeSet::new();
     written(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut names);
@@ -134,7 +134,8 @@ async fn s14_the_documented_alerts_fire() {
     promtool(&["check", "rules", &path("alerts.yml")], "");
     promtool(&["test", "rules", &path("alerts_test.yml")], "");
     // What the page says that there is.
-    let (page, rules) = (include_str!("../../../docs/metrics.md"), include_str!("../../../packaging/alerts.yml"));
+    let (page, rules) =
+        (include_str!("../../../docs/reference/metrics.md"), include_str!("../../../packaging/alerts.yml"));
     let listed = page.lines().filter_map(|line| line.strip_prefix("| `Latchway")?.split('`').next());
     let listed: BTreeSet<String> = listed.map(|name| format!("Latchway{name}")).collect();
     let alerts = rules.lines().filter_map(|line| line.trim().strip_prefix("- alert: "));
