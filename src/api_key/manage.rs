@@ -1,3 +1,5 @@
+//! Creating, rotating and revoking API keys, with their limits and their events.
+
 use serde_json::json;
 
 use crate::app::RequestInfo;

@@ -1,3 +1,5 @@
+//! Whether an API key counts now, from its row and its owner: the one place that decides it.
+
 use std::net::IpAddr;
 
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! An API key as its owner and the operator see it, without its secret.
+
 use serde::Serialize;
 
 use crate::domain::{ApiKey, ApiKeyStage, KeyOwner};

@@ -1,3 +1,5 @@
+//! What bounds the number of events of each type, so that unauthenticated requests cannot fill the trail.
+
 use super::EventKind;
 
 /// What bounds the number of events of a kind.

@@ -1,3 +1,5 @@
+//! `latchway api`: titles of APIs for the consent page.
+
 use clap::Subcommand;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! `latchway api-key`: create, list, rotate and revoke API keys.
+
 use clap::{ArgGroup, Subcommand};
 use secrecy::ExposeSecret;
 use serde_json::Value;

@@ -1,3 +1,5 @@
+//! `latchway audit`: list, export and verify the audit trail.
+
 use std::fs::OpenOptions;
 use std::io::{BufWriter, Write};
 use std::os::unix::fs::OpenOptionsExt;

@@ -1,3 +1,5 @@
+//! `latchway backup`: a copy of the embedded database while the server runs.
+
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};

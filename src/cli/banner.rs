@@ -1,3 +1,5 @@
+//! What `serve --dev` prints after the start: addresses and the set-up link.
+
 use serde_json::json;
 
 use super::context::Context;

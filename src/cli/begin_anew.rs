@@ -1,3 +1,5 @@
+//! `latchway keys begin-anew`: new signing keys and a new audit key after the encryption key was lost.
+
 use serde_json::json;
 
 use super::clock::{self, ClockArgs};

@@ -1,3 +1,5 @@
+//! `latchway config change-issuer`: gives the database to another issuer, and says what stops working.
+
 use serde_json::json;
 
 use super::context::{Context, environment, usage};

@@ -1,3 +1,5 @@
+//! `latchway cleanup`: one sweep of all tables, after the clock was compared.
+
 use std::time::{Duration, Instant};
 
 use anyhow::bail;

@@ -1,3 +1,5 @@
+//! `latchway client`: create, list, show, update, disable, enable and delete clients.
+
 use std::path::{Path, PathBuf};
 
 use anyhow::bail;
@@ -248,8 +250,7 @@ fn hand_over(
     if let (Some(path), Some(secret)) = (file, &secret) {
         write_secret(path, secret)?;
     }
-    let shown = secret.filter(|_| file.is_none());
-    let mut json = as_json(client);
+    let (shown, mut json) = (secret.filter(|_| file.is_none()), as_json(client));
     if let Some(secret) = &shown {
         json["client_secret"] = Value::from(secret.expose_secret());
     }

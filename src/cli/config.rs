@@ -1,3 +1,5 @@
+//! `latchway config`: check, print, template, and the change of the issuer.
+
 use clap::Subcommand;
 
 use super::change_issuer;

@@ -1,3 +1,5 @@
+//! `latchway keys`: list, rotate, retire and reseal signing keys, and begin anew without the encryption key.
+
 use clap::Subcommand;
 use serde_json::json;
 

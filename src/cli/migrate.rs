@@ -1,3 +1,5 @@
+//! `latchway migrate`: brings the schema up to date.
+
 use super::context::{Context, db_options, open_db_with};
 use super::output;
 use crate::storage::IfMissing;

@@ -1,3 +1,5 @@
+//! `latchway mock`: starts the mock server.
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 

@@ -1,3 +1,5 @@
+//! `latchway mock token`: a token of the mock's issuer, valid or with a chosen defect.
+
 use std::sync::Arc;
 use std::time::Duration;
 

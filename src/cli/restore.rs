@@ -1,3 +1,5 @@
+//! `latchway restore`: puts a verified backup in the place of the embedded database.
+
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};

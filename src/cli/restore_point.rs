@@ -1,3 +1,5 @@
+//! `latchway restore-point`: ends everything that was issued before, after other tools set the database back.
+
 use serde_json::{Value, json};
 
 use super::clock::{self, ClockArgs};

@@ -1,3 +1,5 @@
+//! `latchway restraint`: lists restrictions and limits that are reached, and lifts them.
+
 use std::net::IpAddr;
 
 use clap::{Args, Subcommand};

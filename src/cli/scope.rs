@@ -1,3 +1,5 @@
+//! `latchway scope`: the words for scopes on the consent page.
+
 use clap::Subcommand;
 use serde_json::json;
 

@@ -1,3 +1,5 @@
+//! `latchway serve`: opens everything, starts the server, waits for signals and ends in order.
+
 use std::net::{SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;

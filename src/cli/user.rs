@@ -1,3 +1,5 @@
+//! `latchway user`: create, list, show, update, disable, enable and delete accounts, and set passwords.
+
 use anyhow::bail;
 use clap::Subcommand;
 use serde_json::{Value, json};

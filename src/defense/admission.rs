@@ -1,3 +1,5 @@
+//! Load shedding: how many requests are under way, and which priority still gets in.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::route::Priority;

@@ -1,3 +1,5 @@
+//! Limits on failed credentials of programs, counted in the database for all nodes.
+
 use std::net::IpAddr;
 
 use super::gauge::Exceeded;

@@ -1,3 +1,5 @@
+//! One rate limit, kept for each of its keys by GCRA.
+
 use std::hash::Hash;
 use std::num::NonZeroU32;
 use std::sync::Arc;

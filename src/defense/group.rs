@@ -1,3 +1,5 @@
+//! Groups of paths that share a rate limit, and their settings.
+
 use crate::config::{Limits, Per, Rate};
 use crate::route::RateLimitGroup;
 

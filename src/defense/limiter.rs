@@ -1,3 +1,5 @@
+//! The rate limits of one node, with a view of the restrictions that all nodes share.
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;

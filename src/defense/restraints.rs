@@ -1,3 +1,5 @@
+//! Restrictions as this node knows them: those of the database, and those that it has found since.
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,3 +1,5 @@
+//! The memory of all rate limits of a node: a table of fixed size with a lock for each bucket.
+
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::{Arc, Mutex, PoisonError};
 

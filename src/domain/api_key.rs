@@ -1,3 +1,5 @@
+//! An API key: whose it is, what it may do, and what is valid.
+
 use super::{NOT_FOR_KEYS, Scopes, validate_resource};
 use crate::support::text::is_one_line;
 use crate::support::{Id, Network, Seconds};

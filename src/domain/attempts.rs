@@ -1,3 +1,5 @@
+//! Counting of attempts: failures within a window, and attempts that are being evaluated.
+
 use super::words;
 use crate::support::Seconds;
 

@@ -1,3 +1,5 @@
+//! A client: its registration, its policies, and which of them go together.
+
 use url::Url;
 
 use super::client_keys::validate_jwks;

@@ -1,3 +1,5 @@
+//! The request of a device (RFC 8628) and its stages.
+
 use super::{InvalidRow, Scopes};
 use crate::support::{Id, Seconds};
 

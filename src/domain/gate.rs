@@ -1,3 +1,5 @@
+//! A login session carried to the host of one app behind forward authentication.
+
 use url::Url;
 
 use crate::support::{Id, Seconds};

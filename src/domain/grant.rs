@@ -1,3 +1,5 @@
+//! A grant with its stages, and the authorization code that begins it.
+
 use super::{OFFLINE_ACCESS, Scopes, words};
 use crate::support::{Id, Seconds};
 

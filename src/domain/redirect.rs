@@ -1,3 +1,5 @@
+//! Redirect URIs: which can be registered, and when a request's equals one (RFC 9700 §4.1.3, RFC 8252 §7.3).
+
 use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 

@@ -1,3 +1,5 @@
+//! Scopes: sets of scope tokens (RFC 6749 §3.3), and those that mean something to this server.
+
 use std::collections::BTreeSet;
 use std::fmt;
 

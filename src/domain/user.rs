@@ -1,3 +1,5 @@
+//! An account and its login sessions.
+
 use super::words;
 use crate::support::{Id, Seconds};
 

@@ -1,3 +1,5 @@
+//! The short code that a device shows and a person types (RFC 8628 §6.1).
+
 use std::fmt;
 
 use crate::support::Rng;

@@ -1,3 +1,5 @@
+//! Where a person goes on after a login that no app asked for.
+
 use url::form_urlencoded::Serializer;
 
 use super::Answer;

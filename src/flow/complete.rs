@@ -1,3 +1,5 @@
+//! The end of a pending authorization: approved, denied or refused, with one answer.
+
 use super::answered::{OneForm, SealedAnswer};
 use super::transaction::Transaction;
 use super::{Answer, AuthorizationRequest, late, refuse, succeed};

@@ -1,3 +1,5 @@
+//! What a pending authorization waits for next: a login, a consent, or nothing.
+
 use super::{AuthorizationRequest, Prompt};
 use crate::app::App;
 use crate::domain::{Client, ConsentPolicy, OFFLINE_ACCESS, Scopes};

@@ -1,3 +1,5 @@
+//! A validated authorization request, as it waits.
+
 use serde::{Deserialize, Serialize};
 
 use crate::domain::{Scopes, words};

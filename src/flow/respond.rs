@@ -1,3 +1,5 @@
+//! An answer to a browser: a page that goes on, a redirect, or the form of `form_post`.
+
 use serde::{Deserialize, Serialize};
 
 use super::{ResponseMode, Target};

@@ -1,3 +1,5 @@
+//! A pending authorization: begun, loaded for the browser that began it, and its stages.
+
 use super::AuthorizationRequest;
 use super::ticket::{Ticket, Unsealable};
 use crate::app::App;

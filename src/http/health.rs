@@ -1,3 +1,5 @@
+//! `/livez` and `/readyz`.
+
 use std::time::Duration;
 
 use actix_web::{HttpResponse, web};

@@ -1,3 +1,5 @@
+//! How answers to browsers become HTTP: a redirect where the browser comes from elsewhere, a page after a form.
+
 use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{LOCATION, SET_COOKIE};

@@ -1,3 +1,5 @@
+//! Known devices: which people have logged in in a browser before, in a sealed cookie.
+
 use crate::support::{Id, Rng, Seconds, sha256};
 
 /// How many people one browser is remembered for, those of late.

@@ -1,3 +1,5 @@
+//! Last uses of API keys in memory, until a job writes them down.
+
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -1,3 +1,5 @@
+//! A login by password: limits, the check, and the proof that comes of it.
+
 use std::net::IpAddr;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! Password hashing with Argon2id, on a few threads and with bounded memory.
+
 use std::net::IpAddr;
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};

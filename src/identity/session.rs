@@ -1,3 +1,5 @@
+//! Login sessions in browsers: cookies, the current session, its beginning and its end.
+
 use super::Confirmed;
 use crate::config;
 use crate::domain::{Session, SessionStage, User, UserStatus};

@@ -1,3 +1,5 @@
+//! The job that signs checkpoints of the audit trail.
+
 use crate::app::App;
 use crate::audit::{self, LATEST_MILLIS};
 

@@ -1,3 +1,5 @@
+//! The job that removes expired rows, in batches, on one node at a time.
+
 use std::time::{Duration, Instant};
 
 use crate::app::App;

@@ -1,3 +1,5 @@
+//! The jobs that compare this machine's clock with the database's or with its last write.
+
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::json;

@@ -1,3 +1,5 @@
+//! The job that ends the process when the file of the database was removed or replaced.
+
 use crate::app::App;
 use crate::support::log_sink;
 

@@ -1,3 +1,5 @@
+//! The job that writes down when and from where API keys were last used.
+
 use std::net::IpAddr;
 
 use serde_json::json;

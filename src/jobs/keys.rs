@@ -1,3 +1,5 @@
+//! The job that takes up key changes of other nodes.
+
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::app::App;

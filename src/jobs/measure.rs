@@ -1,3 +1,5 @@
+//! The job that measures what changes slowly, such as the size of the database.
+
 use metrics::gauge;
 
 use crate::app::App;

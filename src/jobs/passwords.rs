@@ -1,3 +1,5 @@
+//! The job that counts the hash parameters in use.
+
 use crate::app::App;
 use crate::storage::users;
 

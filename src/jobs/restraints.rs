@@ -1,3 +1,5 @@
+//! The job that loads the restrictions in force.
+
 use crate::app::App;
 use crate::storage::{restraints, throttles};
 

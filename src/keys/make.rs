@@ -1,3 +1,5 @@
+//! Makes private keys, parses them once, and derives their public part.
+
 use aws_lc_rs::encoding::AsDer;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;

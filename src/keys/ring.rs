@@ -1,3 +1,5 @@
+//! All keys at one moment, and their replacement as a whole.
+
 use std::sync::{Arc, PoisonError, RwLock};
 
 use jsonwebtoken::DecodingKey;

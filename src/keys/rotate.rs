@@ -1,3 +1,5 @@
+//! Makes missing keys, and rotates and retires keys.
+
 use super::audit::reseal_audit_key;
 use super::make::make;
 use super::{KeyError, KeyRing, Sealer, public_part};

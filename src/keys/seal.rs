@@ -1,3 +1,5 @@
+//! Encrypts what must be readable again, with AES-256-GCM under the server's encryption key.
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use aws_lc_rs::hmac;
 use zeroize::Zeroizing;

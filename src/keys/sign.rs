@@ -1,3 +1,5 @@
+//! Signs tokens (RFC 7515), and verifies those that this server signed.
+
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};

@@ -1,3 +1,5 @@
+//! Patterns with `*` for matching text in rules and filters.
+
 /// Whether a text is as a pattern says, in which `*` stands for any characters.
 pub fn glob(pattern: &str, text: &str) -> bool {
     let Some((head, rest)) = pattern.split_once('*') else { return pattern == text };

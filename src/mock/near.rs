@@ -1,3 +1,5 @@
+//! A route or rule that almost matched a request, for explanations.
+
 use serde::Serialize;
 
 /// What would have served a request, had something been otherwise.

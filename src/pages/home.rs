@@ -1,3 +1,5 @@
+//! `GET /`: the start page.
+
 use actix_web::http::StatusCode;
 use actix_web::{Either, HttpRequest, HttpResponse, web};
 

@@ -1,3 +1,5 @@
+//! `/logout`: asks, ends the session, and says so.
+
 use actix_web::http::StatusCode;
 use actix_web::{Either, HttpRequest, HttpResponse, web};
 

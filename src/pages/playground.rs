@@ -1,3 +1,5 @@
+//! `/playground`: the page that plays an app, in development mode.
+
 use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use secrecy::ExposeSecret;

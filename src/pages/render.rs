@@ -1,3 +1,5 @@
+//! Rendering of pages with their layout, status and Content Security Policy.
+
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};

@@ -1,3 +1,5 @@
+//! The table `access_tokens`, and the state that decides whether a token counts.
+
 use diesel::prelude::*;
 
 use super::conn::on;

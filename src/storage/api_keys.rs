@@ -1,3 +1,5 @@
+//! The table `api_keys`, and the state that decides whether a key counts.
+
 use std::net::IpAddr;
 
 use diesel::prelude::*;

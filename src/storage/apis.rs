@@ -1,3 +1,5 @@
+//! The table `apis`: titles of APIs.
+
 use diesel::prelude::*;
 
 use super::conn::on;

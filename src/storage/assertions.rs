@@ -1,3 +1,5 @@
+//! The table `client_assertions`: each `jti` once (RFC 7523 §3).
+
 use diesel::prelude::*;
 
 use super::conn::on;

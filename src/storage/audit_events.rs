@@ -1,3 +1,5 @@
+//! The table `audit_events`: inserts, and searches for listing and for the anomaly rules.
+
 use diesel::QueryableByName;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Nullable};

@@ -1,3 +1,5 @@
+//! The tables `clients` and `client_logos`.
+
 use diesel::prelude::*;
 
 use super::conn::on;

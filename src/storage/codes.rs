@@ -1,3 +1,5 @@
+//! The table `codes`: authorization codes and their single use.
+
 use diesel::prelude::*;
 
 use super::cached::update;

@@ -1,3 +1,5 @@
+//! A connection to either database, and waiting with a deadline on PostgreSQL.
+
 use std::cell::RefCell;
 use std::future::Future;
 

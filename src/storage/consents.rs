@@ -1,3 +1,5 @@
+//! The table `consents`: what a person allowed a client, by API.
+
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 

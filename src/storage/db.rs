@@ -1,3 +1,5 @@
+//! The database as handlers use it: reads, writes and issues, on either backend.
+
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -208,11 +210,9 @@ impl Db {
         }
     }
 
-    /// Ends the database for this process, however many clones of it are left: takes no more work, waits for what is queued,
-    /// ends the writers, and states in a last audit checkpoint what none has stated yet. `None`: there was nothing to state,
-    /// or it was closed before.
-    ///
-    /// Dropping the last clone does the same, but a thread that still holds one keeps that from happening.
+    /// Ends the database for this process, whatever clones are left (a thread may hold one for ever): takes no more work, waits
+    /// for what is queued, ends the writers and signs a last audit checkpoint. `None`: there was nothing to state, or it was
+    /// closed before.
     pub async fn close(&self) -> Result<Option<Closed>, StorageError> {
         let (reply, closed) = oneshot::channel();
         let backend = self.backend.clone();

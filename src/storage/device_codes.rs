@@ -1,3 +1,5 @@
+//! The table `device_codes`: requests of devices (RFC 8628).
+
 use diesel::dsl::count_star;
 use diesel::prelude::*;
 

@@ -1,3 +1,5 @@
+//! Storage errors, and what survives of a write that is refused.
+
 use crate::domain::InvalidRow;
 
 /// What can go wrong between us and the database. What it says is for the log, never for the wire.

@@ -1,3 +1,5 @@
+//! The table `gates`: sessions at the hosts of apps behind forward authentication.
+
 use diesel::prelude::*;
 
 use super::conn::on;

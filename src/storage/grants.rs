@@ -1,3 +1,5 @@
+//! The table `grants`.
+
 use diesel::prelude::*;
 use diesel::sql_types::Text;
 

@@ -1,3 +1,5 @@
+//! The table `signing_keys`.
+
 use diesel::prelude::*;
 
 use super::conn::on;

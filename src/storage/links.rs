@@ -1,3 +1,5 @@
+//! The table `one_time_links`.
+
 use diesel::prelude::*;
 
 use super::conn::on;

@@ -1,3 +1,5 @@
+//! The embedded migrations, and whether the schema fits this binary.
+
 use diesel::connection::SimpleConnection;
 use diesel::migration::{Migration, MigrationSource, MigrationVersion};
 use diesel::sql_types::{Bool, Text};

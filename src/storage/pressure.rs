@@ -1,3 +1,5 @@
+//! Admission to a queue: tells a burst that passes from an overload (as in controlled delay).
+
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};

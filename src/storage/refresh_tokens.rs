@@ -1,3 +1,5 @@
+//! The table `refresh_tokens`: use, successors and the end of tokens.
+
 use diesel::prelude::*;
 
 use super::cached::update;

@@ -1,3 +1,5 @@
+//! The table `restraints`: restrictions for all nodes.
+
 use diesel::prelude::*;
 
 use super::conn::on;

@@ -1,3 +1,5 @@
+//! The table `scopes`: the words for scopes.
+
 use diesel::prelude::*;
 
 use super::conn::on;

@@ -1,3 +1,5 @@
+//! The table `sessions`: logins of people.
+
 use diesel::prelude::*;
 
 use super::cached::update;

@@ -1,3 +1,5 @@
+//! The table `settings`: named values of the database itself.
+
 use diesel::prelude::*;
 
 use super::conn::on;

@@ -1,3 +1,5 @@
+//! SQLite: one thread that writes in groups, reads on the calling thread.
+
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};

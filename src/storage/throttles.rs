@@ -1,3 +1,5 @@
+//! The table `throttles`: counters of failed attempts.
+
 use diesel::prelude::*;
 
 use super::conn::on;

@@ -1,3 +1,5 @@
+//! A write transaction as work sees it, and how one piece of work in a group is undone.
+
 use std::collections::HashMap;
 
 use super::audit_events::NewEvent;

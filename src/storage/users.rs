@@ -1,3 +1,5 @@
+//! The tables `users` and `erased_users`.
+
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::{BigInt, Bool, Text};

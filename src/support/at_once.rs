@@ -1,3 +1,5 @@
+//! A bound on what each network has under way at once.
+
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::net::IpAddr;

@@ -1,3 +1,5 @@
+//! IP networks in one canonical form, and the networks that count as one client.
+
 use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;

@@ -238,3 +238,30 @@ fn p06_nothing_that_ends_walks_over_a_cut_list() {
     let bad = "fn a() { sessions::list_live(x); }\nfn b() { for s in sessions::list_live(x) { sessions::end(s) } }";
     assert_eq!(walks(Path::new("x.rs"), bad, &lists), ["src/x.rs: b"]);
 }
+
+/// A reader meets a file by its first sentence: what it is for, before what it imports.
+#[test]
+fn every_file_has_a_module_doc() {
+    let mut waiting: Vec<PathBuf> = ["src", "crates", "torture/src", "benches", "fuzz/src"]
+        .map(|folder| Path::new(env!("CARGO_MANIFEST_DIR")).join(folder))
+        .into();
+    let (mut without, mut looked_at) = (Vec::new(), 0);
+    while let Some(folder) = waiting.pop() {
+        for entry in
+            std::fs::read_dir(folder).expect("a folder of sources").map(|entry| entry.expect("an entry").path())
+        {
+            if entry.is_dir() && !entry.ends_with("target") {
+                waiting.push(entry);
+            } else if entry.extension().is_some_and(|extension| extension == "rs") {
+                looked_at += 1;
+                let text = std::fs::read_to_string(&entry).expect("a source file");
+                let first = text.lines().find(|line| !line.is_empty() && !line.starts_with("#![")).unwrap_or_default();
+                if first.strip_prefix("//! ").is_none_or(|sentence| sentence.trim().is_empty()) {
+                    without.push(entry);
+                }
+            }
+        }
+    }
+    assert!(looked_at > 300, "the sources are where they are looked for");
+    assert!(without.is_empty(), "these files begin without a module doc (`//! What it is for.`): {without:#?}");
+}

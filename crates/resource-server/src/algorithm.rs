@@ -1,3 +1,5 @@
+//! The signature algorithms that a token may have (RFC 7518 §3.1, RFC 8037 §3.1): asymmetric ones only.
+
 use std::fmt;
 
 /// A signature algorithm that a token may have (RFC 7518 §3.1, RFC 8037 §3.1). There is no `none` and no HMAC: an API

@@ -1,3 +1,5 @@
+//! Settings of a [`ResourceServer`], and why they may not go together.
+
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;

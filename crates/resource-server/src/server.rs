@@ -1,3 +1,5 @@
+//! What a request's credentials say, and whether they count.
+
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -1,3 +1,5 @@
+//! Rules about clients: many secrets tried, many clients registered, a token used twice.
+
 use std::net::IpAddr;
 
 use super::finding::{Finding, Rule, Subject};

@@ -1,3 +1,5 @@
+//! The engine that gives each observation to all rules.
+
 use super::clients::Clients;
 use super::errors::Errors;
 use super::finding::{Finding, Rule, Subject};

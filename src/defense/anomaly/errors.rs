@@ -1,3 +1,5 @@
+//! The rule for clients that are refused much more often than their own average.
+
 use super::finding::{Finding, Rule, Subject};
 use super::observation::{Observation, What};
 use super::recent::Recent;

@@ -1,3 +1,5 @@
+//! A finding of a rule: its rule, its subject and its reason.
+
 use std::fmt;
 use std::net::IpAddr;
 

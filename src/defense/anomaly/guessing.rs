@@ -1,3 +1,5 @@
+//! Rules for guessed passwords: many accounts from one network, one account again and again.
+
 use std::net::IpAddr;
 
 use ipnet::IpNet;

@@ -1,3 +1,5 @@
+//! The rule for tokens and API keys that are used from a network that is new for them.
+
 use std::net::IpAddr;
 
 use ipnet::IpNet;

@@ -1,3 +1,5 @@
+//! What the rules observe: one event of the trail, reduced to what a rule asks.
+
 use std::net::IpAddr;
 
 use crate::support::Seconds;

@@ -1,3 +1,5 @@
+//! A map of bounded size that drops what was not asked for recently.
+
 use std::collections::HashMap;
 use std::hash::Hash;
 

@@ -1,3 +1,5 @@
+//! Reports a finding once, and then once a window with its count while it goes on.
+
 use super::finding::{Finding, Rule, Subject};
 use super::recent::Recent;
 use crate::support::Seconds;

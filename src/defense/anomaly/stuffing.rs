@@ -1,3 +1,5 @@
+//! The rule for lists of stolen passwords that are tried from many networks.
+
 use std::collections::{HashMap, HashSet};
 
 use super::finding::{Finding, Rule, Subject};

@@ -1,3 +1,5 @@
+//! Counters over a sliding window: how many, and about how many different ones.
+
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use crate::support::Seconds;

@@ -1,3 +1,5 @@
+//! The listener of `/metrics`, apart from the public one.
+
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;

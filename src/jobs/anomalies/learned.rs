@@ -1,3 +1,5 @@
+//! Keeps in the database what the anomaly engine took days to learn.
+
 use crate::app::App;
 use crate::defense::anomaly::{Engine, Habits};
 use crate::storage::{Refusal, StorageError, settings};

@@ -1,3 +1,5 @@
+//! Translates audit events into observations for the anomaly rules.
+
 use serde_json::Value;
 
 use crate::audit::{AUTHENTICATED, EventKind};

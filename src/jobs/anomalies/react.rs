@@ -1,3 +1,5 @@
+//! Carries out the configured reactions to a finding, for all nodes.
+
 use serde_json::json;
 
 use crate::app::App;

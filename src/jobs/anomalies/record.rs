@@ -1,3 +1,5 @@
+//! Writes a finding to the log, the metrics and the trail.
+
 use serde_json::{Value, json};
 
 use crate::app::App;

@@ -1,3 +1,5 @@
+//! Reads the end of the audit trail again and again: each event once, late ones included.
+
 use std::collections::BTreeSet;
 
 use crate::app::App;

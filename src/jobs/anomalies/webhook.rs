@@ -1,3 +1,5 @@
+//! Sends findings to the configured URL, signed, with bounded retries.
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! Why an API cannot be mocked.
+
 use std::path::PathBuf;
 
 /// Why there is no API to be mocked.

@@ -1,3 +1,5 @@
+//! One entry of the journal: a request, its answer, and what its handler reported.
+
 use std::time::Duration;
 
 use actix_web::http::StatusCode;

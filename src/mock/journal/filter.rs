@@ -1,3 +1,5 @@
+//! Filters of the journal, read from a query.
+
 use std::time::Duration;
 
 use super::Entry;

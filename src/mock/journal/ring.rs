@@ -1,3 +1,5 @@
+//! The last requests of one mock run, in memory of a fixed size.
+
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

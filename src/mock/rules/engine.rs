@@ -1,3 +1,5 @@
+//! The rules of one mock run: which matches a request, and how often each was used.
+
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 

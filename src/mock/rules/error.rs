@@ -1,3 +1,5 @@
+//! Why rules cannot be used, naming the rule and its member.
+
 use thiserror::Error;
 
 /// Why rules cannot be used. Each names the rule and its member.

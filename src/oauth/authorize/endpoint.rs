@@ -1,3 +1,5 @@
+//! The authorization endpoint (RFC 6749 §3.1): reads the request, validates it, and begins or answers it.
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 

@@ -1,3 +1,5 @@
+//! `id_token_hint` (OIDC Core §3.1.2.1): which person an ID token of this server speaks of.
+
 use serde::Deserialize;
 
 use crate::app::App;

@@ -1,3 +1,5 @@
+//! The credentials of a client in a request: exactly one method (RFC 6749 §2.3).
+
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;

@@ -1,3 +1,5 @@
+//! The token endpoint (RFC 6749 §3.2): reads the form, dispatches to the grant, and answers.
+
 use std::sync::Arc;
 
 use actix_web::http::header::HeaderMap;

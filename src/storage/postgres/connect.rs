@@ -1,3 +1,5 @@
+//! Makes connections to PostgreSQL, and ends them when a wait takes too long.
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

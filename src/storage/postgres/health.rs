@@ -1,3 +1,5 @@
+//! Whether PostgreSQL answers, so that no request waits for one that is gone.
+
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};

@@ -1,3 +1,5 @@
+//! The thread that inserts token rows of many requests in one statement.
+
 use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};

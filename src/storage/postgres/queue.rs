@@ -1,3 +1,5 @@
+//! Work that waits for a connection, so that no kind of work takes all of them.
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;

@@ -1,3 +1,5 @@
+//! The URL of PostgreSQL, and TLS by libpq's `sslmode` names.
+
 use std::net::IpAddr;
 use std::sync::Arc;
 

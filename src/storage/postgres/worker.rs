@@ -1,3 +1,5 @@
+//! A thread of the pool with its connection: runs work in transactions and retries after deadlocks.
+
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 

@@ -1,3 +1,5 @@
+//! Answers to a proxy: pass with headers about the visitor, or refuse with the way to a login.
+
 use actix_web::HttpResponse;
 use actix_web::http::header::{HeaderName, HeaderValue, LOCATION, SET_COOKIE};
 use secrecy::ExposeSecret;

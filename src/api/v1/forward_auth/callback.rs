@@ -1,3 +1,5 @@
+//! The end of a login for an app behind a proxy: a one-time ticket becomes a cookie of the app's host.
+
 use actix_web::http::header::{COOKIE, HeaderValue};
 use actix_web::{HttpRequest, web};
 use serde_json::json;

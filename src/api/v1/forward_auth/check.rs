@@ -1,3 +1,5 @@
+//! `GET /api/v1/forward-auth`: whether the request that a proxy asks about may pass.
+
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::answer;

@@ -1,3 +1,5 @@
+//! The credential of a visitor: bearer token, API key, session or cookie of the app's host, and whether it counts here.
+
 use actix_web::HttpRequest;
 use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderValue};
 

@@ -1,3 +1,5 @@
+//! `GET /api/v1/forward-auth/login`: sends a person who is logged in back to the app with a one-time ticket.
+
 use actix_web::{HttpRequest, web};
 use url::Url;
 use url::form_urlencoded::Serializer;

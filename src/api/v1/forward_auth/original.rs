@@ -1,3 +1,5 @@
+//! The original request, read from the headers of a trusted proxy in nginx's and Traefik's and Caddy's forms.
+
 use actix_web::HttpRequest;
 use actix_web::http::header::HeaderMap;
 

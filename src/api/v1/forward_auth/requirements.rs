@@ -1,3 +1,5 @@
+//! What a proxy requires of a visitor, read from the query of its question.
+
 use actix_web::HttpRequest;
 
 use super::credential::Method;

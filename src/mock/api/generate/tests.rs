@@ -1,3 +1,5 @@
+//! Tests of generated answers against their schemas.
+
 use serde_json::json;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Tests of the choice among rules.
+
 use std::time::Duration;
 
 use serde_json::json;
