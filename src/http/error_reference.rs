@@ -61,7 +61,7 @@ const fn explained(code: ErrorCode) -> (&'static str, &'static str, &'static str
         ExpiredToken => ("RFC 8628 §3.5", "The device code has expired.", "Begin a new device authorization."),
         LoginRequired => (
             "OpenID Connect Core §3.1.2.6",
-            "`prompt=none`, and nobody is logged in as the request demands.",
+            "`prompt=none`, and no session meets the request.",
             "Send the request without `prompt=none`.",
         ),
         ConsentRequired => (
