@@ -4,7 +4,6 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::HttpRequest;
 use url::Url;
 
 use crate::algorithm::Algorithm;
@@ -14,8 +13,9 @@ use crate::discovery::{discover, metadata_url};
 use crate::fetch::{Fetcher, Tls, secure_url};
 use crate::introspect::{Endpoint, Introspection, Introspector};
 use crate::keys::{Keys, Source};
-use crate::metadata::{Published, ResourceMetadata};
+use crate::metadata::{MetadataDocument, ResourceMetadata};
 use crate::refusal::Challenge;
+use crate::request::RequestHead;
 use crate::server::{CallerAddress, Inner, ResourceServer};
 use latchway_core::{Clock, Seconds};
 
@@ -62,11 +62,14 @@ pub enum BuildError {
 
 const MAX_LEEWAY: Duration = Duration::from_secs(300);
 
-impl Builder {
-    pub(crate) fn new(issuer: String, audience: String) -> Self {
-        Self {
-            issuer,
-            audience,
+impl ResourceServer {
+    /// An API that trusts `issuer`, whose tokens name it by `audience`. Both are compared character by character with
+    /// `iss` and `aud`. The audience is best the URL of the API (RFC 9728 §1.2), and needs to be for
+    /// [`Builder::metadata`].
+    pub fn builder(issuer: impl Into<String>, audience: impl Into<String>) -> Builder {
+        Builder {
+            issuer: issuer.into(),
+            audience: audience.into(),
             algorithms: Algorithm::ALL.to_vec(),
             jwks_url: None,
             leeway: Duration::from_secs(30),
@@ -74,13 +77,15 @@ impl Builder {
             cookies: None,
             introspection: None,
             api_keys: None,
-            caller_address: peer_address,
+            caller_address: |head| head.peer(),
             metadata: None,
             realm: None,
             clock: Clock::system(),
         }
     }
+}
 
+impl Builder {
     /// The algorithms by which tokens may be signed; ES256, EdDSA, RS256 and PS256 by default. Which one it is, each key of
     /// the issuer says, and never a token.
     pub fn algorithms(self, algorithms: &[Algorithm]) -> Self {
@@ -129,7 +134,7 @@ impl Builder {
 
     /// Where the program is that makes a request, for API keys that are bound to networks. By default it is the other end
     /// of the connection; behind a proxy, read what that proxy says, and nothing that a stranger could have written.
-    pub fn caller_address(self, caller_address: fn(&HttpRequest) -> Option<IpAddr>) -> Self {
+    pub fn caller_address(self, caller_address: fn(&RequestHead<'_>) -> Option<IpAddr>) -> Self {
         Self { caller_address, ..self }
     }
 
@@ -168,7 +173,7 @@ impl Builder {
 
         let metadata = match &self.metadata {
             Some(metadata) => Some(
-                Published::new(metadata, &self.audience, &self.issuer)
+                MetadataDocument::new(metadata, &self.audience, &self.issuer)
                     .ok_or_else(|| BuildError::Metadata(self.audience.clone()))?,
             ),
             None => None,
@@ -194,7 +199,7 @@ impl Builder {
             caller_address: self.caller_address,
             challenge: Arc::new(Challenge {
                 realm: self.realm.unwrap_or_else(|| expected.audience.clone()),
-                resource_metadata: metadata.as_ref().map(|published| published.url.clone()),
+                resource_metadata: metadata.as_ref().map(|document| document.url().to_owned()),
             }),
             metadata: metadata.map(Arc::new),
             clock: self.clock.clone(),
@@ -236,10 +241,6 @@ fn url(what: &'static str, text: &str) -> Result<Url, BuildError> {
 fn usual_cookies(issuer: &Url) -> CookieNames {
     let prefix = if issuer.scheme() == "https" { "__Host-" } else { "" };
     CookieNames { access: format!("{prefix}latchway_access"), csrf: format!("{prefix}latchway_csrf") }
-}
-
-fn peer_address(req: &HttpRequest) -> Option<IpAddr> {
-    req.peer_addr().map(|address| address.ip())
 }
 
 #[cfg(test)]

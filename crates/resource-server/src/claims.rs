@@ -1,5 +1,6 @@
 //! What a good token says.
 
+use crate::confirmation::Confirmation;
 use crate::json::{Object, OneOrMany};
 use crate::token::Invalid;
 use latchway_core::Seconds;
@@ -28,6 +29,9 @@ pub struct Claims {
     pub iat: Option<Seconds>,
     /// `None` for an API key that does not expire.
     pub exp: Option<Seconds>,
+    /// The key that the token is bound to. Only [`ResourceServer::verify_bound`](crate::ResourceServer::verify_bound) accepts
+    /// such a token, so that a handler sees `None`.
+    pub confirmation: Option<Confirmation>,
     /// How it came.
     pub presented: Presented,
 }
@@ -58,6 +62,7 @@ impl Claims {
             jti: None,
             iat: None,
             exp: None,
+            confirmation: None,
             presented,
         }
     }
@@ -147,10 +152,6 @@ impl Claims {
         if begins.is_some_and(|at| at > now.saturating_add(expected.leeway)) {
             return Err(Invalid("the access token is not valid yet"));
         }
-        // RFC 9449 §7.1, RFC 8705 §3: whoever stole it could not show the key that it is bound to.
-        if object.has("cnf") {
-            return Err(Invalid("the access token is bound to a key and cannot be used as Bearer"));
-        }
         let sub = text("sub")?.filter(|sub| !sub.is_empty()).ok_or(MALFORMED)?;
         Ok(Self {
             client_id: text("client_id")?.unwrap_or_else(|| sub.clone()),
@@ -163,6 +164,7 @@ impl Claims {
             jti: text("jti")?,
             iat,
             exp,
+            confirmation: object.optional("cnf").map_err(|_| MALFORMED)?,
             presented,
         })
     }

@@ -1,15 +1,14 @@
 //! What a request carries: exactly one credential, in a place where one may be.
 
-use actix_web::HttpRequest;
-use actix_web::http::Method;
-use actix_web::http::header::{AUTHORIZATION, COOKIE, HeaderMap, UPGRADE};
+use latchway_core::{ApiKeyText, constant_time_eq};
 
 use crate::claims::Presented;
 use crate::refusal::Refusal;
-use latchway_core::{ApiKeyText, constant_time_eq};
+use crate::request::{RequestHead, visible};
 
 const KEY_HEADER: &str = "x-api-key";
 const CSRF_HEADER: &str = "x-csrf-token";
+const SITE_HEADER: &str = "sec-fetch-site";
 
 /// A credential as it was presented.
 #[derive(Debug, PartialEq, Eq)]
@@ -34,16 +33,15 @@ pub(crate) struct Places {
 
 impl Places {
     /// The credential of a request; `None` if it carries none at all.
-    pub fn read(&self, req: &HttpRequest) -> Result<Option<Credential>, Refusal> {
+    pub fn read(&self, head: &RequestHead<'_>) -> Result<Option<Credential>, Refusal> {
         // RFC 9700 §4.3.2: a token in a URL ends up in logs and histories.
-        if url::form_urlencoded::parse(req.query_string().as_bytes()).any(|(name, _)| name == "access_token") {
+        if url::form_urlencoded::parse(head.query().as_bytes()).any(|(name, _)| name == "access_token") {
             return Err(Refusal::InvalidRequest("the access token must not be in the URL"));
         }
-        let headers = req.headers();
-        let header = self.authorization(headers)?;
-        let key = if self.api_keys { one(headers, KEY_HEADER)? } else { None };
+        let header = self.authorization(head)?;
+        let key = if self.api_keys { one(head, KEY_HEADER)? } else { None };
         let cookie = match &self.cookies {
-            Some(names) => cookie(headers, &names.access)?,
+            Some(names) => cookie(head, &names.access)?,
             None => None,
         };
         match (header, key, cookie) {
@@ -51,15 +49,15 @@ impl Places {
             (Some(credential), None, None) => Ok(Some(credential)),
             (None, Some(key), None) => api_key(key).map(Some),
             (None, None, Some(cookie)) => {
-                self.check_origin(req)?;
+                self.check_origin(head)?;
                 Ok(Some(Credential { presented: Presented::Cookie, text: cookie.to_owned() }))
             }
             _ => Err(Refusal::InvalidRequest("the request has more than one credential")),
         }
     }
 
-    fn authorization(&self, headers: &HeaderMap) -> Result<Option<Credential>, Refusal> {
-        let Some(value) = one(headers, AUTHORIZATION.as_str())? else { return Ok(None) };
+    fn authorization(&self, head: &RequestHead<'_>) -> Result<Option<Credential>, Refusal> {
+        let Some(value) = one(head, "authorization")? else { return Ok(None) };
         let (scheme, text) = value.split_once(' ').unwrap_or((value, ""));
         // RFC 9110 §11.1: schemes have no case. Another one than Bearer is not understood, as if it were not there, but
         // nobody is let in as a stranger with it.
@@ -81,21 +79,21 @@ impl Places {
     ///
     /// A handshake for a WebSocket is a GET, and what follows can change anything (RFC 6455 §10.2). Scripts cannot add a
     /// header to it, so that the browser's word that a page of the same origin asks counts there as well.
-    fn check_origin(&self, req: &HttpRequest) -> Result<(), Refusal> {
+    fn check_origin(&self, head: &RequestHead<'_>) -> Result<(), Refusal> {
         let Some(names) = &self.cookies else { return Ok(()) };
-        let is_upgrade = is_upgrade(req.headers());
-        if !is_upgrade && [Method::GET, Method::HEAD, Method::OPTIONS].contains(req.method()) {
+        let is_upgrade = is_upgrade(head);
+        if !is_upgrade && ["GET", "HEAD", "OPTIONS"].contains(&head.method()) {
             return Ok(());
         }
-        let mut sites = req.headers().get_all("sec-fetch-site");
-        if is_upgrade && sites.next().is_some_and(|site| site == "same-origin") && sites.next().is_none() {
+        let mut sites = head.values(SITE_HEADER);
+        if is_upgrade && sites.next().is_some_and(|site| site == b"same-origin") && sites.next().is_none() {
             return Ok(());
         }
-        if req.headers().get_all("sec-fetch-site").any(|site| site == "cross-site") {
+        if head.values(SITE_HEADER).any(|site| site == b"cross-site") {
             return Err(Refusal::CrossSite("the request was made by a page of another site"));
         }
         let forged = Refusal::CrossSite("the header X-CSRF-Token must repeat the value of the CSRF cookie");
-        let (sent, kept) = (one(req.headers(), CSRF_HEADER)?, cookie(req.headers(), &names.csrf)?);
+        let (sent, kept) = (one(head, CSRF_HEADER)?, cookie(head, &names.csrf)?);
         match (sent, kept) {
             (Some(sent), Some(kept)) if !sent.is_empty() && constant_time_eq(sent.as_bytes(), kept.as_bytes()) => {
                 Ok(())
@@ -106,8 +104,8 @@ impl Places {
 }
 
 /// Whether a request asks for another protocol on its connection, such as a WebSocket.
-fn is_upgrade(headers: &HeaderMap) -> bool {
-    headers.contains_key(UPGRADE) || headers.get_all("sec-fetch-mode").any(|mode| mode == "websocket")
+fn is_upgrade(head: &RequestHead<'_>) -> bool {
+    head.values("upgrade").next().is_some() || head.values("sec-fetch-mode").any(|mode| mode == b"websocket")
 }
 
 /// A key by its form and its checksum alone: whether it counts, the issuer says.
@@ -125,20 +123,20 @@ fn is_b64token(text: &str) -> bool {
 }
 
 /// The value of a header that may be there once.
-fn one<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refusal> {
-    let mut values = headers.get_all(name);
+fn one<'a>(head: &RequestHead<'a>, name: &str) -> Result<Option<&'a str>, Refusal> {
+    let mut values = head.values(name);
     let first = values.next();
     if values.next().is_some() {
         return Err(Refusal::InvalidRequest("a header with a credential is there more than once"));
     }
     first
-        .map(|value| value.to_str().map_err(|_| Refusal::InvalidRequest("a header with a credential is malformed")))
+        .map(|value| visible(value).ok_or(Refusal::InvalidRequest("a header with a credential is malformed")))
         .transpose()
 }
 
 /// The value of a cookie that may be there once (RFC 6265 §5.4).
-fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Refusal> {
-    let pairs = headers.get_all(COOKIE).filter_map(|header| header.to_str().ok()).flat_map(|header| header.split(';'));
+fn cookie<'a>(head: &RequestHead<'a>, name: &str) -> Result<Option<&'a str>, Refusal> {
+    let pairs = head.values("cookie").filter_map(visible).flat_map(|header| header.split(';'));
     let mut values = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(known, _)| *known == name);
     let first = values.next().map(|(_, value)| value);
     if values.next().is_some() {
@@ -149,24 +147,23 @@ fn cookie<'a>(headers: &'a HeaderMap, name: &str) -> Result<Option<&'a str>, Ref
 
 #[cfg(test)]
 mod tests {
-    use actix_web::test::TestRequest;
+    use latchway_core::{Clock, Rng};
     use secrecy::ExposeSecret;
 
     use super::*;
-    use latchway_core::{Clock, Rng};
 
     fn places() -> Places {
         let cookies = CookieNames { access: "access".to_owned(), csrf: "csrf".to_owned() };
         Places { cookies: Some(cookies), api_keys: true }
     }
 
-    fn read(request: TestRequest) -> Result<Option<(Presented, String)>, Refusal> {
-        let read = places().read(&request.to_http_request())?;
+    fn read(request: RequestHead<'_>) -> Result<Option<(Presented, String)>, Refusal> {
+        let read = places().read(&request)?;
         Ok(read.map(|credential| (credential.presented, credential.text)))
     }
 
-    fn with(headers: &[(&'static str, &str)]) -> TestRequest {
-        headers.iter().fold(TestRequest::get(), |request, header| request.append_header(*header))
+    fn with<'a>(headers: &[(&'static str, &'a str)]) -> RequestHead<'a> {
+        headers.iter().fold(RequestHead::new("GET", "/"), |request, (name, value)| request.header(name, *value))
     }
 
     #[test]
@@ -207,7 +204,7 @@ mod tests {
             assert!(matches!(read(with(two)), Err(Refusal::InvalidRequest(_))), "{two:?}");
         }
         for query in ["/?access_token=a", "/?a=b&access%5Ftoken=a", "/?access_token"] {
-            assert!(matches!(read(TestRequest::with_uri(query)), Err(Refusal::InvalidRequest(_))), "{query}");
+            assert!(matches!(read(RequestHead::new("GET", query)), Err(Refusal::InvalidRequest(_))), "{query}");
         }
     }
 
@@ -221,7 +218,7 @@ mod tests {
     #[test]
     fn what_is_not_switched_on_is_not_looked_at() {
         let places = Places { cookies: None, api_keys: false };
-        let request = with(&[("Cookie", "access=a"), ("X-API-Key", "lw_a")]).to_http_request();
+        let request = with(&[("Cookie", "access=a"), ("X-API-Key", "lw_a")]);
         assert_eq!(places.read(&request), Ok(None));
     }
 
@@ -249,8 +246,8 @@ mod tests {
 
     #[test]
     fn a_cookie_changes_nothing_without_the_csrf_token() {
-        let post = |headers: &[(&'static str, &str)]| {
-            headers.iter().fold(TestRequest::post(), |request, header| request.append_header(*header))
+        let post = |headers: &[(&'static str, &'static str)]| {
+            headers.iter().fold(RequestHead::new("POST", "/"), |request, (name, value)| request.header(name, *value))
         };
         let cookies = ("Cookie", "access=a; csrf=tok");
         assert!(read(post(&[cookies, ("X-CSRF-Token", "tok")])).is_ok());

@@ -1,72 +1,21 @@
-//! Claims as parameters of a handler.
+//! Claims as parameters of a handler, whatever its framework.
 
-use std::future::Future;
+use std::fmt;
 use std::marker::PhantomData;
 use std::ops::Deref;
-use std::pin::Pin;
 use std::sync::Arc;
-
-use actix_web::dev::Payload;
-use actix_web::error::ErrorInternalServerError;
-use actix_web::{Error, FromRequest, HttpRequest};
 
 use crate::claims::Claims;
 use crate::guard::Authenticated;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, Refused};
+use crate::request::RequestHead;
 use crate::require::Requirement;
 use crate::server::ResourceServer;
-
-type Extracting<T> = Pin<Box<dyn Future<Output = Result<T, Error>>>>;
-
-/// Who calls, from the guard, or without one from the server that [`ResourceServer::routes`] left with the app.
-async fn claims(req: &HttpRequest) -> Result<Option<Authenticated>, Error> {
-    if let Some(known) = Authenticated::known(req) {
-        return Ok(Some(known));
-    }
-    let server = server(req)?;
-    Ok(Authenticated::of(req, server).await?.map(|claims| Authenticated { server: server.clone(), claims }))
-}
-
-fn server(req: &HttpRequest) -> Result<&ResourceServer, Error> {
-    req.app_data::<ResourceServer>().ok_or_else(|| {
-        tracing::error!("a handler wants claims, and the app was not configured with ResourceServer::routes");
-        ErrorInternalServerError("the server is not configured")
-    })
-}
-
-async fn required(req: &HttpRequest) -> Result<Authenticated, Error> {
-    match claims(req).await? {
-        Some(authenticated) => Ok(authenticated),
-        None => Err(server(req)?.refused(Refusal::Missing).into()),
-    }
-}
-
-/// The handler runs with good credentials only. Beware of `Option<Claims>`, for which actix-web takes every refusal as
-/// `None`: [`MaybeClaims`] is meant then.
-impl FromRequest for Claims {
-    type Error = Error;
-    type Future = Extracting<Self>;
-
-    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let req = req.clone();
-        Box::pin(async move { Ok(Self::clone(&required(&req).await?.claims)) })
-    }
-}
 
 /// For a route that is open to all, and shows more to those it knows: `None` if no credentials came. Bad ones are refused,
 /// and so are good ones of which nobody can tell at the moment.
 #[derive(Debug, Clone)]
 pub struct MaybeClaims(pub Option<Arc<Claims>>);
-
-impl FromRequest for MaybeClaims {
-    type Error = Error;
-    type Future = Extracting<Self>;
-
-    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let req = req.clone();
-        Box::pin(async move { Ok(Self(claims(&req).await?.map(|known| known.claims))) })
-    }
-}
 
 /// A requirement with a name, for handlers that say by their type who may call them.
 ///
@@ -104,16 +53,68 @@ impl<P> Deref for Authorized<P> {
     }
 }
 
-impl<P: Policy> FromRequest for Authorized<P> {
-    type Error = Error;
-    type Future = Extracting<Self>;
+impl<P: Policy> Authorized<P> {
+    pub(crate) fn of(caller: Authenticated) -> Result<Self, Rejection> {
+        caller.server.check(&P::requirement(), &caller.claims)?;
+        Ok(Self { claims: caller.claims, policy: PhantomData })
+    }
+}
 
-    fn from_request(req: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let req = req.clone();
-        Box::pin(async move {
-            let Authenticated { server, claims } = required(&req).await?;
-            server.check(&P::requirement(), &claims)?;
-            Ok(Self { claims, policy: PhantomData })
+/// Why a handler with claims among its parameters is not run.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Rejection {
+    Refused(Refused),
+    /// The app was configured neither with `ResourceServer::routes` nor with `ResourceServer::layer`: 500.
+    NotConfigured,
+}
+
+impl From<Refused> for Rejection {
+    fn from(refused: Refused) -> Self {
+        Self::Refused(refused)
+    }
+}
+
+impl fmt::Display for Rejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Refused(refused) => refused.fmt(f),
+            Self::NotConfigured => f.write_str("the server is not configured"),
+        }
+    }
+}
+
+impl std::error::Error for Rejection {}
+
+/// Where a handler's caller is found: with the guard around it, or by the server that the app was configured with.
+pub(crate) struct Sources<'a> {
+    pub known: Option<Authenticated>,
+    pub server: Option<&'a ResourceServer>,
+}
+
+impl Sources<'_> {
+    /// The caller; `None` if the request carries no credentials.
+    pub async fn caller(&self, head: RequestHead<'_>) -> Result<Option<Authenticated>, Rejection> {
+        if let Some(known) = &self.known {
+            return Ok(Some(known.clone()));
+        }
+        Ok(Authenticated::of(None, self.server()?, head).await?)
+    }
+
+    /// The caller, without whom the handler is not run.
+    pub async fn required(&self, head: RequestHead<'_>) -> Result<Authenticated, Rejection> {
+        match self.caller(head).await? {
+            Some(caller) => Ok(caller),
+            None => Err(self.server()?.refused(Refusal::Missing).into()),
+        }
+    }
+
+    fn server(&self) -> Result<&ResourceServer, Rejection> {
+        self.server.ok_or_else(|| {
+            tracing::error!(
+                "a handler wants claims, and the app was configured neither with ResourceServer::routes nor with ResourceServer::layer"
+            );
+            Rejection::NotConfigured
         })
     }
 }

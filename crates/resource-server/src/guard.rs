@@ -1,22 +1,18 @@
-//! The middleware.
+//! A requirement and the server that checks it, as all middleware asks it.
 
-use std::future::{Future, Ready, ready};
-use std::pin::Pin;
-use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll};
-
-use actix_web::body::{EitherBody, MessageBody};
-use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Transform};
-use actix_web::{Error, HttpMessage, HttpRequest, ResponseError};
 
 use crate::claims::Claims;
 use crate::refusal::{Refusal, Refused};
-use crate::require::Requirement;
+use crate::request::RequestHead;
+use crate::require::{Requirement, all_of};
 use crate::server::ResourceServer;
 
-/// Lets through whoever meets a requirement. Made by [`ResourceServer::require`]; give it to `wrap` of a scope, a resource or
-/// a whole app.
+/// Lets through whoever meets a requirement. Made by [`ResourceServer::require`].
+///
+/// With the feature `actix` it is a middleware: give it to `wrap` of a scope, a resource or a whole app. With the feature
+/// `tower` it is a `Layer`: give it to `route_layer` or `layer` of a router. Without a framework, [`Guard::decide`] says what
+/// to do with a request.
 ///
 /// It refuses preflights of CORS like everything else without credentials, so a middleware that answers them stands
 /// outside of it.
@@ -26,15 +22,46 @@ pub struct Guard {
     requirement: Arc<Requirement>,
 }
 
-impl Guard {
-    pub(crate) fn new(server: ResourceServer, requirement: Requirement) -> Self {
-        Self { server, requirement: Arc::new(requirement) }
+/// What becomes of a request.
+#[derive(Debug, Clone)]
+pub enum Decision {
+    /// It may pass, and this is who makes it.
+    Allowed(Arc<Claims>),
+    /// It may not, and this is the answer to send.
+    Refused(Refused),
+}
+
+impl ResourceServer {
+    /// A middleware that lets whoever meets the requirement through, with [`Claims`] attached to the request.
+    pub fn require(&self, requirement: Requirement) -> Guard {
+        Guard { server: self.clone(), requirement: Arc::new(requirement) }
     }
 
-    async fn admit(&self, req: &HttpRequest) -> Result<(), Refused> {
-        let claims = Authenticated::of(req, &self.server).await?;
-        let claims = claims.ok_or_else(|| self.server.refused(Refusal::Missing))?;
-        self.server.check(&self.requirement, &claims)
+    /// A middleware that lets everybody through who has good credentials for this API, whatever they allow.
+    pub fn authenticated(&self) -> Guard {
+        self.require(all_of([]))
+    }
+}
+
+impl Guard {
+    /// Whether a request may pass: for an app without one of the frameworks that have a feature.
+    pub async fn decide<'a>(&self, request: impl Into<RequestHead<'a>>) -> Decision {
+        match self.admit(None, request.into()).await {
+            Ok(authenticated) => Decision::Allowed(authenticated.claims),
+            Err(refused) => Decision::Refused(refused),
+        }
+    }
+
+    /// The caller, if the requirement is met. `known` is what a guard around this one has found out.
+    pub(crate) async fn admit(
+        &self,
+        known: Option<Authenticated>,
+        head: RequestHead<'_>,
+    ) -> Result<Authenticated, Refused> {
+        let authenticated = Authenticated::of(known, &self.server, head).await?;
+        let authenticated = authenticated.ok_or_else(|| self.server.refused(Refusal::Missing))?;
+        self.server.check(&self.requirement, &authenticated.claims)?;
+        Ok(authenticated)
     }
 }
 
@@ -46,67 +73,15 @@ pub(crate) struct Authenticated {
 }
 
 impl Authenticated {
-    /// What was found out already, or is found out now and attached to the request.
-    pub async fn of(req: &HttpRequest, server: &ResourceServer) -> Result<Option<Arc<Claims>>, Refused> {
-        if let Some(known) = Self::known(req).filter(|known| known.server.is(server)) {
-            return Ok(Some(known.claims));
+    /// What this server found out already, or finds out now.
+    pub async fn of(
+        known: Option<Self>,
+        server: &ResourceServer,
+        head: RequestHead<'_>,
+    ) -> Result<Option<Self>, Refused> {
+        if let Some(known) = known.filter(|known| known.server.is(server)) {
+            return Ok(Some(known));
         }
-        let claims = server.authenticate(req).await?;
-        if let Some(claims) = &claims {
-            req.extensions_mut().insert(Self { server: server.clone(), claims: Arc::clone(claims) });
-        }
-        Ok(claims)
-    }
-
-    pub fn known(req: &HttpRequest) -> Option<Self> {
-        req.extensions().get::<Self>().cloned()
-    }
-}
-
-impl<S, B> Transform<S, ServiceRequest> for Guard
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    B: MessageBody + 'static,
-{
-    type Response = ServiceResponse<EitherBody<B>>;
-    type Error = Error;
-    type Transform = Guarded<S>;
-    type InitError = ();
-    type Future = Ready<Result<Self::Transform, Self::InitError>>;
-
-    fn new_transform(&self, service: S) -> Self::Future {
-        ready(Ok(Guarded { guard: Rc::new(self.clone()), service: Rc::new(service) }))
-    }
-}
-
-/// A service behind a [`Guard`].
-#[derive(Debug)]
-pub struct Guarded<S> {
-    guard: Rc<Guard>,
-    service: Rc<S>,
-}
-
-impl<S, B> Service<ServiceRequest> for Guarded<S>
-where
-    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
-    B: MessageBody + 'static,
-{
-    type Response = ServiceResponse<EitherBody<B>>;
-    type Error = Error;
-    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Self::Error>>>>;
-
-    fn poll_ready(&self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
-        self.service.poll_ready(context)
-    }
-
-    fn call(&self, req: ServiceRequest) -> Self::Future {
-        let (guard, service) = (Rc::clone(&self.guard), Rc::clone(&self.service));
-        Box::pin(async move {
-            match guard.admit(req.request()).await {
-                Ok(()) => Ok(service.call(req).await?.map_into_left_body()),
-                // An answer and no error, so that what stands around it (CORS, compression) treats it as one.
-                Err(refused) => Ok(req.into_response(refused.error_response()).map_into_right_body()),
-            }
-        })
+        Ok(server.authenticate(head).await?.map(|claims| Self { server: server.clone(), claims }))
     }
 }

@@ -1,7 +1,5 @@
 //! What clients need to know of an API before they can use it (RFC 9728).
 
-use actix_web::http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE};
-use actix_web::{HttpResponse, web};
 use serde_json::{Map, Value, json};
 
 use crate::fetch::secure_url;
@@ -44,15 +42,16 @@ impl ResourceMetadata {
 }
 
 /// The document as it goes over the wire, and where it is.
-pub(crate) struct Published {
-    pub path: String,
-    pub url: String,
+#[derive(Debug)]
+pub struct MetadataDocument {
+    path: String,
+    url: String,
     body: String,
 }
 
-impl Published {
+impl MetadataDocument {
     /// `None` if the API has no URL for a name.
-    pub fn new(metadata: &ResourceMetadata, resource: &str, issuer: &str) -> Option<Self> {
+    pub(crate) fn new(metadata: &ResourceMetadata, resource: &str, issuer: &str) -> Option<Self> {
         let mut url = secure_url(resource).filter(|url| url.query().is_none())?;
         // RFC 9728 §3.1: the well-known part stands between host and path.
         let path = format!("{WELL_KNOWN}{}", url.path().trim_end_matches('/'));
@@ -64,13 +63,28 @@ impl Published {
         Some(Self { path, url: url.to_string(), body: Value::Object(members).to_string() })
     }
 
-    /// Public: any page may read it.
-    pub async fn get(published: web::Data<Self>) -> HttpResponse {
-        HttpResponse::Ok()
-            .insert_header((CONTENT_TYPE, "application/json"))
-            .insert_header((CACHE_CONTROL, "public, max-age=3600"))
-            .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
-            .body(published.body.clone())
+    /// The path at which the API serves it.
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The URL that refusals point to.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// The document, in JSON.
+    pub fn body(&self) -> &str {
+        &self.body
+    }
+
+    /// The headers of the answer. Public: any page may read it.
+    pub fn headers(&self) -> [(&'static str, &'static str); 3] {
+        [
+            ("content-type", "application/json"),
+            ("cache-control", "public, max-age=3600"),
+            ("access-control-allow-origin", "*"),
+        ]
     }
 }
 
@@ -80,7 +94,8 @@ mod tests {
 
     #[test]
     fn it_stands_between_host_and_path() {
-        let at = |resource| Published::new(&ResourceMetadata::new(), resource, "https://id.example").map(|p| p.url);
+        let at =
+            |resource| MetadataDocument::new(&ResourceMetadata::new(), resource, "https://id.example").map(|p| p.url);
         let root = Some("https://api.example/.well-known/oauth-protected-resource".to_owned());
         assert_eq!(at("https://api.example"), root);
         assert_eq!(at("https://api.example/"), root);

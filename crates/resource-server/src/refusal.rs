@@ -4,15 +4,12 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, RETRY_AFTER, WWW_AUTHENTICATE};
-use actix_web::{HttpResponse, ResponseError};
+use latchway_core::Seconds;
+use latchway_oauth_types::{ErrorCode, OAuthError};
 use serde_json::json;
 
 use crate::remote::Unavailable;
 use crate::token::Invalid;
-use latchway_core::Seconds;
-use latchway_oauth_types::{ErrorCode, OAuthError};
 
 /// Why a request is not let through.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,9 +84,8 @@ impl Refusal {
         }
     }
 
-    fn status(&self) -> StatusCode {
-        let status = self.code().map_or(401, ErrorCode::status);
-        StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    fn status(&self) -> u16 {
+        self.code().map_or(401, ErrorCode::status)
     }
 }
 
@@ -128,7 +124,8 @@ fn quotable(text: &str) -> String {
     OAuthError::invalid_request(text.to_owned()).wire_description()
 }
 
-/// A refusal as an answer, with its status, its headers and a body in JSON.
+/// A refusal as an answer, with its status, its headers and a body in JSON. The features `actix` and `tower` make it a response
+/// of their framework.
 #[derive(Debug, Clone)]
 pub struct Refused {
     pub refusal: Refusal,
@@ -139,6 +136,31 @@ impl Refused {
     pub(crate) fn new(refusal: Refusal, challenge: &Arc<Challenge>) -> Self {
         Self { refusal, challenge: Arc::clone(challenge) }
     }
+
+    /// The status of the HTTP answer: 400, 401, 403, 429 or 503.
+    pub fn status(&self) -> u16 {
+        self.refusal.status()
+    }
+
+    /// All headers that the answer needs, `WWW-Authenticate` and the type of its body among them.
+    pub fn headers(&self) -> Vec<(&'static str, String)> {
+        let mut headers =
+            vec![("content-type", "application/json".to_owned()), ("cache-control", "no-store".to_owned())];
+        match &self.refusal {
+            Refusal::Unavailable { retry_after } | Refusal::TooOften { retry_after } => {
+                headers.push(("retry-after", retry_after.to_string()));
+            }
+            Refusal::CrossSite(_) => {}
+            refusal => headers.push(("www-authenticate", self.challenge.header(refusal))),
+        }
+        headers
+    }
+
+    /// The JSON body: `error` and `error_description`.
+    pub fn body(&self) -> String {
+        let error = self.refusal.code().map_or("unauthorized", ErrorCode::as_str);
+        json!({"error": error, "error_description": quotable(&self.refusal.description())}).to_string()
+    }
 }
 
 impl fmt::Display for Refused {
@@ -148,25 +170,3 @@ impl fmt::Display for Refused {
 }
 
 impl std::error::Error for Refused {}
-
-impl ResponseError for Refused {
-    fn status_code(&self) -> StatusCode {
-        self.refusal.status()
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        let refusal = &self.refusal;
-        tracing::debug!(?refusal, "refused");
-        let mut response = HttpResponse::build(refusal.status());
-        response.insert_header((CACHE_CONTROL, "no-store"));
-        match refusal {
-            Refusal::Unavailable { retry_after } | Refusal::TooOften { retry_after } => {
-                response.insert_header((RETRY_AFTER, *retry_after))
-            }
-            Refusal::CrossSite(_) => &mut response,
-            _ => response.insert_header((WWW_AUTHENTICATE, self.challenge.header(refusal))),
-        };
-        let error = refusal.code().map_or("unauthorized", ErrorCode::as_str);
-        response.json(json!({"error": error, "error_description": quotable(&refusal.description())}))
-    }
-}

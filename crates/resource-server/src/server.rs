@@ -4,20 +4,18 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use actix_web::web::ServiceConfig;
-use actix_web::{HttpRequest, web};
+use latchway_core::Clock;
 
-use crate::builder::Builder;
 use crate::claims::{Claims, Expected, Presented};
+use crate::confirmation::Confirmation;
 use crate::credential::Places;
-use crate::guard::Guard;
 use crate::introspect::{Introspector, Question};
 use crate::keys::Keys;
-use crate::metadata::Published;
+use crate::metadata::MetadataDocument;
 use crate::refusal::{Challenge, Refusal, Refused};
-use crate::require::{Requirement, all_of};
+use crate::request::RequestHead;
+use crate::require::Requirement;
 use crate::token::{Invalid, Token};
-use latchway_core::Clock;
 
 /// An API, as its callers' credentials know it. Made once by [`ResourceServer::builder`] and cloned to wherever it is needed:
 /// all clones share keys and answers.
@@ -27,7 +25,7 @@ pub struct ResourceServer {
 }
 
 /// Where a request says that its program is.
-pub(crate) type CallerAddress = fn(&HttpRequest) -> Option<IpAddr>;
+pub(crate) type CallerAddress = fn(&RequestHead<'_>) -> Option<IpAddr>;
 
 pub(crate) struct Inner {
     pub expected: Arc<Expected>,
@@ -38,7 +36,7 @@ pub(crate) struct Inner {
     pub api_keys: Option<Introspector>,
     pub caller_address: CallerAddress,
     pub challenge: Arc<Challenge>,
-    pub metadata: Option<Arc<Published>>,
+    pub metadata: Option<Arc<MetadataDocument>>,
     pub clock: Clock,
 }
 
@@ -50,38 +48,14 @@ impl fmt::Debug for ResourceServer {
 }
 
 impl ResourceServer {
-    /// An API that trusts `issuer`, whose tokens name it by `audience`. Both are compared character by character with
-    /// `iss` and `aud`. The audience is best the URL of the API (RFC 9728 §1.2), and needs to be for
-    /// [`Builder::metadata`].
-    pub fn builder(issuer: impl Into<String>, audience: impl Into<String>) -> Builder {
-        Builder::new(issuer.into(), audience.into())
-    }
-
     pub(crate) fn of(inner: Inner) -> Self {
         Self { inner: Arc::new(inner) }
     }
 
-    /// What an app has to be configured with: extractors find the server then, and the RFC 9728 metadata are served if
-    /// there are any.
-    pub fn routes(&self) -> impl FnOnce(&mut ServiceConfig) + use<> {
-        let server = self.clone();
-        move |config| {
-            if let Some(published) = &server.inner.metadata {
-                let (path, published) = (published.path.clone(), web::Data::from(Arc::clone(published)));
-                config.service(web::resource(path).app_data(published).route(web::get().to(Published::get)));
-            }
-            config.app_data(server);
-        }
-    }
-
-    /// A middleware that lets whoever meets the requirement through, with [`Claims`] attached to the request.
-    pub fn require(&self, requirement: Requirement) -> Guard {
-        Guard::new(self.clone(), requirement)
-    }
-
-    /// A middleware that lets everybody through who has good credentials for this API, whatever they allow.
-    pub fn authenticated(&self) -> Guard {
-        self.require(all_of([]))
+    /// What clients need to know of this API (RFC 9728), if [`Builder::metadata`](crate::Builder::metadata) said so. The features
+    /// `actix` and `tower` serve it.
+    pub fn metadata(&self) -> Option<&Arc<MetadataDocument>> {
+        self.inner.metadata.as_ref()
     }
 
     /// Fetches the issuer's keys unless they are there: for a start that should fail early, and for a readiness check.
@@ -91,27 +65,39 @@ impl ResourceServer {
 
     /// Who makes this request. `None` if it carries no credentials at all; whatever it carries that does not count is an
     /// error.
-    pub async fn authenticate(&self, req: &HttpRequest) -> Result<Option<Arc<Claims>>, Refused> {
-        let credential = self.inner.places.read(req).map_err(|refusal| self.refused(refusal))?;
+    pub async fn authenticate<'a>(&self, request: impl Into<RequestHead<'a>>) -> Result<Option<Arc<Claims>>, Refused> {
+        let head = request.into();
+        let credential = self.inner.places.read(&head).map_err(|refusal| self.refused(refusal))?;
         let Some(credential) = credential else { return Ok(None) };
         let address = match credential.presented {
-            Presented::ApiKey => (self.inner.caller_address)(req),
+            Presented::ApiKey => (self.inner.caller_address)(&head),
             Presented::Bearer | Presented::Cookie => None,
         };
         let question = Question { text: &credential.text, presented: credential.presented, address };
-        self.judge(question).await.map(Some).map_err(|refusal| self.refused(refusal))
+        self.judge(question, Binding::None).await.map(Some).map_err(|refusal| self.refused(refusal))
     }
 
     /// What an access token says, if it counts: for what is no HTTP request.
     pub async fn verify(&self, token: &str) -> Result<Arc<Claims>, Refused> {
         let question = Question { text: token, presented: Presented::Bearer, address: None };
-        self.judge(question).await.map_err(|refusal| self.refused(refusal))
+        self.judge(question, Binding::None).await.map_err(|refusal| self.refused(refusal))
+    }
+
+    /// What an access token says that is bound to a key, and to which: for an API that itself has the proof of that key
+    /// checked, by DPoP or by mutual TLS. **Whoever calls this must compare that proof with the [`Confirmation`].** A token
+    /// that is not bound is refused.
+    pub async fn verify_bound(&self, token: &str) -> Result<(Arc<Claims>, Confirmation), Refused> {
+        const UNBOUND: Invalid = Invalid("the access token is bound to no key");
+        let question = Question { text: token, presented: Presented::Bearer, address: None };
+        let claims = self.judge(question, Binding::Key).await.map_err(|refusal| self.refused(refusal))?;
+        let confirmation = claims.confirmation.ok_or_else(|| self.refused(UNBOUND.into()))?;
+        Ok((claims, confirmation))
     }
 
     /// What an API key says, if it counts: for one that came where [`ResourceServer::authenticate`] does not look.
     pub async fn verify_api_key(&self, key: &str, address: Option<IpAddr>) -> Result<Arc<Claims>, Refused> {
         let question = Question { text: key, presented: Presented::ApiKey, address };
-        self.judge(question).await.map_err(|refusal| self.refused(refusal))
+        self.judge(question, Binding::None).await.map_err(|refusal| self.refused(refusal))
     }
 
     /// Whether the requirement is met now.
@@ -128,22 +114,24 @@ impl ResourceServer {
         Arc::ptr_eq(&self.inner, &other.inner)
     }
 
-    async fn judge(&self, question: Question<'_>) -> Result<Arc<Claims>, Refusal> {
+    async fn judge(&self, question: Question<'_>, binding: Binding) -> Result<Arc<Claims>, Refusal> {
         const DEAD: Invalid = Invalid("the access token has expired or was revoked");
         if question.presented == Presented::ApiKey {
             let Some(introspector) = &self.inner.api_keys else {
                 return Err(Invalid("API keys are not accepted").into());
             };
-            return Ok(introspector
-                .ask(question)
-                .await?
-                .ok_or(Invalid("the API key is unknown, expired or revoked"))?);
+            let claims =
+                introspector.ask(question).await?.ok_or(Invalid("the API key is unknown, expired or revoked"))?;
+            binding.check(&claims)?;
+            return Ok(claims);
         }
         // Before the issuer is asked about a token it must be one of its: a stranger cannot make this API ask.
         let claims = self.judge_jwt(question).await?;
+        binding.check(&claims)?;
         let Some(introspector) = &self.inner.tokens else { return Ok(Arc::new(claims)) };
         let live = introspector.ask(question).await?.ok_or(DEAD)?;
-        let same = (&live.sub, &live.client_id) == (&claims.sub, &claims.client_id);
+        let same =
+            (&live.sub, &live.client_id, live.confirmation) == (&claims.sub, &claims.client_id, claims.confirmation);
         if !same || live.jti.is_some() && live.jti != claims.jti {
             tracing::error!("the issuer says of a token something else than the token itself");
             return Err(DEAD.into());
@@ -157,5 +145,23 @@ impl ResourceServer {
         let key = self.inner.keys.find(&token.kid).await?.ok_or(UNKNOWN)?;
         let json = token.verify(&key)?;
         Ok(Claims::of_jwt(&json, question.presented, &self.inner.expected, self.inner.clock.now())?)
+    }
+}
+
+/// Whether a token may be bound to a key.
+#[derive(Clone, Copy)]
+enum Binding {
+    None,
+    Key,
+}
+
+impl Binding {
+    /// RFC 9449 §7.1, RFC 8705 §3: a bound token counts only together with a proof of its key, so that a stolen one is of no use.
+    fn check(self, claims: &Claims) -> Result<(), Invalid> {
+        match (self, claims.confirmation) {
+            (Self::None, Some(_)) => Err(Invalid("the access token is bound to a key and cannot be used as Bearer")),
+            (Self::Key, None) => Err(Invalid("the access token is bound to no key")),
+            _ => Ok(()),
+        }
     }
 }

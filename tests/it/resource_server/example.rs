@@ -1,4 +1,5 @@
-//! `orders_api_actix` as it is, in front of a real Latchway: every way in, and every refusal.
+//! `orders_api_actix` and `orders_api_axum` as they are, in front of a real Latchway: every way in, and every refusal. What is
+//! expected of one is expected of the other.
 
 use std::net::TcpStream;
 use std::path::Path;
@@ -13,18 +14,19 @@ use crate::harness::*;
 
 const SCOPE: &str = "openid orders:read orders:write orders:admin stock:write roles";
 
-/// The example as a process.
+/// An example as a process.
 struct Api {
     url: String,
     child: Child,
 }
 
 impl Api {
-    fn start(server: &Server) -> Self {
+    /// Starts the program of this name.
+    fn start(server: &Server, example: &str) -> Self {
         let listen = format!("127.0.0.1:{}", free_port());
         let url = format!("http://{listen}");
         let client = Spec::api(&url).create(server);
-        let binary = Path::new(env!("CARGO_BIN_EXE_latchway")).with_file_name("examples").join("orders_api_actix");
+        let binary = Path::new(env!("CARGO_BIN_EXE_latchway")).with_file_name("examples").join(example);
         let mut command = Command::new(&binary);
         command.env("ISSUER", &server.issuer).env("LISTEN", &listen).env("API_CLIENT_ID", &client.id);
         command.env("API_CLIENT_SECRET", client.secret.expect("a secret"));
@@ -94,8 +96,8 @@ fn assert_challenge(answer: &Answer, status: u16, error: &str, api: &Api) {
     assert!(challenge.starts_with(&begin) && challenge.ends_with(&api.metadata()), "{answer:?}");
 }
 
-async fn open_to_all_and_it_knows_its_guests(server: Shared) {
-    let api = Api::start(server);
+async fn open_to_all_and_it_knows_its_guests(server: Shared, example: &str) {
+    let api = Api::start(server, example);
     let answer = Answer::of(api.get("/")).await;
     assert_eq!((answer.status, answer.json()), (200, json!({"api": "orders", "person": null})));
     let user = User::new(server);
@@ -114,8 +116,8 @@ async fn open_to_all_and_it_knows_its_guests(server: Shared) {
     assert_eq!(answer.header("access-control-allow-origin"), Some("*"));
 }
 
-async fn refusals_say_what_is_missing(server: Shared) {
-    let api = Api::start(server);
+async fn refusals_say_what_is_missing(server: Shared, example: &str) {
+    let api = Api::start(server, example);
     // RFC 6750 §3.1: who brought nothing, or something that is not understood, is told no error.
     for request in [
         api.get("/orders"),
@@ -154,8 +156,8 @@ async fn refusals_say_what_is_missing(server: Shared) {
     assert!(answer.header_or_empty("www-authenticate").contains("scope=\"orders:write\""), "{answer:?}");
 }
 
-async fn people_and_machines(server: Shared) {
-    let api = Api::start(server);
+async fn people_and_machines(server: Shared, example: &str) {
+    let api = Api::start(server, example);
     let (app, user) = (api.app(server), User::new(server));
     let (robot, human) = (machine(&app, "stock:write").await, person(server, &app, &user, "openid stock:write").await);
     let answer = Answer::of(api.post("/machines/stock").bearer_auth(&robot)).await;
@@ -177,8 +179,8 @@ async fn people_and_machines(server: Shared) {
     assert!(answer.header_or_empty("www-authenticate").contains("scope=\"orders:read\""), "{answer:?}");
 }
 
-async fn administrators(server: Shared) {
-    let api = Api::start(server);
+async fn administrators(server: Shared, example: &str) {
+    let api = Api::start(server, example);
     let (app, user) = (api.app(server), User::new(server));
     let delete = |token: &str| Answer::of(api.request(Method::DELETE, "/orders/7").bearer_auth(token));
     let token = person(server, &app, &user, "openid orders:admin roles").await;
@@ -222,8 +224,8 @@ async fn cookies(server: &Server, app: &Client, user: &User) -> Vec<String> {
     set.filter_map(|cookie| cookie.split(';').next()).map(str::to_owned).collect()
 }
 
-async fn a_browser_app_with_its_cookie(server: Shared) {
-    let api = Api::start(server);
+async fn a_browser_app_with_its_cookie(server: Shared, example: &str) {
+    let api = Api::start(server, example);
     let spec = Spec::public().scope("openid orders:read orders:write").audience(&api.url);
     let app = spec.flags(&["--first-party"]).create(server);
     let cookies = cookies(server, &app, &User::new(server)).await;
@@ -258,8 +260,8 @@ async fn a_browser_app_with_its_cookie(server: Shared) {
     assert_j(&Answer::of(api.post("/refunds/1").header("Cookie", &cookie)).await, 401, "unauthorized");
 }
 
-async fn programs_with_an_api_key(server: Shared) {
-    let api = Api::start(server);
+async fn programs_with_an_api_key(server: Shared, example: &str) {
+    let api = Api::start(server, example);
     let client = Spec::confidential().scope("reports:read orders:read").audience(&api.url).create(server);
     let key = |scope: &str, network: &str| {
         Key::of_client(server, &client, scope, &["--audience", &api.url, "--network", network])
@@ -291,8 +293,8 @@ async fn programs_with_an_api_key(server: Shared) {
     assert_challenge(&report(&good).await, 401, "invalid_token", &api);
 }
 
-async fn a_revocation_is_seen_where_it_matters(server: Shared) {
-    let api = Api::start(server);
+async fn a_revocation_is_seen_where_it_matters(server: Shared, example: &str) {
+    let api = Api::start(server, example);
     let app = api.app(server);
     let token = person(server, &app, &User::new(server), "openid orders:read orders:write").await;
     let refund = || Answer::of(api.post("/refunds/1").bearer_auth(&token));
@@ -303,9 +305,9 @@ async fn a_revocation_is_seen_where_it_matters(server: Shared) {
     assert_eq!(Answer::of(api.get("/orders").bearer_auth(&token)).await.status, 200);
 }
 
-async fn while_the_issuer_is_away(db: Db) {
+async fn while_the_issuer_is_away(db: Db, example: &str) {
     let server = Server::start(db, &[]);
-    let api = Api::start(&server);
+    let api = Api::start(&server, example);
     let app = api.app(&server);
     let token = person(&server, &app, &User::new(&server), "openid orders:read orders:write").await;
     let (read, refund) = (
@@ -325,9 +327,9 @@ async fn while_the_issuer_is_away(db: Db) {
     assert_eq!(refund().await.status, 200);
 }
 
-async fn keys_change(db: Db) {
+async fn keys_change(db: Db, example: &str) {
     let server = Server::start(db, &[]);
-    let api = Api::start(&server);
+    let api = Api::start(&server, example);
     let app = api.app(&server);
     let read = |token: String| async { Answer::of(api.get("/orders").bearer_auth(token)).await.status };
     let old = machine(&app, "orders:read").await;
@@ -358,7 +360,31 @@ async fn every_algorithm(db: Db) {
     }
 }
 
-both![
+/// Makes a test of each expectation, for one example on both databases.
+macro_rules! run_example {
+    ($example:ident: $($name:ident),+) => {
+        mod $example {
+            mod sqlite {
+                use crate::harness::{Db, run};
+                $(#[test] fn $name() { run(Db::Sqlite, |on| super::super::$name(on, stringify!($example))) })+
+            }
+            mod postgres {
+                use crate::harness::{Db, run};
+                $(#[test] fn $name() { run(Db::Postgres, |on| super::super::$name(on, stringify!($example))) })+
+            }
+        }
+    };
+}
+
+/// The one list of expectations, which both examples meet.
+macro_rules! expectations {
+    ($($name:ident),+ $(,)?) => {
+        run_example!(orders_api_actix: $($name),+);
+        run_example!(orders_api_axum: $($name),+);
+    };
+}
+
+expectations![
     open_to_all_and_it_knows_its_guests,
     refusals_say_what_is_missing,
     people_and_machines,
@@ -368,5 +394,6 @@ both![
     a_revocation_is_seen_where_it_matters,
     while_the_issuer_is_away,
     keys_change,
-    every_algorithm,
 ];
+
+both![every_algorithm];

@@ -1,4 +1,4 @@
-//! Guards and extractors inside an app.
+//! Guards and extractors inside an app of actix-web, and a guard without a framework.
 
 use std::time::Duration;
 
@@ -7,13 +7,16 @@ use actix_web::dev::{Service, ServiceResponse};
 use actix_web::http::header::AUTHORIZATION;
 use actix_web::test::{TestRequest, init_service};
 use actix_web::{App, Error, web};
-use latchway_resource_server::{Authorized, Claims, Introspection, MaybeClaims, Policy, Requirement, role, scope};
+use latchway_resource_server::{
+    Authorized, Claims, Decision, Introspection, MaybeClaims, Policy, Refused, RequestHead, Requirement,
+    ResourceMetadata, role, scope,
+};
 use serde_json::json;
 
 use super::issuer::{INTROSPECT, Issuer, Says};
 use super::tests;
 
-struct Read;
+pub(super) struct Read;
 
 impl Policy for Read {
     fn requirement() -> Requirement {
@@ -21,7 +24,7 @@ impl Policy for Read {
     }
 }
 
-struct Administrate;
+pub(super) struct Administrate;
 
 impl Policy for Administrate {
     fn requirement() -> Requirement {
@@ -130,4 +133,48 @@ async fn a_stricter_guard_inside_looks_again() {
     assert_eq!(status(&app, request("/outer/strict", None).to_request()).await, 401);
 }
 
-tests![extractors_need_no_guard, an_app_without_the_server_lets_nobody_in, a_stricter_guard_inside_looks_again];
+/// Without a framework: the head of a request in, the answer as data out.
+async fn a_decision_is_data() {
+    let issuer = Issuer::new();
+    let server = issuer.api().metadata(ResourceMetadata::new().name("Orders")).build().expect("a server");
+    let guard = server.require(scope("orders:read"));
+    let token = format!("Bearer {}", issuer.token());
+    let request = RequestHead::new("GET", "/orders?page=2");
+    match guard.decide(request.clone().header("Authorization", &token)).await {
+        Decision::Allowed(claims) => assert_eq!(claims.sub, "anna"),
+        Decision::Refused(refused) => panic!("{refused:?}"),
+    }
+    let header = |refused: &Refused, name: &str| {
+        refused.headers().into_iter().find(|(known, _)| *known == name).map(|(_, value)| value).unwrap_or_default()
+    };
+    for (guard, request, status, challenge) in [
+        (&guard, request.clone(), 401, "Bearer realm=\"https://api.example\", resource_metadata="),
+        (&guard, request.clone().header("authorization", "Bearer x.y.z"), 401, "error=\"invalid_token\""),
+        (
+            &guard,
+            request.clone().header("AUTHORIZATION", &token).header("x", &token).header("authorization", "x"),
+            400,
+            "error=",
+        ),
+        (&guard, RequestHead::new("GET", "/?access_token=x"), 400, "error=\"invalid_request\""),
+        (&server.require(scope("other")), request.header("authorization", &token), 403, "scope=\"other\""),
+    ] {
+        let Decision::Refused(refused) = guard.decide(request).await else { panic!("let through") };
+        assert_eq!(refused.status(), status, "{refused:?}");
+        assert!(header(&refused, "www-authenticate").contains(challenge), "{refused:?}");
+        let types = (header(&refused, "content-type"), header(&refused, "cache-control"));
+        assert_eq!(types, ("application/json".to_owned(), "no-store".to_owned()));
+        let body: serde_json::Value = serde_json::from_str(&refused.body()).expect("JSON");
+        assert!(body["error"].is_string() && body["error_description"].is_string(), "{body}");
+    }
+    let document = server.metadata().expect("metadata");
+    assert_eq!(document.path(), "/.well-known/oauth-protected-resource");
+    assert!(document.body().contains("\"resource_name\":\"Orders\""), "{document:?}");
+}
+
+tests![
+    extractors_need_no_guard,
+    an_app_without_the_server_lets_nobody_in,
+    a_stricter_guard_inside_looks_again,
+    a_decision_is_data,
+];

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use actix_web::test::TestRequest;
 use latchway::support::{ApiKeyText, Clock, Rng};
-use latchway_resource_server::{Claims, Introspection, Presented, Refusal, Refused, ResourceServer};
+use latchway_resource_server::{Claims, Introspection, Presented, Refusal, Refused, RequestHead, ResourceServer};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
@@ -121,6 +121,7 @@ async fn what_the_issuer_says_must_be_for_this_api() {
         ("jti", json!("token-2")),
         ("token_type", json!("api_key")),
         ("cnf", json!({"jkt": "x"})),
+        ("cnf", json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"})),
     ];
     for (name, value) in wrong {
         let mut answer = issuer.claims();
@@ -215,9 +216,7 @@ async fn a_key_that_does_not_count_is_refused() {
 async fn where_the_program_is_belongs_to_the_question() {
     let issuer = Issuer::new();
     issuer.says(INTROSPECT, Says::json(&key_answer()));
-    let behind_a_proxy = |req: &actix_web::HttpRequest| -> Option<IpAddr> {
-        req.headers().get("x-real-ip")?.to_str().ok()?.parse().ok()
-    };
+    let behind_a_proxy = |head: &RequestHead<'_>| -> Option<IpAddr> { head.value("x-real-ip")?.parse().ok() };
     let server = issuer.api().api_keys(client()).caller_address(behind_a_proxy).build().expect("a server");
     let key = key();
     for address in ["198.51.100.1", "198.51.100.2", "198.51.100.1"] {

@@ -1,10 +1,11 @@
-//! The library for APIs: against an issuer that does what a test wants, and its example against a real Latchway.
+//! The library for APIs: against an issuer that does what a test wants, and its examples against a real Latchway.
 
 mod example;
 mod guard;
 mod introspection;
 mod issuer;
 mod keys;
+mod layer;
 mod tokens;
 
 use std::sync::Arc;

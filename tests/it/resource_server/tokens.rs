@@ -9,11 +9,11 @@ use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaKeyPair};
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE, URL_SAFE_NO_PAD};
-use latchway_resource_server::{Algorithm, Presented, ResourceServer};
+use latchway_resource_server::{Algorithm, Confirmation, Presented, Refusal, ResourceServer};
 use serde_json::{Value, json};
 
 use super::issuer::{Issuer, JWKS, Says};
-use super::{assert_invalid, tests};
+use super::{assert_invalid, refusal, tests};
 use crate::harness::*;
 
 fn ready() -> (Issuer, ResourceServer) {
@@ -240,6 +240,24 @@ async fn c_021_issuer_and_audience_exactly() {
     }
 }
 
+async fn a_token_that_is_bound_to_a_key_is_no_bearer_token() {
+    let (issuer, server) = ready();
+    let thumbprint = "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I";
+    let digest: [u8; 32] = URL_SAFE_NO_PAD.decode(thumbprint).expect("base64url").try_into().expect("32 bytes");
+    for (member, confirmation) in
+        [("jkt", Confirmation::DpopKey(digest)), ("x5t#S256", Confirmation::Certificate(digest))]
+    {
+        let mut claims = issuer.claims();
+        claims["cnf"] = json!({member: thumbprint});
+        let token = issuer.key.sign_with(&issuer.header(), &claims);
+        assert_invalid(&server, &token).await;
+        let (claims, bound_to) = server.verify_bound(&token).await.expect("a bound token");
+        assert_eq!((claims.sub.as_str(), bound_to), ("anna", confirmation));
+    }
+    let outcome = server.verify_bound(&issuer.token()).await.map(|(claims, _)| claims);
+    assert!(matches!(refusal(outcome, "not bound"), Refusal::InvalidToken(_)));
+}
+
 /// An algorithm, a public key, and what signs.
 type Signer = (&'static str, Value, Box<dyn Fn(&[u8]) -> Vec<u8>>);
 
@@ -298,5 +316,6 @@ tests![
     c_012_bombs,
     c_013_malleability,
     c_021_issuer_and_audience_exactly,
+    a_token_that_is_bound_to_a_key_is_no_bearer_token,
     every_algorithm_by_its_own_key_alone,
 ];
