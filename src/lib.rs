@@ -47,6 +47,7 @@ pub mod identity;
 pub mod issuing;
 pub mod jobs;
 pub mod keys;
+#[cfg(feature = "mock")]
 pub mod mock;
 pub mod oauth;
 pub mod oidc;

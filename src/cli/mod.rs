@@ -27,7 +27,9 @@ mod events;
 mod keys;
 mod logging;
 mod migrate;
+#[cfg(feature = "mock")]
 mod mock;
+#[cfg(feature = "mock")]
 mod mock_token;
 mod password;
 mod presets;
@@ -48,18 +50,35 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 use context::Context;
 
-const EXAMPLES: &str = "\
+#[cfg(feature = "mock")]
+macro_rules! mock_example {
+    () => {
+        "  latchway mock                                a login and an API to develop against, before there are any\n"
+    };
+}
+
+#[cfg(not(feature = "mock"))]
+macro_rules! mock_example {
+    () => {
+        ""
+    };
+}
+
+const EXAMPLES: &str = concat!(
+    "\
 Examples:
   latchway serve --dev                         a server on this machine, with a playground
-  latchway mock                                a login and an API to develop against, before there are any
-  latchway client create --name \"Notes\" --redirect-uri https://notes.example/cb --scope \"openid profile\"
+",
+    mock_example!(),
+    "  latchway client create --name \"Notes\" --redirect-uri https://notes.example/cb --scope \"openid profile\"
   printf '%s' \"$PASSWORD\" | latchway user create --username alice --email alice@example.com --password-stdin
   latchway keys rotate                         publish a new signing key
   latchway backup latchway.backup              copy the embedded database while the server runs
   latchway config template > latchway.toml     every setting, with its default and what it means
 
 Settings come from flags, then from the environment (LATCHWAY__SECTION__KEY), then from the file that --config or
-LATCHWAY_CONFIG names. Exit codes: 0 done, 1 it failed, 2 wrong usage or configuration.";
+LATCHWAY_CONFIG names. Exit codes: 0 done, 1 it failed, 2 wrong usage or configuration."
+);
 
 /// An OAuth 2.0 authorization server and OpenID Provider.
 #[derive(Parser)]
@@ -76,6 +95,7 @@ enum Command {
     /// Run the server
     Serve(serve::Args),
     /// Run a mock: the real server in memory with made-up people, and a mocked API behind it
+    #[cfg(feature = "mock")]
     Mock(mock::Args),
     /// Bring the database's schema up to date
     Migrate(migrate::Args),
@@ -152,6 +172,7 @@ fn run(cli: &Cli) -> anyhow::Result<()> {
     let context = &cli.context;
     match &cli.command {
         Command::Serve(args) => serve::run(context, args),
+        #[cfg(feature = "mock")]
         Command::Mock(args) => mock::run(context, args),
         Command::Migrate(args) => migrate::run(context, args),
         Command::Client(command) => client::run(context, command),

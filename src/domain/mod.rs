@@ -28,8 +28,9 @@ pub use gate::{Gate, GateStage, origin_of};
 pub use grant::{
     AccessToken, Code, CodeStage, Grant, GrantOrigin, GrantStage, RefreshStage, RefreshToken, Renewal, USE_GRAIN,
 };
+pub use latchway_oauth_types::{InvalidScope, Scopes};
 pub use redirect::{InvalidRedirectUri, RedirectUri, leads_to_a_device};
-pub use scope::{API_KEYS, InvalidScope, NOT_FOR_KEYS, OFFLINE_ACCESS, OPENID, ROLES, Scopes};
+pub use scope::{API_KEYS, NOT_FOR_KEYS, OFFLINE_ACCESS, OPENID, ROLES};
 pub use user::{Role, Session, SessionStage, User, UserStatus};
 pub use user_code::UserCode;
 pub use username::{USERNAME_RULE, normalize_email, normalize_username};

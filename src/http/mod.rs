@@ -6,6 +6,7 @@ mod error_reference;
 mod health;
 mod metrics;
 mod middleware;
+#[cfg(feature = "mock")]
 pub mod mock;
 mod rate_limit_fields;
 mod request_log;

@@ -9,12 +9,23 @@ use actix_web::web::ServiceConfig;
 use super::health;
 use crate::app::Mode;
 use crate::config::RouteLimit;
+#[cfg(feature = "mock")]
+use crate::mock;
 use crate::route::{ErrorFormat, Modes, RateLimitGroup, Route};
-use crate::{api, mock, oauth, oidc, pages};
+use crate::{api, oauth, oidc, pages};
 
 /// The tables; those of the versions of the API follow in [`all`].
-static TABLES: &[&[Route]] =
-    &[oauth::ROUTES, oidc::ROUTES, pages::ROUTES, api::ROUTES, health::ROUTES, mock::ROUTES, mock::control::ROUTES];
+static TABLES: &[&[Route]] = &[
+    oauth::ROUTES,
+    oidc::ROUTES,
+    pages::ROUTES,
+    api::ROUTES,
+    health::ROUTES,
+    #[cfg(feature = "mock")]
+    mock::ROUTES,
+    #[cfg(feature = "mock")]
+    mock::control::ROUTES,
+];
 
 /// How paths answer at which there is nothing, by what they begin with. The last row is for all others.
 static NOTHING: &[Route] = &[

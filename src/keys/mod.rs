@@ -6,6 +6,7 @@ mod make;
 mod ring;
 mod rotate;
 mod seal;
+#[cfg(feature = "mock")]
 mod seeded;
 mod sign;
 
@@ -15,6 +16,7 @@ pub use make::public_part;
 pub use ring::{Key, KeyRing, KeyStage, Snapshot};
 pub use rotate::{Resealed, Timing, activate_pending, ensure, reseal, retire, rotate};
 pub use seal::{Sealer, Unsealed};
+#[cfg(feature = "mock")]
 pub use seeded::seeded;
 pub use sign::{Jwt, sign};
 

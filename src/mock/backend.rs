@@ -8,10 +8,10 @@ use actix_web::http::header::{AUTHORIZATION, HeaderValue};
 use serde_json::json;
 
 use super::answer;
-use super::api::Call;
 use super::house::{House, World};
 use super::journal::Told;
 use super::seen::Seen;
+use latchway_mock_api::Call;
 
 /// Answers a request to the mocked API.
 pub async fn serve(house: &House, world: &World, seen: &Seen, req: ServiceRequest) -> ServiceResponse<BoxBody> {
@@ -27,14 +27,7 @@ pub async fn serve(house: &House, world: &World, seen: &Seen, req: ServiceReques
         people.find(|persona| persona.user_id.to_string() == subject).map(|persona| persona.username.clone())
     };
     let state = world.api_state();
-    let call = Call {
-        seen,
-        request: req.request(),
-        state: &state,
-        server: &server,
-        now: world.clock.now(),
-        name_of: &name_of,
-    };
+    let call = Call { seen, state: &state, server: &server, now: world.clock.now(), name_of: &name_of };
     let served = house.api.serve(call).await;
     let claims = served.claims.map(|claims| {
         json!({

@@ -10,7 +10,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use super::api::{Api, ApiError, ApiState};
 use super::issuer::{API_CLIENT, Issuer, MakeError, Origin};
 use super::journal::Journal;
 use super::layer::RUN_PARAMETER;
@@ -22,6 +21,7 @@ use super::settings::Settings;
 use super::state::{Snapshot, first_rules};
 use crate::protocol::endpoints;
 use crate::support::Clock;
+use latchway_mock_api::{Api, ApiError, ApiState};
 use latchway_resource_server::{Introspection, ResourceServer};
 
 /// Runs that have a world of their own, at most.

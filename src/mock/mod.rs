@@ -9,10 +9,10 @@
 //! layer                what every request goes through
 //! place  seen          whose a path is, and what came in
 //! guests  persona      clients that are registered on first use, people logged in by a click
-//! api  backend         the mocked API
+//! backend              the way to the mocked API, which is the crate `latchway-mock-api`
 //! token                any token by one call
 //! cors  rewrite        pages of this machine; issuers below a path
-//! answer  near         what the mock says itself
+//! answer               what the mock says itself
 //! trouble              rules and journal, around whoever serves
 //! rules                trouble on demand
 //! journal              what was asked, and what came of it
@@ -23,7 +23,6 @@
 
 mod about;
 mod answer;
-pub mod api;
 mod backend;
 pub mod control;
 mod cors;
@@ -33,7 +32,6 @@ mod house;
 mod issuer;
 pub mod journal;
 pub mod layer;
-mod near;
 mod own_claims;
 pub mod persona;
 mod place;
@@ -51,7 +49,6 @@ mod trouble;
 pub use about::{about, description};
 pub use house::{House, World, WorldError};
 pub use issuer::{Issuer, MakeError, Origin};
-pub use near::Near;
 pub use place::{Place, is_prefix};
 pub use routes::ROUTES;
 pub use seen::Seen;

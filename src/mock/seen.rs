@@ -1,38 +1,32 @@
 //! A request as it came in.
 
-use std::net::IpAddr;
+use std::ops::Deref;
 
 use actix_web::dev::ServiceRequest;
-use actix_web::http::Method;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use actix_web::web::Bytes;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use latchway_mock_api::RequestSnapshot;
 
 use super::house::{House, World};
 use super::place::Place;
 use crate::protocol::Params;
 use crate::request;
 
-/// A request as it came in, kept for rules, the mocked API and the journal.
+/// A request as it came in, and whose path it asks for.
 #[derive(Debug, Clone)]
 pub struct Seen {
-    pub method: Method,
-    /// Without the issuer's prefix; percent-encoded, as it came.
-    pub path: String,
-    /// With it.
-    pub full_path: String,
-    /// Without the question mark.
-    pub query: String,
-    pub headers: HeaderMap,
-    /// At most [`super::layer::MAX_BODY`] bytes.
-    pub body: Bytes,
-    pub peer: Option<IpAddr>,
+    pub request: RequestSnapshot,
     pub place: Place,
-    /// Parameters of the query, then those of a form in the body; those that are no form are left out.
-    pub form: Vec<(String, String)>,
-    /// Who says to ask, by the Basic header or the parameter `client_id`. Nobody has checked.
-    pub client_id: Option<String>,
+}
+
+impl Deref for Seen {
+    type Target = RequestSnapshot;
+
+    fn deref(&self) -> &RequestSnapshot {
+        &self.request
+    }
 }
 
 impl Seen {
@@ -42,7 +36,7 @@ impl Seen {
         let query = req.uri().query().unwrap_or_default().to_owned();
         let form = parameters(&query, req.headers(), &body);
         let parameter = || form.iter().find(|(name, _)| name == "client_id").map(|(_, value)| value.clone());
-        Self {
+        let request = RequestSnapshot {
             method: req.method().clone(),
             path: path.to_owned(),
             headers: req.headers().clone(),
@@ -51,19 +45,9 @@ impl Seen {
             full_path,
             query,
             body,
-            place,
             form,
-        }
-    }
-
-    /// A parameter's first value, from the query or a form in the body.
-    pub fn parameter(&self, name: &str) -> Option<&str> {
-        self.form.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
-    }
-
-    /// A header's first value, if it is text.
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
+        };
+        Self { request, place }
     }
 }
 

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::api::ApiSettings;
 use super::place::is_prefix;
 use super::rules::settings::{ProfileSettings, RuleSettings};
 use super::state::first_rules;
 use crate::domain::{Role, normalize_email, normalize_username};
+use latchway_mock_api::ApiSettings;
 
 /// What a mock is to be.
 #[derive(Debug, Clone, Deserialize)]

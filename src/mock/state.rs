@@ -5,13 +5,13 @@ use std::sync::{MutexGuard, PoisonError};
 
 use actix_web::web;
 
-use super::api::ApiState;
 use super::house::{House, World};
 use super::issuer::{Issuer, MakeError, Origin};
 use super::rules::{self, RuleError, Rules};
 use super::settings::Settings;
 use crate::storage::{Db, StorageError};
 use crate::support::{Clock, Moved};
+use latchway_mock_api::ApiState;
 
 /// Snapshots of one world, at most: each is a database or more.
 const MAX_SNAPSHOTS: usize = 32;

@@ -1,24 +1,17 @@
 //! The table `scopes`: the words for scopes.
 
 use diesel::prelude::*;
+pub use latchway_oauth_types::ScopeText;
 
 use super::conn::on;
 use super::schema::scopes;
 use super::{Conn, StorageError, Tx};
 
-/// What a scope means, in words for the person who is asked to allow it.
-#[derive(Debug, Clone, PartialEq, Eq, Queryable)]
-pub struct ScopeText {
-    pub name: String,
-    pub title: String,
-    pub description: String,
-    /// Whether the consent page warns of it.
-    pub sensitive: bool,
-}
-
 /// All scopes that have words, by name.
 pub fn list(conn: &mut Conn) -> Result<Vec<ScopeText>, StorageError> {
-    Ok(on!(conn, c => scopes::table.order(scopes::name).load(c))?)
+    let rows: Vec<(String, String, String, bool)> = on!(conn, c => scopes::table.order(scopes::name).load(c))?;
+    let text = |(name, title, description, sensitive)| ScopeText { name, title, description, sensitive };
+    Ok(rows.into_iter().map(text).collect())
 }
 
 pub fn put(tx: &mut Tx<'_>, scope: &ScopeText) -> Result<(), StorageError> {

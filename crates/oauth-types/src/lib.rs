@@ -5,10 +5,12 @@ mod error;
 mod numeric_date;
 mod params;
 mod rate_limit;
+mod scope;
 mod token;
 
 pub use error::{ErrorCode, OAuthError, Wanted};
 pub use numeric_date::{NumericDate, optional_seconds};
 pub use params::{MalformedForm, Params};
 pub use rate_limit::{RateLimit, RateLimitPolicy};
+pub use scope::{InvalidScope, ScopeText, Scopes};
 pub use token::{Introspection, JwtClaims, TokenResponse, UserInfo};

@@ -10,17 +10,17 @@ use serde_json::Value;
 
 use super::reading::{self, Message};
 use super::reasons;
-use crate::mock::near::Near;
 use crate::mock::place::Place;
 use crate::mock::rules::Taken;
 use crate::mock::seen::Seen;
+use latchway_mock_api::NearMiss;
 
 /// What whoever served a request tells of it. It travels in the request's extensions.
 #[derive(Debug, Clone, Default)]
 pub struct Told {
     /// The route, such as `GET /pets/{petId} (api.yaml)`.
     pub matched: Option<String>,
-    pub near: Vec<Near>,
+    pub near: Vec<NearMiss>,
     /// If the answer does not say.
     pub refused: Option<String>,
     /// Of a credential that is no JWT, from which they can be read.
@@ -55,7 +55,7 @@ pub struct Entry {
     /// The rules that made trouble.
     pub rules: Vec<String>,
     /// What nearly matched, and why it did not.
-    pub near: Vec<Near>,
+    pub near: Vec<NearMiss>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<String>,
     /// Of the JWT that was presented.

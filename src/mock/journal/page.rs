@@ -7,8 +7,8 @@ use serde_json::Value;
 
 use super::reading::Message;
 use super::{Entry, Filter};
-use crate::mock::near::Near;
 use crate::pages::view::Layout;
+use latchway_mock_api::NearMiss;
 
 /// Entries that a page shows at most.
 pub const SHOWN: usize = 100;
@@ -116,7 +116,7 @@ impl EntryView {
         }
     }
 
-    fn near(&self) -> &[Near] {
+    fn near(&self) -> &[NearMiss] {
         &self.entry.near
     }
 

@@ -91,7 +91,7 @@ mod tests {
         let token = format!("e30.{}.x", URL_SAFE_NO_PAD.encode(r#"{"sub":"alice"}"#));
         let mut seen = sample("GET", "/orders", "");
         assert_eq!(claims(&seen), None);
-        seen.headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().expect("a header"));
+        seen.request.headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().expect("a header"));
         assert_eq!(claims(&seen), Some(json!({"sub": "alice"})));
         assert_eq!(claims(&sample("POST", "/x", &format!("token={token}"))), Some(json!({"sub": "alice"})));
         assert_eq!(claims(&sample("POST", "/x", "token=opaque")), None);

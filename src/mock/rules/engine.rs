@@ -11,9 +11,9 @@ use super::profiles;
 use super::settings::{ProfileSettings, RuleSettings};
 use super::then::{Act, Effect, Then, with_meaning};
 use super::wanted::{Fits, Wanted};
-use crate::mock::near::Near;
 use crate::mock::seen::Seen;
 use crate::mock::strict;
+use latchway_mock_api::NearMiss;
 
 /// More rules at once are refused.
 const MAX_RULES: usize = 1000;
@@ -60,7 +60,7 @@ pub struct Taken {
     /// Names of the rules that had their way.
     pub matched: Vec<String>,
     /// Those that nearly had.
-    pub near: Vec<Near>,
+    pub near: Vec<NearMiss>,
 }
 
 /// A rule as `GET /mock/rules` shows it.
@@ -113,7 +113,7 @@ impl Rules {
                         break;
                     }
                 }
-                Due::Nearly(why) => taken.near.push(Near { what: format!("rule {}", rule.id), why }),
+                Due::Nearly(why) => taken.near.push(NearMiss { what: format!("rule {}", rule.id), why }),
                 Due::No => {}
             }
         }

@@ -3,6 +3,7 @@
 use actix_web::http::Method;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use actix_web::web::Bytes;
+use latchway_mock_api::RequestSnapshot;
 
 use crate::mock::place::Place;
 use crate::mock::seen::{Seen, parameters};
@@ -12,7 +13,7 @@ pub fn sample(method: &str, path: &str, form: &str) -> Seen {
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"));
     let (query, body) = if method == "GET" { (form, "") } else { ("", form) };
-    Seen {
+    let request = RequestSnapshot {
         method: Method::from_bytes(method.as_bytes()).expect("a method"),
         path: path.to_owned(),
         full_path: path.to_owned(),
@@ -21,7 +22,7 @@ pub fn sample(method: &str, path: &str, form: &str) -> Seen {
         headers,
         body: Bytes::copy_from_slice(body.as_bytes()),
         peer: None,
-        place: Place::Issuer { prefix: String::new() },
         client_id: None,
-    }
+    };
+    Seen { request, place: Place::Issuer { prefix: String::new() } }
 }

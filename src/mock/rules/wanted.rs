@@ -149,7 +149,7 @@ mod tests {
     #[test]
     fn all_conditions_hold_or_the_first_that_does_not_is_named() {
         let mut seen = sample("POST", "/oauth2/token", "grant_type=refresh_token&scope=a");
-        seen.client_id = Some("app".into());
+        seen.request.client_id = Some("app".into());
         let good = serde_json::json!({"method": "post", "path": "/oauth2/*", "place": "issuer", "client_id": "app",
             "grant_type": "refresh_token", "parameters": {"scope": "a"}});
         assert_eq!(wanted(good).fits(&seen), Fits::Yes);

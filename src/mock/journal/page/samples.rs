@@ -28,7 +28,7 @@ fn entry(sequence: u64, path: &str, status: Option<u16>) -> EntryView {
         client_id: Some(HOSTILE.into()),
         matched: Some(HOSTILE.into()),
         rules: vec!["down".into()],
-        near: vec![Near { what: HOSTILE.into(), why: HOSTILE.into() }],
+        near: vec![NearMiss { what: HOSTILE.into(), why: HOSTILE.into() }],
         refused: Some(HOSTILE.into()),
         claims: Some(json!({"sub": HOSTILE})),
         request: message(HOSTILE),

@@ -2,13 +2,13 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Api;
-use super::collection::Shelf;
+use crate::Api;
+use crate::collection::Shelf;
 
 /// What is in the collections of a world.
 #[derive(Debug)]
 pub struct ApiState {
-    pub(super) shelves: Vec<Shelf>,
+    pub(crate) shelves: Vec<Shelf>,
     count: AtomicU64,
 }
 
@@ -25,7 +25,7 @@ impl ApiState {
     }
 
     /// A number that was not given before.
-    pub(super) fn next(&self) -> u64 {
+    pub(crate) fn next(&self) -> u64 {
         self.count.fetch_add(1, Ordering::Relaxed)
     }
 }

@@ -6,21 +6,21 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::Api;
-use super::collection::{Bound, Collection, Verb};
-use super::document::Document;
-use super::error::ApiError;
-use super::operation::Operation;
-use super::path::Pattern;
-use super::reply::Reply;
-use super::require::Requires;
-use super::route::{Route, Table};
-use super::scopes;
-use super::security::Known;
-use super::settings::{ApiSettings, OverrideSettings};
-use super::shape::shape;
-use super::view::View;
-use crate::storage::scopes::ScopeText;
+use crate::Api;
+use crate::collection::{Bound, Collection, Verb};
+use crate::document::Document;
+use crate::error::ApiError;
+use crate::operation::Operation;
+use crate::path::Pattern;
+use crate::reply::Reply;
+use crate::require::Requires;
+use crate::route::{Route, Table};
+use crate::scopes;
+use crate::security::Known;
+use crate::settings::{ApiSettings, OverrideSettings};
+use crate::shape::shape;
+use crate::view::View;
+use latchway_oauth_types::ScopeText;
 
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
 
@@ -114,7 +114,7 @@ impl Api {
         let base = base_path(document.root());
         let paths = document.root().get("paths").and_then(Value::as_object).into_iter().flatten();
         for (path, _) in paths.filter(|(path, _)| !path.starts_with("x-")) {
-            let at = format!("/paths/{}", super::document::escaped(path));
+            let at = format!("/paths/{}", crate::json_pointer::escaped(path));
             let read = || {
                 let (_, item) = document.at(&at).ok_or_else(|| "leads nowhere".to_owned())?;
                 let item = item.as_object().ok_or_else(|| "must be an object".to_owned())?;

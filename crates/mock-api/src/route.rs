@@ -1,12 +1,12 @@
 //! Routes: what a path and a method lead to, whoever described them.
 
-use super::collection::Bound;
-use super::operation::Operation;
-use super::path::{Pattern, Values};
-use super::reply::Reply;
-use super::require::Requires;
-use super::security::Demand;
-use crate::mock::Near;
+use crate::collection::Bound;
+use crate::near_miss::NearMiss;
+use crate::operation::Operation;
+use crate::path::{Pattern, Values};
+use crate::reply::Reply;
+use crate::require::Requires;
+use crate::security::Demand;
 
 pub struct Route {
     /// In capitals.
@@ -32,8 +32,8 @@ impl Route {
     }
 
     /// The answers as there are names for them, and why they are not given.
-    pub fn near_reply(&self, number: usize, why: String) -> Near {
-        Near { what: format!("answer {} of {}", number + 1, self.name()), why }
+    pub fn near_reply(&self, number: usize, why: String) -> NearMiss {
+        NearMiss { what: format!("answer {} of {}", number + 1, self.name()), why }
     }
 }
 
@@ -140,24 +140,24 @@ impl Table {
     }
 
     /// The three routes that would have fitted best, had the path or the method been another.
-    pub fn near(&self, method: &str, path: &str) -> Vec<Near> {
-        let mut found: Vec<(usize, Near)> = Vec::new();
+    pub fn near(&self, method: &str, path: &str) -> Vec<NearMiss> {
+        let mut found: Vec<(usize, NearMiss)> = Vec::new();
         for (pattern, _, number) in &self.entries {
             let Some(route) = self.routes.get(*number) else { continue };
             let what = || format!("{} {} ({})", route.method, pattern.as_str(), route.source);
             let other_method = route.method != method;
             if pattern.matches(path).is_some() {
                 let why = format!("the method {method} differs from {}", route.method);
-                found.push((1, Near { what: what(), why }));
+                found.push((1, NearMiss { what: what(), why }));
             } else if let Some((count, why)) = pattern.differs(path) {
                 let why = if other_method { format!("{why}, and so does the method") } else { why };
                 if count * 2 <= pattern.segments().max(2) {
-                    found.push((2 * count + usize::from(other_method), Near { what: what(), why }));
+                    found.push((2 * count + usize::from(other_method), NearMiss { what: what(), why }));
                 }
             } else if !path.ends_with('/') && pattern.matches(&format!("{path}/")).is_some()
                 || path.strip_suffix('/').is_some_and(|path| pattern.matches(path).is_some())
             {
-                found.push((1, Near { what: what(), why: "a slash at the end differs".to_owned() }));
+                found.push((1, NearMiss { what: what(), why: "a slash at the end differs".to_owned() }));
             }
         }
         found.sort_by_key(|(distance, _)| *distance);
@@ -224,7 +224,7 @@ mod tests {
         assert_eq!(near.first().map(|near| near.why.as_str()), Some("a slash at the end differs"));
         let near = table.near("GET", "/pet/7");
         assert_eq!(near.len(), 3);
-        let Near { what, why } = &near[0];
+        let NearMiss { what, why } = &near[0];
         assert_eq!((what.as_str(), why.as_str()), ("GET /pets/{id} (t)", "the segment \"pet\" differs from \"pets\""));
         assert_eq!(table.near("PATCH", "/pets/7")[0].why, "the method PATCH differs from GET");
         assert!(table.near("GET", "/a/b/c/d").is_empty());

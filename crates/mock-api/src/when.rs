@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 
-use super::settings::{WhenSettings, Words};
-use super::template::lookup;
-use super::who::Who;
+use crate::settings::{WhenSettings, Words};
+use crate::template::lookup;
+use crate::who::Who;
 
 /// A request as conditions and templates see it: `claims`, `path`, `query`, `header`, `body`.
 pub struct Asked<'a> {
@@ -78,7 +78,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::mock::api::settings::KeySettings;
+    use crate::settings::KeySettings;
 
     fn lacks(when: &str) -> Option<String> {
         let who = Who::of_key(&KeySettings {

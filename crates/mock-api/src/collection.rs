@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Map, Value};
 
-use super::error::ApiError;
-use super::generate::dice::Dice;
-use super::problem::{Fault, Problem};
-use super::reply;
-use super::require::Requires;
-use super::settings::CollectionSettings;
-use super::who::Who;
+use crate::error::ApiError;
+use crate::generate::dice::Dice;
+use crate::problem::{Fault, Problem};
+use crate::reply;
+use crate::require::Requires;
+use crate::settings::CollectionSettings;
+use crate::who::Who;
 
 /// No collection has more items than these.
 pub const MAX_ITEMS: usize = 10_000;
@@ -351,7 +351,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::mock::api::settings::KeySettings;
+    use crate::settings::KeySettings;
 
     fn who(name: &str, role: &str) -> Who {
         let (persona, roles) = (Some(name.to_owned()), vec![role.to_owned()]);

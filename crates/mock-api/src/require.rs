@@ -1,10 +1,10 @@
 //! What routes of `mock.toml` require.
 
-use super::problem::{Fault, Problem};
-use super::security::{Credential, Demand, Gate, KeyPlace, Rejected};
-use super::settings::{HeaderSettings, RequireSettings, Words};
-use super::who::Who;
-use crate::mock::Seen;
+use crate::problem::{Fault, Problem};
+use crate::security::{Credential, Demand, Gate, KeyPlace, Rejected};
+use crate::settings::{HeaderSettings, RequireSettings, Words};
+use crate::snapshot::RequestSnapshot;
+use crate::who::Who;
 use latchway_resource_server::{Refusal, Requirement, all_of, any_of, role, scope};
 
 /// What a request must have, ready to be asked for.
@@ -91,7 +91,7 @@ impl Requires {
     ///
     /// # Errors
     /// 400, by the names of those that are not.
-    pub fn check_headers(&self, seen: &Seen) -> Result<(), Problem> {
+    pub fn check_headers(&self, seen: &RequestSnapshot) -> Result<(), Problem> {
         let missing = self.headers.iter().filter_map(|(name, wanted)| match (seen.header(name), wanted) {
             (None | Some(""), _) => Some(Fault::parameter("header", name, "is required")),
             (Some(given), Some(wanted)) if given != wanted => {

@@ -2,16 +2,16 @@
 
 use serde_json::{Map, Value};
 
-use super::document::{Document, Schema};
-use super::negotiate::{covers, essence, is_json};
-use super::operation::{Body, Operation};
-use super::parameters::{MAX_FAULTS, short};
-use super::problem::{Fault, Problem};
-use super::shape::{Shape, coerce, shape};
-use crate::mock::Seen;
+use crate::document::{Document, Schema};
+use crate::negotiate::{covers, essence, is_json};
+use crate::operation::{Body, Operation};
+use crate::parameters::{MAX_FAULTS, short};
+use crate::problem::{Fault, Problem};
+use crate::shape::{Shape, coerce, shape};
+use crate::snapshot::RequestSnapshot;
 
 /// A body as far as it can be read: JSON and forms.
-pub fn read(seen: &Seen) -> Option<Value> {
+pub fn read(seen: &RequestSnapshot) -> Option<Value> {
     let media = seen.header("content-type").unwrap_or_default();
     if is_json(media) {
         return serde_json::from_slice(&seen.body).ok();
@@ -25,7 +25,7 @@ const FORM: &str = "application/x-www-form-urlencoded";
 ///
 /// # Errors
 /// 415 if it is not.
-pub fn check_media(operation: &Operation, seen: &Seen) -> Result<(), Problem> {
+pub fn check_media(operation: &Operation, seen: &RequestSnapshot) -> Result<(), Problem> {
     let Some(body) = operation.body.as_ref().filter(|body| !seen.body.is_empty() && !body.content.is_empty()) else {
         return Ok(());
     };
@@ -49,7 +49,7 @@ fn entry<'a>(body: &'a Body, given: &str) -> Option<&'a (String, Option<Schema>)
 }
 
 /// What is wrong with a body.
-pub fn check(operation: &Operation, seen: &Seen, faults: &mut Vec<Fault>) {
+pub fn check(operation: &Operation, seen: &RequestSnapshot, faults: &mut Vec<Fault>) {
     let Some(body) = &operation.body else { return };
     if seen.body.is_empty() {
         if body.required {
@@ -87,7 +87,7 @@ fn check_value(document: &Document, schema: &Schema, value: &Value, faults: &mut
 }
 
 /// The members of a form; one that is there several times is a list.
-fn form(seen: &Seen, shape: &Shape) -> Value {
+fn form(seen: &RequestSnapshot, shape: &Shape) -> Value {
     let mut members: Map<String, Value> = Map::new();
     for (name, value) in url::form_urlencoded::parse(&seen.body) {
         let inner = shape.property(&name);

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// What would have served a request, had something been otherwise.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Near {
+pub struct NearMiss {
     /// A route or a rule, by its name.
     pub what: String,
     /// What was missing, in a sentence.

@@ -2,8 +2,8 @@
 
 use serde_json::Value;
 
-use super::settings::{ViewSettings, WhenSettings};
-use super::when::Asked;
+use crate::settings::{ViewSettings, WhenSettings};
+use crate::when::Asked;
 
 /// Members that are hidden, and from whom.
 #[derive(Debug, Clone)]
@@ -63,8 +63,8 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::mock::api::settings::KeySettings;
-    use crate::mock::api::who::Who;
+    use crate::settings::KeySettings;
+    use crate::who::Who;
 
     fn seen(role: &str) -> Value {
         let settings: ViewSettings =

@@ -3,11 +3,11 @@
 use percent_encoding::percent_decode_str;
 use serde_json::{Map, Value};
 
-use super::document::Document;
-use super::operation::{Operation, Parameter, Place, Style};
-use super::problem::Fault;
-use super::shape::{Shape, coerce, shape};
-use crate::mock::Seen;
+use crate::document::Document;
+use crate::operation::{Operation, Parameter, Place, Style};
+use crate::problem::Fault;
+use crate::shape::{Shape, coerce, shape};
+use crate::snapshot::RequestSnapshot;
 
 /// A fault's description is no longer than this, whatever the value in it.
 const MAX_DETAIL: usize = 300;
@@ -37,7 +37,7 @@ fn decoded(text: &str) -> String {
 }
 
 /// All parameters of a request that are not as they must be.
-pub fn check(operation: &Operation, seen: &Seen, path: &[(String, String)], faults: &mut Vec<Fault>) {
+pub fn check(operation: &Operation, seen: &RequestSnapshot, path: &[(String, String)], faults: &mut Vec<Fault>) {
     let query = Raw::query(&seen.query);
     for parameter in &operation.parameters {
         if faults.len() >= MAX_FAULTS {
@@ -54,7 +54,7 @@ pub fn check(operation: &Operation, seen: &Seen, path: &[(String, String)], faul
 }
 
 /// Whether the path alone is as the operation says.
-pub fn path_fits(operation: &Operation, seen: &Seen, path: &[(String, String)]) -> bool {
+pub fn path_fits(operation: &Operation, seen: &RequestSnapshot, path: &[(String, String)]) -> bool {
     let query = Raw::query("");
     let mut faults = Vec::new();
     let of_path = operation.parameters.iter().filter(|parameter| parameter.place == Place::Path);
@@ -98,7 +98,7 @@ const NOT_TEXT: &str = "is not UTF-8";
 fn value(
     document: &Document,
     parameter: &Parameter,
-    seen: &Seen,
+    seen: &RequestSnapshot,
     query: &Raw<'_>,
     path: &[(String, String)],
 ) -> Result<Option<Value>, &'static str> {

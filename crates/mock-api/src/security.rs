@@ -1,16 +1,16 @@
 //! What a document or a route demands of whoever calls, and whether they have it. Who counts, `resource_server` says.
 
-use actix_web::HttpRequest;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::document::{Document, escaped};
-use super::error::ApiError;
-use super::settings::{BasicSettings, KeySettings};
-use super::who::Who;
-use crate::mock::Seen;
-use crate::support::constant_time_eq;
+use crate::document::Document;
+use crate::error::ApiError;
+use crate::json_pointer::escaped;
+use crate::settings::{BasicSettings, KeySettings};
+use crate::snapshot::RequestSnapshot;
+use crate::who::Who;
+use latchway_core::constant_time_eq;
 use latchway_resource_server::{Refusal, Refused, ResourceServer, all_of, scope};
 
 /// Ways in, of which one is enough.
@@ -130,8 +130,7 @@ pub struct Known {
 
 /// What one request is asked with.
 pub struct Gate<'a> {
-    pub seen: &'a Seen,
-    pub request: &'a HttpRequest,
+    pub seen: &'a RequestSnapshot,
     pub server: &'a ResourceServer,
     pub known: &'a Known,
     /// The user name of a subject.
@@ -211,7 +210,8 @@ impl Gate<'_> {
 
     /// Whoever the request says, as the resource server reads it.
     async fn token(&self) -> Result<Who, Refused> {
-        Ok(match self.server.authenticate(self.request).await? {
+        let target = self.seen.target();
+        Ok(match self.server.authenticate(self.seen.head(&target)).await? {
             Some(claims) => Who::of_token(claims, self.seen, self.name_of),
             None => Who::stranger(),
         })

@@ -1,4 +1,5 @@
-//! The mocked API: what it answers, and to whom.
+//! The mocked API: what it answers, and to whom. It knows no authorization server: whose tokens count, a
+//! [`latchway_resource_server::ResourceServer`] says, as in any API.
 //!
 //! ```text
 //! serve                          a request, from its route to its answer
@@ -7,10 +8,11 @@
 //! scopes                         what they may ask for, in words
 //! parameters  body               requests, checked by the document
 //! load  route  path              everything in one table
-//! document  schema  int64        OpenAPI 3.0 and 3.1, its schemas
+//! document  schema  json_pointer  int64   OpenAPI 3.0 and 3.1, its schemas
 //! operation                      prepared, so that a request finds everything ready
 //! generate  template  reply      bodies made up, filled in, given
-//! view  state  shape  negotiate  prefer  problem  settings  error
+//! snapshot                       a request as it came in
+//! view  state  shape  negotiate  prefer  problem  near_miss  settings  error
 //! ```
 
 mod answer;
@@ -21,7 +23,9 @@ mod document;
 mod error;
 mod generate;
 mod int64;
+mod json_pointer;
 mod load;
+mod near_miss;
 mod negotiate;
 mod operation;
 mod parameters;
@@ -37,6 +41,7 @@ mod security;
 mod serve;
 pub mod settings;
 mod shape;
+mod snapshot;
 mod state;
 mod template;
 mod view;
@@ -45,11 +50,13 @@ mod who;
 
 use std::sync::Arc;
 
-use crate::storage::scopes::ScopeText;
+use latchway_oauth_types::ScopeText;
 
 pub use error::ApiError;
+pub use near_miss::NearMiss;
 pub use serve::{Call, Served};
 pub use settings::ApiSettings;
+pub use snapshot::RequestSnapshot;
 pub use state::ApiState;
 
 /// An API as it is described. It never changes; what does is in [`ApiState`].

@@ -2,12 +2,12 @@
 
 use serde_json::Value;
 
-use super::generate::dice::Dice;
-use super::generate::{self, Examples};
-use super::negotiate::{choose, essence, is_json};
-use super::operation::{Documented, Header, Media, Operation};
-use super::path::Values;
-use super::problem::Problem;
+use crate::generate::dice::Dice;
+use crate::generate::{self, Examples};
+use crate::negotiate::{choose, essence, is_json};
+use crate::operation::{Documented, Header, Media, Operation};
+use crate::path::Values;
+use crate::problem::Problem;
 
 /// An answer that is about to be sent.
 #[derive(Debug, Clone, PartialEq)]

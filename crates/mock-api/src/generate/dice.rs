@@ -1,6 +1,6 @@
 //! Chance that is the same again: everything that is made up follows from the seed and from what is asked.
 
-use crate::support::sha256;
+use latchway_core::sha256;
 
 /// SplitMix64. Not for secrets: nothing here is one.
 #[derive(Debug, Clone)]

@@ -5,10 +5,11 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value};
 
-use super::document::{Document, Schema, escaped};
-use super::error::ApiError;
-use super::schema::Direction;
-use super::security::{Credential, Demand};
+use crate::document::{Document, Schema};
+use crate::error::ApiError;
+use crate::json_pointer::escaped;
+use crate::schema::Direction;
+use crate::security::{Credential, Demand};
 
 pub struct Operation {
     pub document: Arc<Document>,

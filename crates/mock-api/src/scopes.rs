@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::document::{Document, escaped};
-use super::route::Table;
-use crate::domain::Scopes;
-use crate::storage::scopes::ScopeText;
+use crate::document::Document;
+use crate::json_pointer::escaped;
+use crate::route::Table;
+use latchway_oauth_types::{ScopeText, Scopes};
 
 /// Takes what a document says of its scopes (OpenAPI, OAuth Flow Object).
 pub fn describe(document: &Document, described: &mut BTreeMap<String, String>) {

@@ -4,26 +4,26 @@ use std::sync::Arc;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, WWW_AUTHENTICATE};
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
+use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Map, Value, json};
 
-use super::answer::{Draft, Payload};
-use super::path::Values;
-use super::prefer::Prefer;
-use super::problem::Problem;
-use super::route::{Found, Route};
-use super::security::{Gate, Rejected};
-use super::state::ApiState;
-use super::who::Who;
-use super::{Api, body, parameters};
-use crate::mock::{Near, Seen};
-use crate::support::Seconds;
+use crate::answer::{Draft, Payload};
+use crate::near_miss::NearMiss;
+use crate::path::Values;
+use crate::prefer::Prefer;
+use crate::problem::Problem;
+use crate::route::{Found, Route};
+use crate::security::{Gate, Rejected};
+use crate::snapshot::RequestSnapshot;
+use crate::state::ApiState;
+use crate::who::Who;
+use crate::{Api, body, parameters};
+use latchway_core::Seconds;
 use latchway_resource_server::{Claims, ResourceServer};
 
 /// A request, and the world that it belongs to.
 pub struct Call<'a> {
-    pub seen: &'a Seen,
-    pub request: &'a HttpRequest,
+    pub seen: &'a RequestSnapshot,
     pub state: &'a ApiState,
     /// Whose tokens count.
     pub server: &'a ResourceServer,
@@ -38,14 +38,14 @@ pub struct Served {
     pub response: HttpResponse,
     /// The route: `GET /pets/{petId} (api.yaml)`.
     pub matched: Option<String>,
-    pub near: Vec<Near>,
+    pub near: Vec<NearMiss>,
     /// Why there was no better answer.
     pub refused: Option<String>,
     pub claims: Option<Arc<Claims>>,
 }
 
 /// A request that has found its route and its rights.
-pub(super) struct Passed<'a> {
+pub(crate) struct Passed<'a> {
     pub call: &'a Call<'a>,
     pub route: &'a Route,
     pub path: Values,
@@ -57,7 +57,7 @@ pub(super) struct Passed<'a> {
 }
 
 /// What is refused, and how.
-pub(super) enum Refused {
+pub(crate) enum Refused {
     ByGate(Rejected),
     With(Problem),
 }
@@ -107,7 +107,7 @@ impl Api {
     }
 
     /// Of routes whose paths cannot be told apart the first whose path parameters are met, else the first.
-    fn of_twins<'a>(&self, mut routes: Vec<(&'a Route, Values)>, seen: &Seen) -> (&'a Route, Values) {
+    fn of_twins<'a>(&self, mut routes: Vec<(&'a Route, Values)>, seen: &RequestSnapshot) -> (&'a Route, Values) {
         let fits = |(route, values): &(&Route, Values)| {
             !self.validate || route.operation.as_ref().is_none_or(|one| parameters::path_fits(one, seen, values))
         };
@@ -131,12 +131,12 @@ impl Api {
         call: &'a Call<'a>,
         route: &'a Route,
         path: Values,
-        near: &mut Vec<Near>,
+        near: &mut Vec<NearMiss>,
         claims: &mut Option<Arc<Claims>>,
     ) -> Result<(Draft, Option<String>), Refused> {
         let seen = call.seen;
-        let gate = Gate { seen, request: call.request, server: call.server, known: &self.known, name_of: call.name_of };
-        let nothing = super::security::Demand::default();
+        let gate = Gate { seen, server: call.server, known: &self.known, name_of: call.name_of };
+        let nothing = crate::security::Demand::default();
         let mut who = gate.pass(route.demand().unwrap_or(&nothing)).await?;
         for requires in &route.requires {
             who = requires.pass(&gate, who).await?;
@@ -171,7 +171,7 @@ impl Served {
 }
 
 /// What conditions and templates may name.
-fn data(seen: &Seen, who: &Who, path: &Values, body: Option<&Value>) -> Value {
+fn data(seen: &RequestSnapshot, who: &Who, path: &Values, body: Option<&Value>) -> Value {
     let pairs = |pairs: &mut dyn Iterator<Item = (String, String)>| -> Value {
         pairs.map(|(name, value)| (name, Value::String(value))).collect::<Map<_, _>>().into()
     };

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::document;
+use crate::json_pointer;
 
 /// The types that a schema allows, and those inside of it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -26,7 +26,7 @@ fn collect(root: &Value, schema: &Value, shape: &mut Shape, depth: usize) {
     if depth > DEEPEST {
         return;
     }
-    if let Some(target) = schema.get("$ref").and_then(Value::as_str).and_then(document::local) {
+    if let Some(target) = schema.get("$ref").and_then(Value::as_str).and_then(json_pointer::local) {
         root.pointer(&target).into_iter().for_each(|target| collect(root, target, shape, depth + 1));
     }
     let inner = |schema: &Value| {

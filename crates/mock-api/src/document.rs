@@ -7,9 +7,10 @@ use jsonschema::{Draft, Registry, Validator};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 
-use super::error::ApiError;
-use super::int64;
-use super::schema::{self, Direction};
+use crate::error::ApiError;
+use crate::int64;
+use crate::json_pointer::{escaped, local};
+use crate::schema::{self, Direction};
 
 /// A document, once as requests are checked by it and once as answers are: what is only read is not asked for in a
 /// request, what is only written is not in an answer.
@@ -160,17 +161,6 @@ pub fn follow<'a>(root: &'a Value, pointer: &str) -> Option<(String, &'a Value)>
         }
     }
     None
-}
-
-/// The JSON pointer of a reference into its own document (RFC 6901 §6).
-pub fn local(reference: &str) -> Option<String> {
-    let fragment = reference.strip_prefix('#')?;
-    percent_encoding::percent_decode_str(fragment).decode_utf8().ok().map(std::borrow::Cow::into_owned)
-}
-
-/// A name as a segment of a JSON pointer (RFC 6901 §3).
-pub fn escaped(name: &str) -> String {
-    name.replace('~', "~0").replace('/', "~1")
 }
 
 /// What stands below these is data, in which `$ref` is a word like any other.

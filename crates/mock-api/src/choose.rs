@@ -2,27 +2,27 @@
 
 use serde_json::Value;
 
-use super::Api;
-use super::answer::{Draft, Payload, Wish};
-use super::collection::{Act, Bound, Done};
-use super::generate::Examples;
-use super::generate::dice::Dice;
-use super::negotiate::{choose, is_json};
-use super::operation::Operation;
-use super::path::Values;
-use super::problem::Problem;
-use super::reply::{Content, Reply};
-use super::route::Route;
-use super::serve::{Call, Passed};
-use super::template::{Filler, Scope};
-use super::when::Asked;
-use crate::mock::Near;
+use crate::Api;
+use crate::answer::{Draft, Payload, Wish};
+use crate::collection::{Act, Bound, Done};
+use crate::generate::Examples;
+use crate::generate::dice::Dice;
+use crate::near_miss::NearMiss;
+use crate::negotiate::{choose, is_json};
+use crate::operation::Operation;
+use crate::path::Values;
+use crate::problem::Problem;
+use crate::reply::{Content, Reply};
+use crate::route::Route;
+use crate::serve::{Call, Passed};
+use crate::template::{Filler, Scope};
+use crate::when::Asked;
 
 /// An answer, and the preferences that it meets.
 type Chosen = (Draft, Option<String>);
 
 impl Api {
-    pub(super) fn choose(&self, passed: &Passed<'_>, near: &mut Vec<Near>) -> Result<Chosen, Problem> {
+    pub(crate) fn choose(&self, passed: &Passed<'_>, near: &mut Vec<NearMiss>) -> Result<Chosen, Problem> {
         let (mut draft, applied) = self.first(passed, near)?;
         let asked = Asked { who: &passed.who, data: &passed.data };
         if let Payload::Json(body) = &mut draft.body
@@ -34,7 +34,7 @@ impl Api {
     }
 
     /// What is preferred by name, else what `mock.toml` says, else what the collection has, else what the document says.
-    fn first(&self, passed: &Passed<'_>, near: &mut Vec<Near>) -> Result<Chosen, Problem> {
+    fn first(&self, passed: &Passed<'_>, near: &mut Vec<NearMiss>) -> Result<Chosen, Problem> {
         let Passed { route, prefer, .. } = passed;
         if let Some(operation) = &route.operation
             && (prefer.code.is_some() || prefer.example.is_some())
@@ -95,7 +95,7 @@ impl Api {
     }
 
     /// A problem as the document has it.
-    pub(super) fn shaped(&self, call: &Call<'_>, route: &Route, path: &Values, problem: &Problem) -> Option<Draft> {
+    pub(crate) fn shaped(&self, call: &Call<'_>, route: &Route, path: &Values, problem: &Problem) -> Option<Draft> {
         let operation = route.operation.as_ref()?;
         let wish = Wish {
             status: problem.status,
@@ -114,7 +114,7 @@ impl Api {
         passed: &Passed<'_>,
         reply: &Reply,
         number: usize,
-        near: &mut Vec<Near>,
+        near: &mut Vec<NearMiss>,
     ) -> Result<Chosen, Problem> {
         let Passed { call, route, path, .. } = passed;
         let mut draft = match (&route.operation, &reply.body) {

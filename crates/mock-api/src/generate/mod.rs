@@ -12,8 +12,8 @@ pub mod words;
 use jsonschema::Validator;
 use serde_json::{Map, Value};
 
-use super::document;
 use super::schema::Direction;
+use crate::json_pointer;
 use dice::Dice;
 
 /// Deeper than this nothing optional is made.
@@ -197,7 +197,7 @@ impl Generator<'_> {
     where
         Self: 's,
     {
-        let pointer = document::local(schema.get("$ref")?.as_str()?)?;
+        let pointer = json_pointer::local(schema.get("$ref")?.as_str()?)?;
         let target = self.root.pointer(&pointer)?;
         Some((pointer, target))
     }
@@ -215,7 +215,7 @@ impl Generator<'_> {
     fn recurs(&self, schema: &Value) -> bool {
         let Value::Object(members) = schema else { return false };
         if let Some(reference) = members.get("$ref").and_then(Value::as_str) {
-            return document::local(reference).is_some_and(|pointer| self.within.contains(&pointer));
+            return json_pointer::local(reference).is_some_and(|pointer| self.within.contains(&pointer));
         }
         let lists = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|keyword| members.get(keyword)?.as_array());
         let single = ["items", "additionalProperties"].into_iter().filter_map(|keyword| members.get(keyword));
@@ -246,7 +246,7 @@ fn branch_name(discriminator: &Value, branch: &Value) -> Option<(String, String)
 /// Whether a property is not there in answers.
 fn is_hidden(root: &Value, property: &Value) -> bool {
     let says = |schema: &Value| schema.get(Direction::Answer.absent()) == Some(&Value::Bool(true));
-    let target = property.get("$ref").and_then(Value::as_str).and_then(document::local);
+    let target = property.get("$ref").and_then(Value::as_str).and_then(json_pointer::local);
     says(property) || target.and_then(|at| root.pointer(&at)).is_some_and(says)
 }
 
@@ -259,7 +259,7 @@ fn strip_to(root: &Value, schema: &Value, value: &mut Value, depth: usize) {
     if depth > DEEPEST {
         return;
     }
-    if let Some(pointer) = schema.get("$ref").and_then(Value::as_str).and_then(document::local)
+    if let Some(pointer) = schema.get("$ref").and_then(Value::as_str).and_then(json_pointer::local)
         && let Some(target) = root.pointer(&pointer)
     {
         strip_to(root, target, value, depth + 1);

@@ -2,8 +2,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::document::escaped;
-use super::int64;
+use crate::int64;
+use crate::json_pointer::escaped;
 
 /// In which language a document's schemas are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -178,7 +178,7 @@ impl Translator<'_> {
 
     fn is_absent(&self, property: &Value) -> bool {
         let says = |schema: &Value| schema.get(self.direction.absent()) == Some(&Value::Bool(true));
-        let target = property.get("$ref").and_then(Value::as_str).and_then(super::document::local);
+        let target = property.get("$ref").and_then(Value::as_str).and_then(crate::json_pointer::local);
         says(property) || target.and_then(|at| self.root.pointer(&at)).is_some_and(says)
     }
 }

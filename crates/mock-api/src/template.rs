@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::generate::dice::Dice;
-use super::generate::words;
-use crate::support::Seconds;
+use crate::generate::dice::Dice;
+use crate::generate::words;
+use latchway_core::Seconds;
 
 /// What templates may name.
 pub struct Scope<'a> {

@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 
-use super::settings::{BasicSettings, KeySettings};
-use crate::mock::Seen;
+use crate::settings::{BasicSettings, KeySettings};
+use crate::snapshot::RequestSnapshot;
 use latchway_resource_server::{Claims, Presented};
 
 /// Somebody who asks.
@@ -25,7 +25,7 @@ impl Who {
     }
 
     /// Whom a verified token or key of the issuer speaks of.
-    pub fn of_token(claims: Arc<Claims>, seen: &Seen, name_of: &dyn Fn(&str) -> Option<String>) -> Self {
+    pub fn of_token(claims: Arc<Claims>, seen: &RequestSnapshot, name_of: &dyn Fn(&str) -> Option<String>) -> Self {
         // It was verified a moment ago; what the library does not read is read here.
         let token = seen.header("authorization").and_then(|value| value.split_once(' ')).map(|(_, token)| token.trim());
         let payload = token.filter(|_| claims.presented == Presented::Bearer).and_then(payload).unwrap_or_default();

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::error::ApiError;
-use super::settings::{AnswerSettings, WhenSettings};
+use crate::error::ApiError;
+use crate::settings::{AnswerSettings, WhenSettings};
 
 /// An answer, and when it is given.
 #[derive(Debug, Clone)]
