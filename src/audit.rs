@@ -7,6 +7,7 @@ mod adopt;
 mod claims;
 mod export;
 mod follow;
+mod integrity_problem;
 mod kinds;
 mod line;
 mod payer;
@@ -18,11 +19,11 @@ pub use adopt::{Adopted, adopt};
 pub use claims::Receipt;
 pub use export::{Exported, export};
 pub use follow::{Follower, LATEST_MILLIS, News};
+pub use integrity_problem::Found;
 pub use line::{Header, event_json, time};
 pub use payer::Payer;
 pub use refusals::Trail;
 pub use verify::{Options, Report, Source, WriterReport, header, verify};
-pub use walk::Found;
 
 use serde_json::Value;
 

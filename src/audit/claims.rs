@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::walk::{Found, Problems, What};
+use super::integrity_problem::{Found, Problems, What};
 use crate::domain::chain::{ChainKey, Checkpoint, Hash, Sealed, Stage};
 use crate::support::{Id, hex};
 

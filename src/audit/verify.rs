@@ -5,8 +5,9 @@ use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use super::claims::{Claims, Read, Receipt};
+use super::integrity_problem::{Found, Problems, What};
 use super::line::{Header, Line};
-use super::walk::{Extent, Found, Gap, Problems, Walk, What};
+use super::walk::{Extent, Gap, Walk};
 use crate::domain::chain::{ChainKey, Sealed};
 use crate::storage::audit_events::{self, StoredEvent};
 use crate::storage::{Conn, Db, StorageError, audit_checkpoints, settings};

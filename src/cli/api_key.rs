@@ -4,8 +4,9 @@ use clap::{ArgGroup, Subcommand};
 use secrecy::ExposeSecret;
 use serde_json::Value;
 
-use super::context::{Context, Tool, usage};
+use super::context::{Context, usage};
 use super::output;
+use super::tool::Tool;
 use crate::api_key::{self, Actor, ApiKeyView, Limit, OwnAudiences, Unfit, Wish};
 use crate::domain::{ApiKey, KeyOwner, Scopes};
 use crate::storage::{Conn, Refusal, StorageError, api_keys, clients, users};

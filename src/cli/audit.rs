@@ -11,14 +11,15 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::audit_list::{self, moment};
-use super::context::{Context, Tool};
-use super::dev;
+use super::context::Context;
+use super::encryption_key;
 use super::output;
 use super::progress::Progress;
+use super::tool::Tool;
 use crate::audit::{self, Found, Header, Options, Receipt, Report, Source, time};
 use crate::domain::chain::ChainKey;
 use crate::keys::{AUDIT_KEY, Sealer, open_audit_key};
-use crate::storage::settings;
+use crate::storage::{IfMissing, settings};
 use crate::support::{Clock, Id};
 
 const EXAMPLES: &str = "\
@@ -143,7 +144,7 @@ fn verify(context: &Context, args: &VerifyArgs) -> anyhow::Result<()> {
 
 fn verify_database(context: &Context, options: &Options) -> anyhow::Result<Report> {
     let tool = context.open_tool()?;
-    let sealer = dev::tool_sealer(context, &tool.config)?;
+    let sealer = encryption_key::tool_sealer(context, &tool.config)?;
     let key = stored_key(&tool, &sealer)?;
     let (begin, mut progress) = (Instant::now(), Progress::new());
     let show = |events| progress.show(|| format!("{events} events in {:.0} s", begin.elapsed().as_secs_f64()));
@@ -160,7 +161,8 @@ fn stored_key(tool: &Tool, sealer: &Sealer) -> anyhow::Result<ChainKey> {
 fn verify_file(context: &Context, path: &Path, options: &Options) -> anyhow::Result<Report> {
     let cannot = || format!("cannot verify {}", path.display());
     let header = audit::header(path).with_context(cannot)?;
-    let sealer = context.tool_config().and_then(|config| dev::sealer(context, &config, dev::IfMissing::Fail)).ok();
+    let sealer =
+        context.tool_config().and_then(|config| encryption_key::sealer(context, &config, IfMissing::Fail)).ok();
     let key = match (&sealer, &header.sealed_key) {
         (Some(sealer), Some(sealed)) => open_audit_key(sealer, sealed).ok(),
         _ => None,

@@ -2,7 +2,8 @@
 
 use chrono::DateTime;
 
-use super::context::{Context, Tool, usage};
+use super::context::{Context, usage};
+use super::tool::Tool;
 use super::{output, user};
 use crate::audit::{EventKind, event_json, hash_subject, time};
 use crate::storage::audit_events::{self, Filter, StoredEvent};

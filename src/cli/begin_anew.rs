@@ -3,10 +3,12 @@
 use serde_json::json;
 
 use super::clock::{self, ClockArgs};
-use super::context::{Context, Tool, usage};
-use super::{dev, output, restore_point};
+use super::context::{Context, usage};
+use super::tool::Tool;
+use super::{encryption_key, output, restore_point};
 use crate::jobs::running_nodes;
 use crate::keys;
+use crate::storage::IfMissing;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -18,7 +20,7 @@ pub struct Args {
 }
 
 pub fn run(context: &Context, tool: &Tool, args: &Args) -> anyhow::Result<()> {
-    let sealer = dev::sealer(context, &tool.config, dev::IfMissing::Fail)?;
+    let sealer = encryption_key::sealer(context, &tool.config, IfMissing::Fail)?;
     let lost = tool.runtime.block_on(keys::lost(&tool.db, &sealer))?;
     if lost.signing_keys == 0 && !lost.audit_key {
         return Err(usage(

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 
 use super::clock::{self, ClockArgs};
-use super::context::{Context, Tool};
+use super::context::Context;
 use super::output;
 use super::progress::Progress;
+use super::tool::Tool;
 use crate::jobs::{self, Sweep};
 
 const EXAMPLES: &str = "\

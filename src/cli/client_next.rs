@@ -1,6 +1,6 @@
 //! What to do next with a client that was just made, and what it lacks.
 
-use super::context::Tool;
+use super::tool::Tool;
 use crate::domain::{Client, GrantType, OPENID};
 use crate::protocol::endpoints;
 use crate::storage::scopes;

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::context::Tool;
+use super::tool::Tool;
 use crate::domain::{AssertionAudience, AuthMethod, Client, MethodCheck};
 use crate::support::{random_token, sha256};
 

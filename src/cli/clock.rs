@@ -1,6 +1,7 @@
 //! No subcommand that deletes or signs by time believes a clock that the server would not believe.
 
-use super::context::{Tool, usage};
+use super::context::usage;
+use super::tool::Tool;
 use crate::jobs::{Doubt, accept_clock, doubt_clock};
 
 #[derive(clap::Args)]

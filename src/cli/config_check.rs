@@ -8,11 +8,11 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 
 use super::context::{Context, check_schema, environment, open_db, usage};
-use super::{dev, output};
+use super::{encryption_key, output};
 use crate::config::{Config, Dev};
 use crate::jobs::{Pins, pin};
 use crate::keys::{self, Lost};
-use crate::storage::check_url;
+use crate::storage::{IfMissing, check_url};
 use crate::support::Clock;
 
 /// Whether the database is asked, too.
@@ -69,7 +69,7 @@ fn open_to_others(name: &str, path: &Path) -> Option<String> {
 }
 
 fn try_all(context: &Context, config: &Config, dev: Dev) -> anyhow::Result<()> {
-    let sealer = dev::sealer(context, config, dev::IfMissing::Fail)?;
+    let sealer = encryption_key::sealer(context, config, IfMissing::Fail)?;
     let db = open_db(config, Clock::system())?;
     check_schema(&db)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;

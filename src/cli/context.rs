@@ -1,4 +1,4 @@
-//! What every subcommand needs: settings, the database, a small runtime.
+//! What every subcommand needs: flags, settings, the database.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -7,12 +7,9 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use clap::Args;
 
-use super::dev;
-use super::process::leave_no_core;
 use crate::config::{Config, Dev, Overrides, load};
-use crate::keys::{IfGone, unlock_audit};
 use crate::storage::{Db, DbOptions, IfMissing, MigrationStatus, StorageError};
-use crate::support::{Clock, Rng, text};
+use crate::support::{Clock, text};
 
 /// Flags of every subcommand.
 #[derive(Args)]
@@ -58,33 +55,6 @@ impl Context {
             },
         }
     }
-
-    /// The configured database, with a schema that fits this binary.
-    pub fn open_tool(&self) -> anyhow::Result<Tool> {
-        leave_no_core();
-        let config = self.tool_config()?;
-        let clock = Clock::system();
-        let db = open_db(&config, clock.clone())?;
-        check_schema(&db)?;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let tool = Tool { config, db, clock, rng: Rng::system(), runtime };
-        self.unlock_audit(&tool);
-        Ok(tool)
-    }
-}
-
-impl Context {
-    /// So that what a subcommand does can be recorded, under the name of whoever runs it. Reading needs no key; what would
-    /// have to be recorded fails without one.
-    fn unlock_audit(&self, tool: &Tool) {
-        tool.db.chain().set_operator(operator());
-        let unlocked = dev::tool_sealer(self, &tool.config).and_then(|sealer| {
-            Ok(tool.runtime.block_on(unlock_audit(&tool.db, &sealer, &tool.clock, &tool.rng, IfGone::Refuse))?)
-        });
-        if let Err(error) = unlocked {
-            tool.db.chain().stays_locked(format!("{error:#}"));
-        }
-    }
 }
 
 /// The person at the command line, as the system knows them.
@@ -120,15 +90,6 @@ pub fn cannot_listen(address: SocketAddr, error: &std::io::Error, remedy: &str) 
         _ => String::new(),
     };
     anyhow::anyhow!("cannot listen on {address}: {error}{advice}")
-}
-
-/// A subcommand's means.
-pub struct Tool {
-    pub config: Config,
-    pub db: Db,
-    pub clock: Clock,
-    pub rng: Rng,
-    pub runtime: tokio::runtime::Runtime,
 }
 
 /// The environment, as far as it is text.

@@ -4,8 +4,9 @@ use std::io::Write;
 use std::time::Duration;
 
 use super::audit_list::{self, kind, line};
-use super::context::{Context, Tool};
+use super::context::Context;
 use super::output;
+use super::tool::Tool;
 use crate::audit::{EventKind, Follower, event_json};
 use crate::storage::StorageError;
 use crate::storage::audit_events::{Filter, StoredEvent};

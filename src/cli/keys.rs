@@ -4,10 +4,12 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::clock::{self, ClockArgs};
-use super::context::{Context, Tool, usage};
-use super::{begin_anew, dev, output};
+use super::context::{Context, usage};
+use super::tool::Tool;
+use super::{begin_anew, encryption_key, output};
 use crate::domain::Algorithm;
 use crate::keys::{self, KeyRing, KeyStage, Resealed, Timing};
+use crate::storage::IfMissing;
 use crate::storage::keys::list;
 use crate::support::{Seconds, duration};
 
@@ -72,7 +74,7 @@ fn grace(tool: &Tool) -> Seconds {
 }
 
 fn ring(context: &Context, tool: &Tool) -> anyhow::Result<KeyRing> {
-    let sealer = dev::sealer(context, &tool.config, dev::IfMissing::Fail)?;
+    let sealer = encryption_key::sealer(context, &tool.config, IfMissing::Fail)?;
     let stored = tool.runtime.block_on(tool.db.read("keys.list", list))?;
     Ok(KeyRing::new(&stored, sealer, tool.clock.clone())?)
 }
@@ -122,7 +124,7 @@ fn rotate(context: &Context, tool: &Tool, alg: Option<&str>, at_once: bool) -> a
 }
 
 fn reseal(context: &Context, tool: &Tool) -> anyhow::Result<()> {
-    let sealer = dev::sealer(context, &tool.config, dev::IfMissing::Fail)?;
+    let sealer = encryption_key::sealer(context, &tool.config, IfMissing::Fail)?;
     let resealed = tool.runtime.block_on(keys::reseal(&tool.db, &sealer, &tool.rng, tool.clock.now()))?;
     let Resealed { signing_keys, audit_key } = resealed;
     output::show(context, &json!({"resealed": signing_keys, "audit_key_resealed": audit_key}), || {
@@ -132,7 +134,7 @@ fn reseal(context: &Context, tool: &Tool) -> anyhow::Result<()> {
 
 fn retire(context: &Context, tool: &Tool, kid: &str, compromised: bool) -> anyhow::Result<()> {
     let grace = if compromised { 0 } else { grace(tool) };
-    let sealer = dev::sealer(context, &tool.config, dev::IfMissing::Fail)?;
+    let sealer = encryption_key::sealer(context, &tool.config, IfMissing::Fail)?;
     let now = tool.clock.now();
     tool.runtime.block_on(async {
         keys::retire(&tool.db, kid, grace, now).await?;

@@ -23,6 +23,7 @@ mod config;
 mod config_check;
 mod context;
 mod dev;
+mod encryption_key;
 mod events;
 mod keys;
 mod logging;
@@ -41,6 +42,7 @@ mod restraint;
 mod scope;
 mod serve;
 mod start;
+mod tool;
 mod user;
 mod user_args;
 

@@ -4,7 +4,8 @@ use std::io::{IsTerminal, Read};
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::context::{Tool, usage};
+use super::context::usage;
+use super::tool::Tool;
 use crate::domain::User;
 use crate::identity::{About, Passwords, acceptable};
 

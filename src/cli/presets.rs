@@ -5,8 +5,9 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::args::ClientArgs;
-use super::context::{Context, Tool, usage};
+use super::context::{Context, usage};
 use super::output;
+use super::tool::Tool;
 use crate::domain::Client;
 
 const TABLE: &str = include_str!("presets.toml");

@@ -10,11 +10,11 @@ use serde_json::{Value, json};
 use super::archive::{Archive, Sealed};
 use super::backup::{sqlite_path, sync_folder};
 use super::context::{Context, operator, usage};
-use super::{dev, output, restore_point};
+use super::{encryption_key, output, restore_point};
 use crate::audit::{Event, EventKind, time};
 use crate::keys::audit_key_in;
 use crate::storage::restore::{Carried, Restored, Since, check_version, make_ready, settle};
-use crate::storage::{ServerLock, StorageError, Tx, owner};
+use crate::storage::{IfMissing, ServerLock, StorageError, Tx, owner};
 use crate::support::{Clock, Rng, Seconds};
 
 const EXAMPLES: &str = "\
@@ -62,7 +62,7 @@ pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
             let event = Event::success(EventKind::Restored).detail(detail(restored, manifest.created_at));
             event.record(tx, &clock)
         };
-        let sealer = dev::sealer(context, &config, dev::IfMissing::Make)?;
+        let sealer = encryption_key::sealer(context, &config, IfMissing::Make)?;
         let unlock = |tx: &mut Tx<'_>| {
             let key = audit_key_in(tx, &sealer, &clock, &Rng::system());
             key.map_err(|e| StorageError::Unavailable(e.to_string()))

@@ -5,8 +5,9 @@ use std::net::IpAddr;
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::context::{Context, Tool};
+use super::context::Context;
 use super::output;
+use super::tool::Tool;
 use crate::audit::{Event, EventKind};
 use crate::defense::{self, Listed, Wanted};
 use crate::storage::{Refusal, StorageError, users};

@@ -11,10 +11,9 @@ use super::banner::Banner;
 use super::context::{
     Context, cannot_listen, check_schema, db_options, environment, listen_address, open_db_with, usage,
 };
-use super::dev::{self, IfMissing};
 use super::process::leave_no_core;
 use super::start::{self, Vouched};
-use super::{logging, output};
+use super::{dev, encryption_key, logging, output};
 use crate::app::{App, Mode, Parts};
 use crate::config::{Config, Dev, Overrides, load};
 use crate::domain::Algorithm;
@@ -24,7 +23,7 @@ use crate::identity::Passwords;
 use crate::jobs;
 use crate::keys::Sealer;
 use crate::protocol::endpoints;
-use crate::storage::{Db, DbOptions, ServerLock, scopes, users};
+use crate::storage::{Db, DbOptions, IfMissing, ServerLock, scopes, users};
 use crate::support::{Clock, Rng};
 
 const EXAMPLES: &str = "\
@@ -76,7 +75,7 @@ fn serve(context: &Context, args: &Args) -> anyhow::Result<()> {
         None => None,
     };
     let if_missing = if args.dev { IfMissing::Make } else { IfMissing::Fail };
-    let sealer = dev::sealer(context, &config, if_missing)?;
+    let sealer = encryption_key::sealer(context, &config, if_missing)?;
     let clock = Clock::system();
     let start_timeout = Duration::from_secs(config.database.start_timeout_seconds);
     let options = DbOptions { start_timeout, ..db_options(&config, if_missing) };

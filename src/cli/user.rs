@@ -4,7 +4,8 @@ use anyhow::bail;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::context::{Context, Tool, usage};
+use super::context::{Context, usage};
+use super::tool::Tool;
 use super::user_args::{Changes, Profile};
 use super::{output, password};
 use crate::audit::{Event, EventKind};

@@ -8,20 +8,11 @@ use serde::Deserialize;
 use toml::Value;
 
 use super::error::{ConfigError, Origin, Problem};
+use super::mode::Dev;
 use super::settings::Settings;
 use super::sources::{self, Variables};
 use super::validate::validate;
 use super::{Config, LogFormat, issuer, keys};
-
-/// Developers' mode: this machine only, and nothing has to be set.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Dev {
-    /// `--dev` was given.
-    Yes,
-    /// Production.
-    #[default]
-    No,
-}
 
 /// What the command line says.
 #[derive(Debug, Clone, Default)]

@@ -9,6 +9,7 @@ mod issuer;
 mod keys;
 mod load;
 mod log_level;
+mod mode;
 mod print;
 mod rate;
 mod redact;
@@ -25,7 +26,8 @@ use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 pub use error::{ConfigError, Origin, Problem};
-pub use load::{Dev, Overrides, load, template};
+pub use load::{Overrides, load, template};
+pub use mode::Dev;
 pub use print::{Format, print};
 pub use rate::{Per, Rate, RouteLimit};
 pub use shared::shared;

@@ -8,7 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
 use super::error::{Origin, Problem};
-use super::load::Dev;
+use super::mode::Dev;
 use super::settings::Settings;
 use super::{Anomalies, Config, Keys, Log, Server, issuer, log_level};
 

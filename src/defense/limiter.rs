@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use moka::sync::Cache;
 
-use super::failures::FailureLimits;
+use super::failure_limits::FailureLimits;
 use super::gauge::{Exceeded, Gauge, Left};
 use super::group::rate;
 use super::restraints::Restraints;

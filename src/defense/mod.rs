@@ -5,6 +5,7 @@
 
 mod admission;
 pub mod anomaly;
+mod failure_limits;
 mod failures;
 mod gauge;
 mod group;
@@ -14,7 +15,8 @@ mod restraints;
 mod table;
 
 pub use admission::{Admission, Slot};
-pub use failures::{Counted, Proof};
+pub use failure_limits::Proof;
+pub use failures::Counted;
 pub use gauge::{Exceeded, Left};
 pub use limiter::{Limiter, Passage};
 pub use listing::{Listed, Wanted, lift, list};

@@ -4,6 +4,7 @@ use url::Url;
 
 use super::client_keys::validate_jwks;
 use super::client_policy::{AssertionAudience, ConsentPolicy, IdTokenClaims, MethodCheck, PkcePolicy, RefreshPolicy};
+use super::client_validation::ClientValidation;
 use super::redirect::leads_to_a_device;
 use super::{OPENID, RedirectUri, Scopes, words};
 use crate::support::Seconds;
@@ -164,11 +165,6 @@ impl Client {
         if leads_to_a_device(redirect_uri) { ConsentPolicy::Always } else { self.consent }
     }
 }
-
-/// A client that must not be stored, and why.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct ClientValidation(pub String);
 
 impl Client {
     /// The rules that hold whatever changed last. One place, for creation and for every update.

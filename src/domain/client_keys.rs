@@ -6,7 +6,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, KeyOperations, PublicKeyUse};
 use serde_json::Value;
 
-use super::ClientValidation;
+use super::client_validation::ClientValidation;
 
 /// The signature algorithms of assertions (RFC 7518 §3.1, RFC 8037). Metadata and the check of assertions read the same list.
 pub const ASSERTION_ALGORITHMS: &[&str] = &["ES256", "EdDSA", "PS256", "RS256"];

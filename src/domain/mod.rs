@@ -6,6 +6,7 @@ pub mod chain;
 mod client;
 mod client_keys;
 mod client_policy;
+mod client_validation;
 mod device;
 mod gate;
 mod grant;
@@ -18,11 +19,11 @@ mod username;
 pub use api_key::{ApiKey, ApiKeyStage, InvalidApiKey, KeyOwner, LastUse};
 pub use attempts::{Attempts, Lease, Place, ThrottleKind};
 pub use client::{
-    Algorithm, ApplicationType, AuthMethod, Client, ClientStatus, ClientValidation, GrantType, Party,
-    validate_resource, validate_uri,
+    Algorithm, ApplicationType, AuthMethod, Client, ClientStatus, GrantType, Party, validate_resource, validate_uri,
 };
 pub use client_keys::{ASSERTION_ALGORITHMS, may_verify};
 pub use client_policy::{AssertionAudience, ConsentPolicy, IdTokenClaims, MethodCheck, PkcePolicy, RefreshPolicy};
+pub use client_validation::ClientValidation;
 pub use device::{DeviceCode, DeviceStage};
 pub use gate::{Gate, GateStage, origin_of};
 pub use grant::{

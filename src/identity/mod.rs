@@ -18,8 +18,9 @@ pub use device::Device;
 pub use key_uses::{KeyUse, KeyUses};
 pub use login::{LoginRefusal, account_tag, log_in};
 pub use password::{MAX_BYTES as MAX_PASSWORD_BYTES, PasswordError, Passwords};
-pub use proof::{Confirmed, LoginProof, Unconfirmed, hold_session};
+pub use proof::{Confirmed, LoginProof, Unconfirmed};
 pub use session::{
-    Browser, CurrentSession, SessionCookies, current, end, end_access, end_all, end_others, stands, start, start_in_app,
+    Browser, CurrentSession, SessionCookies, current, end, end_access, end_all, end_others, hold_session, stands,
+    start, start_in_app,
 };
 pub use throttle::{Limit, Origin};

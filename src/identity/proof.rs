@@ -7,11 +7,9 @@
 //!
 //! A further factor makes a [`LoginProof`] in the same way; removing or replacing one raises the person's `access_version`.
 
-use crate::domain::{Session, SessionStage, User, UserStatus};
-use crate::storage::{StorageError, Tx, sessions, users};
+use crate::domain::{User, UserStatus};
+use crate::storage::{StorageError, Tx, users};
 use crate::support::{Id, Seconds};
-
-use super::session::{CurrentSession, stands};
 
 /// A checked proof of who a person is, with the account as it was when the check began.
 #[derive(Debug, Clone)]
@@ -69,14 +67,6 @@ impl Confirmed {
     pub fn auth_time(&self) -> Seconds {
         self.auth_time
     }
-}
-
-/// Holds a session and its person until the transaction ends, if the session still stands; `None` if it does not. For what a
-/// person does in a session and what outlives the request: what ends the session at the same time comes before or after.
-pub fn hold_session(tx: &mut Tx<'_>, current: &CurrentSession, now: Seconds) -> Result<Option<Session>, StorageError> {
-    let Some(user) = users::hold(tx, current.user.id)? else { return Ok(None) };
-    let session = sessions::hold(tx, current.session.id)?;
-    Ok(session.filter(|session| session.stage == SessionStage::Live && stands(session, &user, now)))
 }
 
 #[cfg(test)]

@@ -1,9 +1,9 @@
 //! Login sessions in browsers: cookies, the current session, its beginning and its end.
 
-use super::Confirmed;
+use super::proof::Confirmed;
 use crate::config;
 use crate::domain::{Session, SessionStage, User, UserStatus};
-use crate::storage::{Db, StorageError, Tx, api_keys, grants, sessions};
+use crate::storage::{Db, StorageError, Tx, api_keys, grants, sessions, users};
 use crate::support::{Clock, Handle, Id, Rng, Seconds, text};
 
 /// The names and attributes of our cookies. On https they carry the `__Host-` prefix (RFC 6265bis §4.1.3.2).
@@ -105,6 +105,14 @@ pub fn stands(session: &Session, user: &User, now: Seconds) -> bool {
         && session.expires_at > now
         && session.auth_time >= user.password_changed_at
         && user.status == UserStatus::Active
+}
+
+/// Holds a session and its person until the transaction ends, if the session still stands; `None` if it does not. For what a
+/// person does in a session and what outlives the request: what ends the session at the same time comes before or after.
+pub fn hold_session(tx: &mut Tx<'_>, current: &CurrentSession, now: Seconds) -> Result<Option<Session>, StorageError> {
+    let Some(user) = users::hold(tx, current.user.id)? else { return Ok(None) };
+    let session = sessions::hold(tx, current.session.id)?;
+    Ok(session.filter(|session| session.stage == SessionStage::Live && stands(session, &user, now)))
 }
 
 /// Begins a session by a proof that holds. The session that the same browser had before ends: its identifier changes with every login. What

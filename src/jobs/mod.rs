@@ -5,6 +5,7 @@ mod audit;
 mod cleanup;
 mod clock;
 mod file;
+mod job_metrics;
 mod key_uses;
 mod keys;
 mod measure;
@@ -106,17 +107,6 @@ impl Success for Option<Seconds> {
     }
 }
 
-/// What the metrics show of a job from its start.
-fn begun(job: &'static str, pause: Duration, now: Seconds) {
-    metrics::gauge!("latchway_job_interval_seconds", "job" => job).set(pause.as_secs_f64());
-    // Before it succeeded for the first time, an alert counts from here.
-    succeeded(job, now);
-}
-
-fn succeeded(job: &'static str, at: Seconds) {
-    metrics::gauge!("latchway_job_last_success_timestamp_seconds", "job" => job).set(at as f64);
-}
-
 /// Runs a job now and then, and shows in the metrics when it last succeeded.
 fn repeat<F, Fut, T>(app: App, name: &'static str, pause: Duration, job: F) -> JoinHandle<()>
 where
@@ -124,14 +114,14 @@ where
     Fut: Future<Output = Result<T, String>> + 'static,
     T: Success,
 {
-    begun(name, pause, app.now());
+    job_metrics::begun(name, pause, app.now());
     actix_web::rt::spawn(async move {
         loop {
             tokio::time::sleep(pause).await;
             match job(app.clone()).await {
                 Ok(success) => {
                     if let Some(at) = success.at(app.now()) {
-                        succeeded(name, at);
+                        job_metrics::succeeded(name, at);
                     }
                 }
                 Err(error) => tracing::error!(job = name, error, "a job failed; it will be tried again"),

@@ -4,7 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use serde_json::json;
 
-use super::house::WorldError;
+use super::world_error::WorldError;
 
 /// A refusal in JSON (RFC 9457): its status, and a sentence for whoever drives the mock.
 pub fn refused(status: u16, detail: &str) -> HttpResponse {

@@ -1,6 +1,6 @@
 //! Clients that nobody registered: whoever asks is registered on the spot, with what it asks for.
 
-use super::issuer::USUAL_SCOPE;
+use super::defaults::USUAL_SCOPE;
 use super::seen::{Seen, basic};
 use super::settings::Settings;
 use crate::app::App;

@@ -10,22 +10,21 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use tokio::sync::Mutex;
 
-use super::issuer::{API_CLIENT, Issuer, MakeError, Origin};
+use super::defaults::{API_CLIENT, MAX_RUNS, RUN_PARAMETER};
+use super::issuer::{Issuer, MakeError, Origin};
 use super::journal::Journal;
-use super::layer::RUN_PARAMETER;
 use super::own_claims::OwnClaims;
 use super::place::{Map, Place};
 use super::rotation;
-use super::rules::{RuleError, Rules};
+use super::rules::Rules;
 use super::settings::Settings;
-use super::state::{Snapshot, first_rules};
+use super::snapshot::Snapshot;
+use super::world_error::WorldError;
 use crate::protocol::endpoints;
 use crate::support::Clock;
 use latchway_mock_api::{Api, ApiError, ApiState};
 use latchway_resource_server::{Introspection, ResourceServer};
 
-/// Runs that have a world of their own, at most.
-const MAX_RUNS: usize = 64;
 /// Issuers in one world, at most.
 const MAX_ISSUERS: usize = 32;
 
@@ -59,21 +58,6 @@ pub struct World {
     pub(super) making: Mutex<()>,
     /// What checks tokens at the mocked API, by issuer and audience.
     pub(super) servers: RwLock<BTreeMap<String, ResourceServer>>,
-}
-
-/// Why there is no world for a run.
-#[derive(Debug, thiserror::Error)]
-pub enum WorldError {
-    #[error("X-Mock-Run must be 1 to 64 letters, digits, - and _")]
-    Name,
-    #[error("there are {MAX_RUNS} runs already; end one with DELETE /mock/runs/NAME")]
-    TooMany,
-    #[error("a request of another site cannot begin a run or an issuer; ask for it once from this machine")]
-    Foreign,
-    #[error(transparent)]
-    Make(#[from] MakeError),
-    #[error(transparent)]
-    Rules(#[from] RuleError),
 }
 
 impl House {
@@ -144,7 +128,7 @@ impl World {
         let world = Self {
             run: run.to_owned(),
             clock: Clock::system(),
-            rules: first_rules(&house.settings)?,
+            rules: house.settings.first_rules()?,
             journal: Journal::default(),
             snapshots: std::sync::Mutex::default(),
             issuers: RwLock::default(),

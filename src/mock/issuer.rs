@@ -8,6 +8,7 @@ use std::time::Duration;
 use actix_web::web;
 use secrecy::SecretString;
 
+use super::defaults::{API_CLIENT, USUAL_SCOPE};
 use super::settings::{ClientSettings, PersonaSettings, Settings};
 use crate::app::{App, Mode, Parts, Persona};
 use crate::config::{self, Config, Dev, Overrides};
@@ -22,12 +23,6 @@ use crate::support::{Clock, Id, Rng, Seconds, sha256};
 
 /// What is sealed in mock mode is no secret.
 const SEALED_WITH: [u8; 32] = *b"latchway mock: this is no secret";
-
-/// As whom the mocked API asks about API keys; its secret is its name.
-pub(super) const API_CLIENT: &str = "mock-api";
-
-/// What a client may ask for if nobody said otherwise.
-pub(super) const USUAL_SCOPE: &str = "openid profile email offline_access";
 
 /// Nothing in mock mode is ever too often, unless a rule says so.
 const UNLIMITED: &[(&str, &str)] = &[

@@ -11,9 +11,11 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, web};
 use futures_core::Stream as _;
 
-use super::house::{House, World, WorldError};
+use super::defaults::RUN_PARAMETER;
+use super::house::{House, World};
 use super::place::Place;
 use super::seen::Seen;
+use super::world_error::WorldError;
 use super::{answer, backend, cors, guests, persona, rewrite, trouble};
 use crate::protocol::endpoints;
 
@@ -21,8 +23,6 @@ use crate::protocol::endpoints;
 pub const MAX_BODY: usize = 1024 * 1024;
 /// Which run of tests a request belongs to.
 const RUN: &str = "x-mock-run";
-/// The same as a parameter, for the mocked API's own questions to its issuer.
-pub(super) const RUN_PARAMETER: &str = "mock_run";
 
 /// The outermost middleware of a mock.
 pub async fn serve(
@@ -45,7 +45,9 @@ pub async fn serve(
         Err(error) => return Ok(req.into_response(answer::world(&error))),
     };
     rewrite::drop_parameter(&mut req, RUN_PARAMETER);
-    let seen = Seen::of(&req, body, &house, &world);
+    let path = req.uri().path().to_owned();
+    let (place, path) = house.place(&world, &path);
+    let seen = Seen::of(&req, body, place, path);
     let origin = cors::local_origin(req.headers());
     if let Some(preflight) = cors::preflight(&seen.method, &seen.headers) {
         let response = req.into_response(preflight);

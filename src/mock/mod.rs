@@ -12,13 +12,13 @@
 //! backend              the way to the mocked API, which is the crate `latchway-mock-api`
 //! token                any token by one call
 //! cors  rewrite        pages of this machine; issuers below a path
-//! answer               what the mock says itself
+//! answer  world_error  what the mock says itself
 //! trouble              rules and journal, around whoever serves
 //! rules                trouble on demand
 //! journal              what was asked, and what came of it
-//! state                reset and snapshots
+//! state  snapshot      reset and snapshots
 //! control  routes      what drives all that: `/mock/…`
-//! strict  glob         reading what developers write
+//! strict  glob  defaults   reading what developers write
 //! ```
 
 mod about;
@@ -26,6 +26,7 @@ mod answer;
 mod backend;
 pub mod control;
 mod cors;
+mod defaults;
 mod glob;
 mod guests;
 mod house;
@@ -41,13 +42,15 @@ mod routes;
 pub mod rules;
 mod seen;
 mod settings;
+mod snapshot;
 mod state;
 mod strict;
 pub mod token;
 mod trouble;
+mod world_error;
 
 pub use about::{about, description};
-pub use house::{House, World, WorldError};
+pub use house::{House, World};
 pub use issuer::{Issuer, MakeError, Origin};
 pub use place::{Place, is_prefix};
 pub use routes::ROUTES;

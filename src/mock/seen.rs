@@ -9,7 +9,6 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use latchway_mock_api::RequestSnapshot;
 
-use super::house::{House, World};
 use super::place::Place;
 use crate::protocol::Params;
 use crate::request;
@@ -30,9 +29,9 @@ impl Deref for Seen {
 }
 
 impl Seen {
-    pub(super) fn of(req: &ServiceRequest, body: Bytes, house: &House, world: &World) -> Self {
+    /// `path` is the name of the request's path in the place that it belongs to.
+    pub(super) fn of(req: &ServiceRequest, body: Bytes, place: Place, path: &str) -> Self {
         let full_path = req.uri().path().to_owned();
-        let (place, path) = house.place(world, &full_path);
         let query = req.uri().query().unwrap_or_default().to_owned();
         let form = parameters(&query, req.headers(), &body);
         let parameter = || form.iter().find(|(name, _)| name == "client_id").map(|(_, value)| value.clone());

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use super::place::is_prefix;
 use super::rules::settings::{ProfileSettings, RuleSettings};
-use super::state::first_rules;
+use super::rules::{RuleError, Rules};
 use crate::domain::{Role, normalize_email, normalize_username};
 use latchway_mock_api::ApiSettings;
 
@@ -162,6 +162,18 @@ pub enum SettingsError {
 const OF_A_SERVER: [&str; 7] = ["server", "database", "keys", "sessions", "passwords", "limits", "audit"];
 
 impl Settings {
+    /// The rules with which a world begins.
+    ///
+    /// # Errors
+    /// If one of them, or the profile, cannot be used.
+    pub fn first_rules(&self) -> Result<Rules, RuleError> {
+        let rules = Rules::new(&self.rules, &self.profiles, self.seed)?;
+        if let Some(name) = &self.profile {
+            rules.switch_on(name)?;
+        }
+        Ok(rules)
+    }
+
     /// The audience of the mocked API, for an issuer at or below the mock's address.
     pub fn audience(&self, issuer: &str) -> String {
         let base =
@@ -171,7 +183,7 @@ impl Settings {
 
     /// Whether a client has settings of its own.
     pub fn has_client(&self, id: &str) -> bool {
-        self.clients.iter().any(|client| client.id == id) || id == super::issuer::API_CLIENT
+        self.clients.iter().any(|client| client.id == id) || id == super::defaults::API_CLIENT
     }
 
     /// Reads a file strictly.
@@ -212,7 +224,7 @@ impl Settings {
                 ));
             }
         }
-        if let Err(why) = first_rules(self) {
+        if let Err(why) = self.first_rules() {
             return invalid(why.to_string());
         }
         let people = self.issuers.iter().filter_map(|issuer| issuer.personas.as_ref()).flatten();

@@ -7,24 +7,14 @@ use actix_web::web;
 
 use super::house::{House, World};
 use super::issuer::{Issuer, MakeError, Origin};
-use super::rules::{self, RuleError, Rules};
-use super::settings::Settings;
+use super::rules::RuleError;
+use super::snapshot::Snapshot;
 use crate::storage::{Db, StorageError};
-use crate::support::{Clock, Moved};
+use crate::support::Clock;
 use latchway_mock_api::ApiState;
 
 /// Snapshots of one world, at most: each is a database or more.
 const MAX_SNAPSHOTS: usize = 32;
-
-/// A world as it was at a moment. Its journal is not a part of it: what was seen was seen.
-pub struct Snapshot {
-    /// When it was taken, in Unix milliseconds of the world's time.
-    pub taken_at: i64,
-    issuers: BTreeMap<String, Db>,
-    clock: Moved,
-    rules: rules::State,
-    data: ApiState,
-}
 
 /// Why a world cannot be brought back, or kept.
 #[derive(Debug, thiserror::Error)]
@@ -47,18 +37,6 @@ impl From<StorageError> for StateError {
     }
 }
 
-/// The rules with which a world begins.
-///
-/// # Errors
-/// If one of them, or the profile, cannot be used.
-pub fn first_rules(settings: &Settings) -> Result<Rules, RuleError> {
-    let rules = Rules::new(&settings.rules, &settings.profiles, settings.seed)?;
-    if let Some(name) = &settings.profile {
-        rules.switch_on(name)?;
-    }
-    Ok(rules)
-}
-
 impl World {
     fn snapshots(&self) -> MutexGuard<'_, BTreeMap<String, Snapshot>> {
         self.snapshots.lock().unwrap_or_else(PoisonError::into_inner)
@@ -70,7 +48,7 @@ impl World {
     /// If it cannot be made anew.
     pub async fn reset(&self, house: &House) -> Result<(), StateError> {
         let _one_at_a_time = self.making.lock().await;
-        let first = first_rules(&house.settings)?;
+        let first = house.settings.first_rules()?;
         self.clock.resume();
         let origin = Origin::New(house.api.scopes());
         let main = Issuer::make(&house.settings, &house.base, "", &self.clock, origin).await?;

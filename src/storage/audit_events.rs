@@ -5,27 +5,12 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary, Nullable};
 
 use super::conn::on;
+pub use super::new_event::NewEvent;
 use super::schema::audit_events;
 use super::writer::Link;
 use super::{Conn, StorageError, Tx};
 use crate::domain::chain::{Hash, Head, Record, Stage};
 use crate::support::Id;
-
-/// An event to be recorded. Never a secret in it, and a person only as a hash. Whoever writes it gives it its id and its
-/// place in a chain.
-#[derive(Debug, Clone)]
-pub struct NewEvent {
-    pub at_millis: i64,
-    pub kind: &'static str,
-    pub outcome: &'static str,
-    pub reason: Option<String>,
-    pub client_id: Option<String>,
-    pub subject_hash: Option<String>,
-    pub operator: Option<String>,
-    pub address: Option<String>,
-    pub request_id: Option<String>,
-    pub detail: Option<String>,
-}
 
 /// An event as it was recorded.
 #[derive(Debug, Clone, PartialEq, Eq, Queryable)]

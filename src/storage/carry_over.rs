@@ -11,8 +11,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Binary};
 use diesel::{QueryableByName, SqliteConnection, sql_query};
 
+use super::carry_over_counts::Carried;
 use super::cleanup::first_id_at;
-use super::restore::Carried;
 
 /// Events are stamped a little before they are written: from so long before the last one on, each is looked for.
 const AUDIT_OVERLAP: i64 = 3600;

@@ -251,3 +251,23 @@ pub fn put_logo(tx: &mut Tx<'_>, client_id: &str, content_type: &str, image: &[u
     })?;
     Ok(())
 }
+
+impl Tx<'_> {
+    /// The version at which an active client stands now, or `None` if there is no active client of that name. Asked
+    /// once a transaction on SQLite, whose lock keeps the answer true until the commit.
+    pub fn client_version(&mut self, client_id: &str) -> Result<Option<i64>, StorageError> {
+        if let Some(version) = self.seen().client_versions.get(client_id) {
+            return Ok(*version);
+        }
+        let version = active_version(self.reader(), client_id)?;
+        if matches!(self.reader(), Conn::Sqlite(_)) {
+            self.seen().client_versions.insert(client_id.to_owned(), version);
+        }
+        Ok(version)
+    }
+
+    /// To be called by whatever changes a client.
+    pub(super) fn forget_client(&mut self, client_id: &str) {
+        self.seen().client_versions.remove(client_id);
+    }
+}

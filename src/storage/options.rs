@@ -51,17 +51,6 @@ impl DbOptions {
     }
 }
 
-/// Whether a URL can be one of a database, as far as that shows without asking it.
-///
-/// # Errors
-/// With what is wrong.
-pub fn check_url(url: &str) -> Result<(), StorageError> {
-    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return super::postgres::check_url(url);
-    }
-    if url.starts_with("sqlite://") { Ok(()) } else { Err(wrong_url()) }
-}
-
 pub(super) fn wrong_url() -> StorageError {
     StorageError::Unavailable("[database] url must begin with sqlite:// or postgres://".to_owned())
 }

@@ -11,36 +11,13 @@ use diesel::{QueryableByName, SqliteConnection, sql_query};
 use super::audit_chain::Chain;
 use super::audit_checkpoints::close;
 use super::backup::open;
+pub use super::carry_over_counts::Carried;
 use super::restore_point::{self, Active, Ended};
 use super::tx::Undo;
 use super::writer::Memory;
 use super::{Conn, MigrationStatus, StorageError, Tx, carry_over, migrations};
 use crate::domain::chain::ChainKey;
 use crate::support::Clock;
-
-/// What was taken over from the database that is being replaced.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Carried {
-    pub clients_disabled: usize,
-    pub users_disabled: usize,
-    /// People who were deleted since.
-    pub users_erased: usize,
-    /// Clients with another secret, other keys or another way to prove themselves.
-    pub credentials: usize,
-    /// Clients that may do or ask for less.
-    pub reductions: usize,
-    /// Administrators who are none any more.
-    pub demoted: usize,
-    pub passwords: usize,
-    /// Signing keys that were retired since, or made.
-    pub keys: usize,
-    /// API keys that were revoked since, or rotated.
-    pub api_keys: usize,
-    pub audit_events: usize,
-    /// Made since the backup, and not in it: they are gone.
-    pub clients_lost: i64,
-    pub users_lost: i64,
-}
 
 /// What is known of the time between the backup and its restore.
 #[derive(Debug, Clone, PartialEq, Eq)]

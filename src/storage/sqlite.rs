@@ -10,11 +10,12 @@ use diesel::{Connection, SqliteConnection};
 
 use super::audit_chain::Chain;
 use super::audit_checkpoints::{self, Closed};
-use super::db::{IssueJob, Job, Verdict, Work};
 use super::measure::Load;
 use super::options::{DbOptions, IfMissing};
 use super::pressure::Pressure;
-use super::tx::{Issued, Undo, Undone, issue_all};
+use super::token_batch::{Issued, issue_all};
+use super::tx::{Undo, Undone};
+use super::work::{IssueJob, Job, Verdict, Work};
 use super::writer::Memory;
 use super::{Conn, StorageError, Tx, owner};
 use crate::support::Clock;

@@ -1,11 +1,8 @@
 //! A write transaction as work sees it, and how one piece of work in a group is undone.
 
-use std::collections::HashMap;
-
-use super::audit_events::NewEvent;
-use super::writer::{Link, Memory, Place};
-use super::{Conn, StorageError, access_tokens, audit_events, clients};
-use crate::domain::AccessToken;
+use super::new_event::NewEvent;
+use super::writer::{Link, Memory, Place, Seen};
+use super::{Conn, StorageError};
 
 /// A connection inside a write transaction.
 ///
@@ -90,22 +87,9 @@ impl<'a> Tx<'a> {
         }
     }
 
-    /// The version at which an active client stands now, or `None` if there is no active client of that name. Asked
-    /// once a transaction on SQLite, whose lock keeps the answer true until the commit.
-    pub fn client_version(&mut self, client_id: &str) -> Result<Option<i64>, StorageError> {
-        if let Some(version) = self.memory.seen.client_versions.get(client_id) {
-            return Ok(*version);
-        }
-        let version = clients::active_version(self.conn, client_id)?;
-        if matches!(self.conn, Conn::Sqlite(_)) {
-            self.memory.seen.client_versions.insert(client_id.to_owned(), version);
-        }
-        Ok(version)
-    }
-
-    /// To be called by whatever changes a client.
-    pub(super) fn forget_client(&mut self, client_id: &str) {
-        self.memory.seen.client_versions.remove(client_id);
+    /// What was read under this transaction's lock and cannot have changed since.
+    pub(super) fn seen(&mut self) -> &mut Seen {
+        &mut self.memory.seen
     }
 }
 
@@ -114,51 +98,4 @@ impl<'a> Tx<'a> {
 pub(super) enum Undone {
     Yes,
     OnlyWithTheWhole,
-}
-
-/// An access token that needs nothing but its rows: no grant is changed, nothing is consumed.
-#[derive(Debug, Clone)]
-pub struct Issue {
-    pub token: AccessToken,
-    pub audit: audit_events::NewEvent,
-    /// The client's version at which it was authenticated.
-    pub client_version: i64,
-}
-
-/// What became of an [`Issue`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Issued {
-    Yes,
-    /// The client has changed or gone since it was read; read it again and decide again.
-    ClientChanged,
-}
-
-/// Writes many tokens at once.
-pub(super) fn issue_all(conn: &mut Conn, memory: &mut Memory, issues: &[&Issue]) -> Result<Vec<Issued>, StorageError> {
-    let mut tx = Tx::new(conn, Undo::Whole, memory);
-    let mut outcomes = Vec::with_capacity(issues.len());
-    let mut tokens = Vec::with_capacity(issues.len());
-    let mut events = Vec::with_capacity(issues.len());
-    let mut versions: HashMap<&str, Option<i64>> = HashMap::new();
-    for issue in issues {
-        let client_id = issue.token.client_id.as_str();
-        let version = match versions.get(client_id) {
-            Some(version) => *version,
-            None => {
-                let version = tx.client_version(client_id)?;
-                versions.insert(client_id, version);
-                version
-            }
-        };
-        if version == Some(issue.client_version) {
-            tokens.push(&issue.token);
-            events.push(&issue.audit);
-            outcomes.push(Issued::Yes);
-        } else {
-            outcomes.push(Issued::ClientChanged);
-        }
-    }
-    access_tokens::insert_many(&mut tx, &tokens)?;
-    audit_events::insert_many(&mut tx, &events)?;
-    Ok(outcomes)
 }

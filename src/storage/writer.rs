@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::StorageError;
 use super::audit_chain::Chain;
-use super::audit_events::NewEvent;
+use super::new_event::NewEvent;
 use crate::domain::chain::{Hash, Record};
 use crate::support::{Clock, Digest, Id, Rng};
 

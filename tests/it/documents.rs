@@ -313,6 +313,7 @@ const NO_SOURCES: &[&str] = &[
     "src/mock/",
     "src/request.rs",
     "src/storage/audit_checkpoints.rs",
+    "src/storage/checkpoint_writer.rs",
     "src/storage/error.rs",
 ];
 

@@ -56,7 +56,7 @@ fn crate_paths(code: &str) -> Vec<String> {
 }
 
 /// Adds the paths of one use-tree: a name, a name and more, or a group.
-fn expand(prefix: &str, tree: &str, paths: &mut Vec<String>) {
+pub(crate) fn expand(prefix: &str, tree: &str, paths: &mut Vec<String>) {
     let tree = tree.trim_start();
     if let Some(group) = tree.strip_prefix('{') {
         items(group).iter().for_each(|item| expand(prefix, item, paths));
@@ -92,7 +92,7 @@ fn items(group: &str) -> Vec<&str> {
 }
 
 /// A source file without its comments and without its unit tests.
-fn code_of(source: &str) -> String {
+pub(crate) fn code_of(source: &str) -> String {
     let code = source.split("#[cfg(test)]\nmod ").next().unwrap_or_default();
     let uncommented = |line: &str| match line.split_once("//") {
         Some((before, _)) if !before.contains('"') => before.to_owned(),
@@ -106,11 +106,17 @@ fn sources() -> Vec<(PathBuf, String)> {
     sources_below(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
 }
 
+/// The folder of the server's sources (`true`), and those of the crates below `crates`.
+pub(crate) fn all_roots() -> Vec<(PathBuf, bool)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let crates = std::fs::read_dir(root.join("crates")).expect("the crates");
+    let crates = crates.map(|entry| (entry.expect("an entry").path().join("src"), false));
+    crates.chain([(root.join("src"), true)]).collect()
+}
+
 /// The files of the server and of the crates below `crates`.
 fn all_sources() -> Vec<(PathBuf, String)> {
-    let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("crates");
-    let crates = std::fs::read_dir(crates).expect("the crates").map(|entry| entry.expect("an entry").path());
-    let found: Vec<_> = crates.flat_map(|path| sources_below(&path.join("src"))).chain(sources()).collect();
+    let found: Vec<_> = all_roots().iter().flat_map(|(root, _)| sources_below(root)).collect();
     assert!(
         found.iter().any(|(file, _)| file == Path::new("introspect.rs")),
         "the crates are where they are looked for"
@@ -118,7 +124,7 @@ fn all_sources() -> Vec<(PathBuf, String)> {
     found
 }
 
-fn sources_below(root: &Path) -> Vec<(PathBuf, String)> {
+pub(crate) fn sources_below(root: &Path) -> Vec<(PathBuf, String)> {
     let (mut folders, mut found) = (vec![root.to_owned()], Vec::new());
     while let Some(folder) = folders.pop() {
         for entry in std::fs::read_dir(folder).expect("a folder of src").map(|entry| entry.expect("an entry").path()) {

@@ -7,6 +7,7 @@ mod api;
 mod api_keys;
 mod audit;
 mod basics;
+mod circles;
 mod cleanup;
 mod clients;
 mod command_line;

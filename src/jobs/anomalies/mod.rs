@@ -41,14 +41,14 @@ pub fn start(app: &App) -> Option<JoinHandle<()>> {
     if !settings.enabled {
         return None;
     }
-    super::begun("anomalies", PAUSE, app.now());
+    super::job_metrics::begun("anomalies", PAUSE, app.now());
     let webhook = Webhook::start(app);
     let mut watch = Watch { app: app.clone(), owner: Id::new(&app.clock, &app.rng), duty: Duty::Off, webhook };
     Some(actix_web::rt::spawn(async move {
         loop {
             tokio::time::sleep(PAUSE).await;
             match watch.look().await {
-                Ok(()) => super::succeeded("anomalies", watch.app.now()),
+                Ok(()) => super::job_metrics::succeeded("anomalies", watch.app.now()),
                 Err(error) => tracing::error!(job = "anomalies", %error, "a job failed; it will be tried again"),
             }
         }

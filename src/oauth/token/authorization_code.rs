@@ -1,6 +1,6 @@
 //! RFC 6749 §4.1.3 with PKCE (RFC 7636): a code becomes tokens, once.
 
-use super::{Grant, Redeem};
+use super::grant::{Grant, Redeem};
 use crate::audit::EventKind;
 use crate::domain::{self, Code, CodeStage, GrantType, User};
 use crate::fault::Fault;

@@ -1,6 +1,6 @@
 //! RFC 6749 §4.4: a client acts for itself.
 
-use super::{Grant, Redeem};
+use super::grant::{Grant, Redeem};
 use crate::audit::EventKind;
 use crate::domain::{GrantType, OFFLINE_ACCESS, OPENID, ROLES, Scopes};
 use crate::fault::Fault;

@@ -4,7 +4,7 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::authorization_code::is_verifier;
-use super::{Grant, Redeem};
+use super::grant::{Grant, Redeem};
 use crate::audit::EventKind;
 use crate::domain::{self, DeviceCode, DeviceStage, GrantType, User};
 use crate::fault::Fault;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use actix_web::http::header::HeaderMap;
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::{GRANTS, Grant, Redeem};
+use super::GRANTS;
+use super::grant::{Grant, Redeem};
 use crate::app::{App, RequestInfo};
 use crate::audit::EventKind;
 use crate::domain::{Client, GrantType, OPENID};

@@ -1,6 +1,6 @@
 //! RFC 6749 §6. How a refresh token is used up is the same at every endpoint: `issuing/rotation.rs`.
 
-use super::{Grant, Redeem};
+use super::grant::{Grant, Redeem};
 use crate::domain::GrantType;
 use crate::fault::Fault;
 use crate::issuing::{self, Ctx, Draft};

@@ -5,7 +5,7 @@ use diesel::sql_types::{BigInt, Text};
 use diesel::{QueryableByName, SqliteConnection, sql_query};
 
 use crate::domain::{ClientStatus, ConsentPolicy, IdTokenClaims, MethodCheck, Party, PkcePolicy, RefreshPolicy};
-use crate::storage::restore::Carried;
+use crate::storage::carry_over_counts::Carried;
 
 const CREDENTIALS: &str =
     "auth_method, secret_hash, previous_secret_hash, previous_secret_until, jwks, assertion_audience";

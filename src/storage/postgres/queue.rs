@@ -5,8 +5,8 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::storage::StorageError;
-use crate::storage::db::{Mode, Work};
 use crate::storage::pressure::Pressure;
+use crate::storage::work::{Mode, Work};
 
 /// What waits for a connection. No kind of work gets them all: if one is held up, by a row that somebody holds or by a
 /// table that is being changed, the others go on.
