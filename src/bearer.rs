@@ -52,7 +52,7 @@ impl BearerToken {
                 .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("Bearer"))
                 .map(|(_, token)| Self(token.trim().to_owned()))
                 .ok_or_else(|| OAuthError::invalid_token("an Authorization header that is no Bearer token")),
-            (None, None) => Err(OAuthError::invalid_token("no token")),
+            (None, None) => Err(OAuthError::missing_token()),
         }
     }
 }

@@ -15,7 +15,7 @@ use crate::fault::{Fault, Problem, TargetRefusal, WayBack, storage_code};
 use crate::pages::errors::Fault as Words;
 use crate::pages::render as page_render;
 use crate::pages::view::Name;
-use crate::protocol::{ErrorCode, OAuthError, Wanted};
+use crate::protocol::{AuthChallenge, BearerReport, ErrorCode, OAuthError};
 use crate::route::ErrorFormat;
 use crate::support::text;
 
@@ -55,8 +55,8 @@ pub fn render(app: &App, format: ErrorFormat, fault: &Fault, request_id: &str) -
     if let (Some(seconds), Some(policy)) = (answer.error.retry_after, &answer.error.limit) {
         rate_limit_fields::exhausted(policy, seconds, headers);
     }
-    if let Some(scheme) = answer.error.challenge.filter(|_| format == ErrorFormat::Json)
-        && let Ok(value) = challenge(scheme, &answer.error).parse()
+    if let Some(challenge) = answer.error.challenge.as_ref().filter(|_| format == ErrorFormat::Json)
+        && let Ok(value) = www_authenticate(challenge, &answer.error).parse()
     {
         headers.insert(WWW_AUTHENTICATE, value);
     }
@@ -217,21 +217,16 @@ fn page_body(app: &App, answer: &Shown, request_id: &str) -> HttpResponse {
 }
 
 /// RFC 6750 §3, RFC 7617 §2
-fn challenge(scheme: &str, error: &OAuthError) -> String {
-    if scheme == "Basic" {
-        return r#"Basic realm="latchway", charset="UTF-8""#.to_owned();
-    }
-    if error.detail.as_deref() == Some("no token") {
-        // RFC 6750 §3.1: a request without any token is told no error code.
-        return format!(r#"{scheme} realm="latchway""#);
-    }
-    let wanted = match error.wanted.as_deref() {
-        Some(Wanted::Scope(scope)) => format!(r#", scope="{scope}""#),
-        Some(Wanted::MaxAge(seconds)) => format!(r#", max_age="{seconds}""#),
-        None => String::new(),
+fn www_authenticate(challenge: &AuthChallenge, error: &OAuthError) -> String {
+    let required = match challenge {
+        AuthChallenge::Basic => return r#"Basic realm="latchway", charset="UTF-8""#.to_owned(),
+        AuthChallenge::Bearer(BearerReport::NoToken) => return r#"Bearer realm="latchway""#.to_owned(),
+        AuthChallenge::Bearer(BearerReport::Error) => String::new(),
+        AuthChallenge::Bearer(BearerReport::Scope(scope)) => format!(r#", scope="{scope}""#),
+        AuthChallenge::Bearer(BearerReport::MaxAge(seconds)) => format!(r#", max_age="{seconds}""#),
     };
     format!(
-        r#"{scheme} realm="latchway", error="{}", error_description="{}"{wanted}"#,
+        r#"Bearer realm="latchway", error="{}", error_description="{}"{required}"#,
         error.code.as_str(),
         error.wire_description()
     )

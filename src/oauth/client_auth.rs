@@ -77,7 +77,7 @@ impl Failure {
 
     fn error(self, credentials: &Credentials) -> OAuthError {
         let mut error = OAuthError::invalid_client(format!("{} by {}", self.reason(), credentials.method()));
-        error.challenge = credentials.challenge;
+        error.challenge.clone_from(&credentials.challenge);
         if let Self::OtherMethod(registered) = self {
             error.description = format!(
                 "the secret came by {}, and this client must send it by {registered}; change the app, or use \

@@ -145,12 +145,25 @@ impl ErrorCode {
     }
 }
 
-/// What a request lacked.
+/// The challenge of a refusal: what `WWW-Authenticate` says (RFC 9110 §11.6.1).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
-    /// A scope (RFC 6750 §3.1).
+pub enum AuthChallenge {
+    /// RFC 7617 §2: the client authenticated itself by the header.
+    Basic,
+    /// RFC 6750 §3
+    Bearer(BearerReport),
+}
+
+/// What a Bearer challenge says beside its realm.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BearerReport {
+    /// Nothing: a request without any token gets no error code (RFC 6750 §3.1).
+    NoToken,
+    /// The error.
+    Error,
+    /// The error, and the scope that is required (RFC 6750 §3.1).
     Scope(String),
-    /// A login that is no older than so many seconds (RFC 9470 §3).
+    /// The error, and how many seconds old a login may be (RFC 9470 §3).
     MaxAge(i64),
 }
 
@@ -164,25 +177,15 @@ pub struct OAuthError {
     pub detail: Option<String>,
     /// Seconds after which to try again.
     pub retry_after: Option<u64>,
-    /// The scheme for `WWW-Authenticate`, if that header belongs to the answer.
-    pub challenge: Option<&'static str>,
+    /// For `WWW-Authenticate`, if that header belongs to the answer.
+    pub challenge: Option<AuthChallenge>,
     /// The limit that was exceeded, for the `RateLimit` header fields.
     pub limit: Option<Arc<RateLimitPolicy>>,
-    /// What would have been enough, for the challenge.
-    pub wanted: Option<Box<Wanted>>,
 }
 
 impl OAuthError {
     pub fn new(code: ErrorCode, description: impl Into<Cow<'static, str>>) -> Self {
-        Self {
-            code,
-            description: description.into(),
-            detail: None,
-            retry_after: None,
-            challenge: None,
-            limit: None,
-            wanted: None,
-        }
+        Self { code, description: description.into(), detail: None, retry_after: None, challenge: None, limit: None }
     }
 
     pub fn invalid_request(description: impl Into<Cow<'static, str>>) -> Self {
@@ -199,27 +202,27 @@ impl OAuthError {
     }
 
     pub fn invalid_token(detail: impl Into<String>) -> Self {
-        let mut error = Self::new(ErrorCode::InvalidToken, "the access token is missing, invalid, expired or revoked");
-        error.challenge = Some("Bearer");
-        error.with_detail(detail)
+        Self::new(ErrorCode::InvalidToken, "the access token is missing, invalid, expired or revoked")
+            .with_challenge(AuthChallenge::Bearer(BearerReport::Error))
+            .with_detail(detail)
+    }
+
+    /// The request has no token at all.
+    pub fn missing_token() -> Self {
+        Self::invalid_token("no token").with_challenge(AuthChallenge::Bearer(BearerReport::NoToken))
     }
 
     /// The token is good for less; the answer names the scope (RFC 6750 §3.1).
     pub fn insufficient_scope(scope: impl Into<String>) -> Self {
         let scope = scope.into();
-        let mut error = Self::new(ErrorCode::InsufficientScope, format!("the scope {scope} is required"));
-        error.challenge = Some("Bearer");
-        error.wanted = Some(Box::new(Wanted::Scope(scope)));
-        error
+        Self::new(ErrorCode::InsufficientScope, format!("the scope {scope} is required"))
+            .with_challenge(AuthChallenge::Bearer(BearerReport::Scope(scope)))
     }
 
     /// The person has to log in again (RFC 9470 §3).
     pub fn stale_login(max_age: i64) -> Self {
-        let sentence = "the person logged in too long ago";
-        let mut error = Self::new(ErrorCode::InsufficientUserAuthentication, sentence);
-        error.challenge = Some("Bearer");
-        error.wanted = Some(Box::new(Wanted::MaxAge(max_age)));
-        error
+        Self::new(ErrorCode::InsufficientUserAuthentication, "the person logged in too long ago")
+            .with_challenge(AuthChallenge::Bearer(BearerReport::MaxAge(max_age)))
     }
 
     pub fn unavailable(detail: impl Into<String>) -> Self {
@@ -237,6 +240,12 @@ impl OAuthError {
         let mut error = Self::new(ErrorCode::SlowDown, "too many requests; wait as long as Retry-After says");
         error.retry_after = Some(retry_after);
         error
+    }
+
+    #[must_use]
+    pub fn with_challenge(mut self, challenge: AuthChallenge) -> Self {
+        self.challenge = Some(challenge);
+        self
     }
 
     #[must_use]

@@ -8,7 +8,7 @@ mod rate_limit;
 mod scope;
 mod token;
 
-pub use error::{ErrorCode, OAuthError, Wanted};
+pub use error::{AuthChallenge, BearerReport, ErrorCode, OAuthError};
 pub use numeric_date::{NumericDate, optional_seconds};
 pub use params::{MalformedForm, Params};
 pub use rate_limit::{RateLimit, RateLimitPolicy};

@@ -4,7 +4,7 @@ use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use crate::protocol::{OAuthError, Params};
+use crate::protocol::{AuthChallenge, OAuthError, Params};
 use crate::support::sha256;
 
 /// Who a client says it is, and with what it proves it.
@@ -12,7 +12,7 @@ pub struct Credentials {
     pub client_id: String,
     pub presented: Presented,
     /// RFC 6749 §5.2: a client that used the `Authorization` header is answered with its scheme.
-    pub challenge: Option<&'static str>,
+    pub challenge: Option<AuthChallenge>,
 }
 
 /// The one proof in a request.
@@ -36,7 +36,7 @@ impl Credentials {
         }
         let named = params.get("client_id");
         let basic = basic(headers)?;
-        let challenge = basic.is_some().then_some("Basic");
+        let challenge = basic.is_some().then_some(AuthChallenge::Basic);
         let secret = params.get("client_secret");
         let assertion = params.get("client_assertion");
         if assertion.is_some() && (basic.is_some() || secret.is_some()) {
@@ -111,11 +111,7 @@ fn subject(params: &Params, named: Option<&str>, assertion: &str) -> Result<Stri
 /// RFC 6749 §2.3.1: each part is form-urlencoded before the two are joined. A part that is not valid in that encoding is
 /// refused; a client that left the encoding out gets through as long as its parts need none.
 fn basic(headers: &HeaderMap) -> Result<Option<(String, String)>, OAuthError> {
-    let refuse = |why: &str| {
-        let mut error = OAuthError::invalid_client(why);
-        error.challenge = Some("Basic");
-        error
-    };
+    let refuse = |why: &str| OAuthError::invalid_client(why).with_challenge(AuthChallenge::Basic);
     let mut values = headers.get_all(AUTHORIZATION);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {

@@ -10,7 +10,7 @@ use crate::api::problem::Problem;
 use crate::app::App;
 use crate::fault::Fault;
 use crate::flow::is_known_app;
-use crate::protocol::{ErrorCode, OAuthError};
+use crate::protocol::{AuthChallenge, BearerReport, ErrorCode, OAuthError};
 
 /// May a request pass?
 ///
@@ -54,7 +54,7 @@ async fn decide(app: &App, req: &HttpRequest) -> Result<(HttpResponse, Option<&'
     let original = Original::read(app, req)?;
     let counts = |visitor: &Visitor| is_meant_for(app, visitor, &original, &wanted) && fits(visitor, &wanted);
     let Some(visitor) = visitor(app, req, &original, counts).await? else {
-        let error = OAuthError::invalid_token("no token");
+        let error = OAuthError::missing_token();
         return answer::to_login(app, req, &original, &wanted, error).map(|response| (response, None));
     };
     if visitor.carried == Carried::InCookie && is_forged(app, req, &original) {
@@ -117,9 +117,8 @@ fn meets(visitor: &Visitor, wanted: &Requirements) -> Result<(), OAuthError> {
     }
     if let Some(role) = wanted.role.filter(|role| visitor.role != Some(*role)) {
         // RFC 6750 has no word for it: nothing that can be asked for would help.
-        let mut error = OAuthError::new(ErrorCode::InsufficientScope, format!("the role {role} is required"));
-        error.challenge = Some("Bearer");
-        return Err(error);
+        let error = OAuthError::new(ErrorCode::InsufficientScope, format!("the role {role} is required"));
+        return Err(error.with_challenge(AuthChallenge::Bearer(BearerReport::Error)));
     }
     Ok(())
 }
