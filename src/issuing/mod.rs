@@ -2,15 +2,15 @@
 //! the signature after the commit.
 
 pub mod client;
-mod refused;
+mod outcome;
 mod rotation;
 mod sign;
 mod steps;
 
-pub use refused::refused;
+pub use outcome::{NotIssued, Rejection};
 pub use rotation::{foreign_token, refresh, revoke_family_of, revoke_family_with};
 pub use sign::{Signed, sign, transact};
 pub use steps::{
-    Ctx, Draft, REFRESH_PREFIX, begin_family, check_alive, expose_refresh, refuse_recorded, revoke_family,
-    session_stands, store_refresh,
+    Ctx, Draft, REFRESH_PREFIX, begin_family, check_alive, expose_refresh, record_failure, refuse_recorded,
+    revoke_family, session_stands, store_refresh,
 };

@@ -7,13 +7,14 @@
 //!
 //! A client with the strict policy gets the first successor alone, and only while nothing of that answer was used.
 
+use super::outcome::NotIssued;
 use super::steps::{self, Ctx, Draft, REFRESH_PREFIX, expose_refresh, revoke_family};
 use crate::audit::EventKind;
 use crate::domain::{self, AccessToken, GrantOrigin, RefreshPolicy, RefreshStage, RefreshToken, Scopes, User};
 use crate::fault::Fault;
 use crate::keys::Sealer;
 use crate::protocol::{ErrorCode, OAuthError};
-use crate::storage::{Refusal, Tx, access_tokens, grants, refresh_tokens, sessions};
+use crate::storage::{Tx, access_tokens, grants, refresh_tokens, sessions};
 use crate::support::{Handle, Id, Seconds};
 
 fn invalid() -> OAuthError {
@@ -27,10 +28,10 @@ pub fn refresh(
     tx: &mut Tx<'_>,
     presented: &str,
     scope: impl FnOnce(&domain::Grant) -> Result<Scopes, Fault>,
-) -> Result<Draft, Refusal<Fault>> {
-    let unknown = |why: &str| Fault::from(invalid().with_detail(why));
+) -> Result<Draft, NotIssued> {
+    let unknown = |why: &str| invalid().with_detail(why);
     let handle = parse(presented).ok_or_else(|| unknown("no refresh token of ours"))?;
-    let found = refresh_tokens::find_with_person(tx.reader(), handle.id()).map_err(Fault::from)?;
+    let found = refresh_tokens::find_with_person(tx.reader(), handle.id())?;
     let (token, grant, user) =
         found.filter(|(token, ..)| handle.matches(&token.secret_hash)).ok_or_else(|| unknown("unknown"))?;
     if grant.client_id != ctx.client.client_id {
@@ -43,7 +44,7 @@ pub fn refresh(
         return revoke_family(ctx, tx, &grant, EventKind::TokenRefused);
     }
     let scope = scope(&grant)?;
-    let audience = ctx.family_audience(&grant, &scope).map_err(Fault::from)?;
+    let audience = ctx.family_audience(&grant, &scope)?;
     let access = AccessToken { refreshed_from: Some(token.id), ..ctx.family_token(&grant, scope, audience) };
     let used = Used { handle, token, grant, user, access };
     match &used.token.stage {
@@ -102,31 +103,31 @@ impl Used {
     }
 }
 
-fn rotate(ctx: &Ctx, tx: &mut Tx<'_>, used: Used) -> Result<Draft, Refusal<Fault>> {
+fn rotate(ctx: &Ctx, tx: &mut Tx<'_>, used: Used) -> Result<Draft, NotIssued> {
     let (successor, row) = ctx.refresh_token(&used.grant, Some(used.token.id));
     let successor = expose_refresh(&successor);
     let sealed = sealer(&used.handle)?
         .seal(&ctx.app.rng, SUCCESSOR, successor.as_bytes())
-        .ok_or_else(|| Fault::from(OAuthError::server_error("a successor could not be sealed")))?;
-    if !refresh_tokens::rotate(tx, used.token.id, &sealed, ctx.now).map_err(Fault::from)? {
+        .ok_or_else(|| OAuthError::server_error("a successor could not be sealed"))?;
+    if !refresh_tokens::rotate(tx, used.token.id, &sealed, ctx.now)? {
         // Somebody else was faster, on another connection: what they left is a retry's to find.
-        let again = refresh_tokens::find(tx.reader(), used.token.id).map_err(Fault::from)?;
-        let (token, grant) = again.ok_or_else(|| Fault::from(invalid()))?;
+        let again = refresh_tokens::find(tx.reader(), used.token.id)?;
+        let (token, grant) = again.ok_or_else(invalid)?;
         return retry(ctx, tx, Used { token, grant, ..used });
     }
     if ctx.now - used.grant.used_at >= domain::USE_GRAIN {
-        grants::note_use(tx, used.grant.id, ctx.now).map_err(Fault::from)?;
+        grants::note_use(tx, used.grant.id, ctx.now)?;
         if let (GrantOrigin::FirstParty, Some(session)) = (used.grant.origin, used.grant.session_id) {
-            sessions::touch(tx, session, ctx.now, used.grant.expires_at).map_err(Fault::from)?;
+            sessions::touch(tx, session, ctx.now, used.grant.expires_at)?;
         }
     }
     steps::store_refresh(tx, &row)?;
-    access_tokens::insert(tx, &used.access).map_err(Fault::from)?;
+    access_tokens::insert(tx, &used.access)?;
     Ok(used.into_draft(EventKind::TokenRefreshed, successor))
 }
 
 /// The family's live successor, or the end of the family.
-fn retry(ctx: &Ctx, tx: &mut Tx<'_>, used: Used) -> Result<Draft, Refusal<Fault>> {
+fn retry(ctx: &Ctx, tx: &mut Tx<'_>, used: Used) -> Result<Draft, NotIssued> {
     let RefreshStage::Rotated { at, successor: Some(sealed) } = &used.token.stage else {
         return revoke_family(ctx, tx, &used.grant, EventKind::RefreshReuse);
     };
@@ -139,13 +140,13 @@ fn retry(ctx: &Ctx, tx: &mut Tx<'_>, used: Used) -> Result<Draft, Refusal<Fault>
     };
     match follow(tx, &used.handle, sealed, steps)? {
         Successor::Live(successor) => {
-            access_tokens::insert(tx, &used.access).map_err(Fault::from)?;
+            access_tokens::insert(tx, &used.access)?;
             Ok(used.into_draft(EventKind::RefreshRetried, successor))
         }
         Successor::None => revoke_family(ctx, tx, &used.grant, EventKind::RefreshReuse),
         // Nothing shows a theft: one client that refreshes at a great pace.
         Successor::TooFar if ctx.client.refresh == RefreshPolicy::Standard => {
-            Err(Fault::from(invalid().with_detail("used, and too many were used after it")).into())
+            Err(invalid().with_detail("used, and too many were used after it").into())
         }
         Successor::TooFar => revoke_family(ctx, tx, &used.grant, EventKind::RefreshReuse),
     }

@@ -1,8 +1,6 @@
 //! The transaction in which a draft is decided, and its signature after the commit.
 
-use std::sync::atomic::Ordering;
-
-use super::refused::{Refused, refused};
+use super::outcome::{GrantFate, NotIssued, Rejection};
 use super::steps::{self, Ctx, Draft};
 use crate::audit::Event;
 use crate::domain::{AccessToken, ROLES, Scopes};
@@ -26,47 +24,45 @@ pub struct Signed {
 /// not any more what it was when it was read.
 ///
 /// `single_use` is the code or refresh token that is being used. Thousands may come at once with the same one: once its
-/// family has ended they are told so without the database, as that was recorded and is true for ever.
+/// grant was revoked they are refused without the database, because that was recorded and stays true.
 pub async fn transact<F>(ctx: &Ctx, name: &'static str, single_use: Option<&str>, mut decide: F) -> Result<Draft, Fault>
 where
-    F: FnMut(&Ctx, &mut Tx<'_>) -> Result<Draft, Refusal<Fault>> + Send + 'static,
+    F: FnMut(&Ctx, &mut Tx<'_>) -> Result<Draft, NotIssued> + Send + 'static,
 {
     let key = single_use.map(|text| sha256(format!("{} {text}", ctx.client.client_id).as_bytes()));
-    let (known, shared) = (ctx.app.clone(), ctx.clone());
+    let known = ctx.app.clone();
     let settled = move || {
         let ended = key.is_some_and(|key| known.spent.contains_key(&key));
-        // That its family ended is in the trail.
-        ended.then(|| Refused::Recorded(steps::ended("it was before").into()))
+        ended.then(|| steps::ended("it was before"))
     };
-    if let Some(Refused::Recorded(refusal)) = settled() {
-        return Err(refusal);
+    if let Some(rejection) = settled() {
+        return Err(rejection.error.into());
     }
-    let work = move |tx: &mut Tx<'_>| -> Result<_, Refusal<Refused>> {
+    let shared = ctx.clone();
+    let work = move |tx: &mut Tx<'_>| -> Result<_, Refusal<NotIssued>> {
         let ctx = &shared;
-        if tx.client_version(&ctx.client.client_id).map_err(Refused::from)? != Some(ctx.client.version) {
-            return Err(Refused::from(Fault::ClientChanged).into());
+        if tx.client_version(&ctx.client.client_id).map_err(NotIssued::from)? != Some(ctx.client.version) {
+            return Err(NotIssued::from(Fault::ClientChanged).into());
         }
-        // What survives a refusal is its record, with what it tells of.
-        let draft = decide(ctx, tx).map_err(|refusal| match refusal {
-            Refusal::RollBack(fault) => Refusal::RollBack(Refused::Unrecorded(fault)),
-            Refusal::Commit(fault) => Refusal::Commit(Refused::Recorded(fault)),
+        let draft = decide(ctx, tx).map_err(|why| match why {
+            NotIssued::Failed(_) => Refusal::RollBack(why),
+            NotIssued::Rejected(_) => Refusal::Commit(why),
         })?;
-        ctx.record(tx, draft.audit(ctx)).map_err(Refused::from)?;
+        ctx.record(tx, draft.audit(ctx)).map_err(NotIssued::from)?;
         Ok(draft)
     };
-    let outcome = match ctx.app.db.write_unless(name, settled, work).await {
+    let settled = move || settled().map(NotIssued::from);
+    match ctx.app.db.write_unless(name, settled, work).await {
         Ok(draft) => Ok(draft),
-        Err(Refused::Recorded(fault)) => Err(fault),
-        Err(Refused::Unrecorded(fault)) => Err(refused(ctx, fault).await),
-    };
-    // Only what was committed counts: of a commit that failed the answer is another.
-    if let Some(key) = key
-        && ctx.ended.load(Ordering::Relaxed)
-        && matches!(outcome, Err(Fault::OAuth(_)))
-    {
-        ctx.app.spent.insert(key, ());
+        Err(NotIssued::Failed(fault)) => Err(steps::record_failure(ctx, fault).await),
+        // It was committed: had that failed, this would be the failure.
+        Err(NotIssued::Rejected(Rejection { error, grant })) => {
+            if let (Some(key), GrantFate::Revoked) = (key, grant) {
+                ctx.app.spent.insert(key, ());
+            }
+            Err(error.into())
+        }
     }
-    outcome
 }
 
 impl Draft {

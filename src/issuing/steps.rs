@@ -1,8 +1,8 @@
 //! Verbs that grants share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::outcome::{GrantFate, NotIssued, Rejection};
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
 use crate::domain::{
@@ -11,7 +11,7 @@ use crate::domain::{
 };
 use crate::fault::Fault;
 use crate::protocol::{ErrorCode, OAuthError, Params};
-use crate::storage::{Refusal, Tx, access_tokens, grants, refresh_tokens, sessions};
+use crate::storage::{Tx, access_tokens, grants, refresh_tokens, sessions};
 use crate::support::{Handle, Id, Seconds};
 
 /// What a grant is given.
@@ -23,8 +23,6 @@ pub struct Ctx {
     /// The parameters of the request by their names in the RFCs, from a form or from JSON; no password is among them.
     pub params: Arc<Params>,
     pub now: Seconds,
-    /// Raised when the family of the presented code or refresh token has ended for good.
-    pub ended: Arc<AtomicBool>,
 }
 
 /// What a grant decided to issue; signed after the commit.
@@ -144,9 +142,9 @@ pub fn begin_family(
     user: User,
     audience: Vec<String>,
     event: EventKind,
-) -> Result<Draft, Refusal<Fault>> {
+) -> Result<Draft, NotIssued> {
     let token = ctx.family_token(&grant, grant.scope.clone(), audience);
-    access_tokens::insert(tx, &token).map_err(Fault::from)?;
+    access_tokens::insert(tx, &token)?;
     let refresh_token = match (grant.renewal, ctx.client.may_use(GrantType::RefreshToken)) {
         (Renewal::Refreshable, true) => {
             let (handle, row) = ctx.refresh_token(&grant, None);
@@ -155,7 +153,7 @@ pub fn begin_family(
         }
         (Renewal::Refreshable, false) => {
             // The client lost that grant since it asked; what it gets now does not hang on it.
-            grants::never_refreshes(tx, grant.id).map_err(Fault::from)?;
+            grants::never_refreshes(tx, grant.id)?;
             None
         }
         (Renewal::Once, _) => None,
@@ -200,22 +198,34 @@ pub fn check_alive(ctx: &Ctx, grant: &Grant, user: &User) -> Result<(), OAuthErr
 }
 
 /// Ends a family for good, although the request that showed it is refused.
-pub fn revoke_family<T>(ctx: &Ctx, tx: &mut Tx<'_>, grant: &Grant, kind: EventKind) -> Result<T, Refusal<Fault>> {
-    grants::revoke(tx, grant, ctx.now).map_err(Fault::from)?;
+pub fn revoke_family<T>(ctx: &Ctx, tx: &mut Tx<'_>, grant: &Grant, kind: EventKind) -> Result<T, NotIssued> {
+    grants::revoke(tx, grant, ctx.now)?;
     let detail = serde_json::json!({"severity": "high", "family": grant.id});
     let event = ctx.event(kind, false).subject(grant.user_id).detail(detail);
     ctx.record(tx, event)?;
-    ctx.ended.store(true, Ordering::Relaxed);
-    Err(Refusal::Commit(ended(kind.as_str()).into()))
+    Err(ended(kind.as_str()).into())
 }
 
 /// What is said of a code or refresh token whose family has ended.
-pub fn ended(why: &'static str) -> OAuthError {
-    OAuthError::invalid_grant("the grant is invalid, expired or was used before").with_detail(why)
+pub fn ended(why: &'static str) -> Rejection {
+    let error = OAuthError::invalid_grant("the grant is invalid, expired or was used before").with_detail(why);
+    Rejection { error, grant: GrantFate::Revoked }
 }
 
 /// Refuses, and keeps the record of it.
-pub fn refuse_recorded<T>(ctx: &Ctx, tx: &mut Tx<'_>, event: Event, error: OAuthError) -> Result<T, Refusal<Fault>> {
+pub fn refuse_recorded<T>(ctx: &Ctx, tx: &mut Tx<'_>, event: Event, error: OAuthError) -> Result<T, NotIssued> {
     ctx.record(tx, event)?;
-    Err(Refusal::Commit(error.into()))
+    Err(Rejection::of(error).into())
+}
+
+/// Records that a known client got no tokens, unless it only says that nobody can be served now, and gives the fault back.
+pub async fn record_failure(ctx: &Ctx, fault: Fault) -> Fault {
+    if let Fault::OAuth(error) = &fault
+        && error.code.is_decision()
+    {
+        let detail = serde_json::json!({"grant_type": ctx.params.get("grant_type"), "why": error.detail});
+        let event = ctx.event(EventKind::TokenRefused, false).reason(error.code.as_str()).detail(detail);
+        event.record_alone(&ctx.app.trail).await;
+    }
+    fault
 }

@@ -126,6 +126,11 @@ impl ErrorCode {
         matches!(self, Self::AuthorizationPending | Self::PolledTooFast)
     }
 
+    /// Whether it decides over the request, and does not only say that the server cannot answer it now.
+    pub const fn is_decision(self) -> bool {
+        !matches!(self, Self::SlowDown | Self::ServerError | Self::TemporarilyUnavailable)
+    }
+
     /// The HTTP status that belongs to the code; no handler picks one.
     pub const fn status(self) -> u16 {
         match self {

@@ -17,10 +17,10 @@ use crate::defense::network;
 use crate::domain::{ApplicationType, Client, Grant, GrantOrigin, GrantStage, Renewal, Scopes};
 use crate::fault::Fault;
 use crate::identity::{self, Browser, Device, Limit, LoginProof, LoginRefusal, Origin, TokenCookies, Unconfirmed};
-use crate::issuing::{self, Ctx, Draft, expose_refresh};
+use crate::issuing::{self, Ctx, Draft, NotIssued, expose_refresh};
 use crate::protocol::{ErrorCode, OAuthError, Params};
 use crate::request;
-use crate::storage::{Refusal, Tx, access_tokens, grants};
+use crate::storage::{Tx, access_tokens, grants};
 use crate::support::Id;
 
 /// Who logs in, and to which app.
@@ -79,7 +79,7 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     // All that can be wrong with the request is told before any password is looked at.
     let ctx = async |client| -> Result<Ctx, Fault> {
         let (app, now, params) = (App::clone(&app), app.now(), asked.params());
-        let ctx = Ctx { app, info, client, params, now, ended: Arc::default() };
+        let ctx = Ctx { app, info, client, params, now };
         asked.new_grant(&ctx, None)?;
         Ok(ctx)
     };
@@ -214,23 +214,22 @@ fn begin(
     proof: &LoginProof,
     browser: &Browser,
     replaced: Option<&str>,
-) -> Result<Draft, Refusal<Fault>> {
+) -> Result<Draft, NotIssued> {
     let proved = proof.confirm(tx).map_err(|error| match error {
         Unconfirmed::Changed => Fault::from(wrong().with_detail("the account was changed meanwhile")),
         Unconfirmed::Storage(error) => error.into(),
     })?;
     let (means, client_id) = ((&ctx.app.clock, &ctx.app.rng), &ctx.client.client_id);
-    let session = identity::start_in_app(tx, means, &proved, client_id, browser, grant.expires_at);
-    let session = session.map_err(Fault::from)?;
+    let session = identity::start_in_app(tx, means, &proved, client_id, browser, grant.expires_at)?;
     let grant = &Grant { session_id: Some(session.id), auth_time: proved.auth_time(), ..grant.clone() };
     if let Some(old) = replaced {
         issuing::revoke_family_of(tx, old, ctx.now, |_| Ok(()))?;
     }
-    let audience = ctx.family_audience(grant, &grant.scope).map_err(Fault::from)?;
+    let audience = ctx.family_audience(grant, &grant.scope)?;
     let token = ctx.family_token(grant, grant.scope.clone(), audience);
     let (refresh, row) = ctx.refresh_token(grant, None);
-    grants::insert(tx, grant).map_err(Fault::from)?;
-    access_tokens::insert(tx, &token).map_err(Fault::from)?;
+    grants::insert(tx, grant)?;
+    access_tokens::insert(tx, &token)?;
     issuing::store_refresh(tx, &row)?;
     let detail = serde_json::json!({"scope": grant.scope.to_string(), "consent": "not asked: first-party client"});
     ctx.record(tx, ctx.event(EventKind::LoginSucceeded, true).subject(grant.user_id).detail(detail))?;

@@ -59,7 +59,7 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
             return Err(in_the_cookie().into());
         }
         let (app, now, params) = (App::clone(&app), app.now(), Arc::new(Params::default()));
-        let ctx = Ctx { app, info, client, params, now, ended: Arc::default() };
+        let ctx = Ctx { app, info, client, params, now };
         let shared = presented.clone();
         let single_use = Some(presented.expose_secret());
         let draft = issuing::transact(&ctx, "refresh.first_party", single_use, move |ctx, tx| {

@@ -4,10 +4,10 @@ use super::grant::{Grant, Redeem};
 use crate::audit::EventKind;
 use crate::domain::{self, Code, CodeStage, GrantType, User};
 use crate::fault::Fault;
-use crate::issuing::{self, Ctx, Draft, refuse_recorded, revoke_family};
+use crate::issuing::{self, Ctx, Draft, NotIssued, refuse_recorded, revoke_family};
 use crate::oauth::oxide::{self, CodeRefusal};
 use crate::protocol::OAuthError;
-use crate::storage::{Refusal, Tx, codes};
+use crate::storage::{Tx, codes};
 use crate::support::Handle;
 
 pub const GRANT: Grant = Grant {
@@ -24,9 +24,8 @@ fn invalid() -> OAuthError {
     OAuthError::invalid_grant("code is invalid, expired, was used before or belongs to another request")
 }
 
-fn redeem(ctx: &Ctx, tx: &mut Tx<'_>) -> Result<Draft, Refusal<Fault>> {
-    let presented =
-        ctx.params.get("code").ok_or_else(|| Fault::from(OAuthError::invalid_request("code is missing")))?;
+fn redeem(ctx: &Ctx, tx: &mut Tx<'_>) -> Result<Draft, NotIssued> {
+    let presented = ctx.params.get("code").ok_or_else(|| OAuthError::invalid_request("code is missing"))?;
     let (code, grant, user) = find(ctx, tx, presented)?;
     check_redirect_uri(ctx, &code)?;
     check_verifier(ctx, tx, &code, &grant, presented)?;
@@ -35,25 +34,25 @@ fn redeem(ctx: &Ctx, tx: &mut Tx<'_>) -> Result<Draft, Refusal<Fault>> {
         return revoke_family(ctx, tx, &grant, EventKind::CodeReplay);
     }
     if code.expires_at <= ctx.now {
-        return Err(Fault::from(invalid().with_detail("the code has expired")).into());
+        return Err(invalid().with_detail("the code has expired").into());
     }
     check_registration(ctx, &code, &grant)?;
-    issuing::check_alive(ctx, &grant, &user).map_err(Fault::from)?;
+    issuing::check_alive(ctx, &grant, &user)?;
     // Whoever logged out meanwhile does not log in by an old code.
     if !issuing::session_stands(tx, grant.session_id)? {
-        return Err(Fault::from(invalid().with_detail("the session has ended")).into());
+        return Err(invalid().with_detail("the session has ended").into());
     }
-    let audience = ctx.family_audience(&grant, &grant.scope).map_err(Fault::from)?;
-    if !codes::consume(tx, code.id, ctx.now).map_err(Fault::from)? {
+    let audience = ctx.family_audience(&grant, &grant.scope)?;
+    if !codes::consume(tx, code.id, ctx.now)? {
         return revoke_family(ctx, tx, &grant, EventKind::CodeReplay);
     }
     issuing::begin_family(ctx, tx, grant, user, audience, EventKind::TokenIssued)
 }
 
-fn find(ctx: &Ctx, tx: &mut Tx<'_>, presented: &str) -> Result<(Code, domain::Grant, User), Refusal<Fault>> {
-    let unknown = |why: &str| Fault::from(invalid().with_detail(why));
+fn find(ctx: &Ctx, tx: &mut Tx<'_>, presented: &str) -> Result<(Code, domain::Grant, User), NotIssued> {
+    let unknown = |why: &str| invalid().with_detail(why);
     let handle = Handle::parse(presented).map_err(|_| unknown("no code of ours"))?;
-    let found = codes::find(tx.reader(), handle.id()).map_err(Fault::from)?;
+    let found = codes::find(tx.reader(), handle.id())?;
     let (code, grant, user) =
         found.filter(|(code, ..)| handle.matches(&code.secret_hash)).ok_or_else(|| unknown("unknown"))?;
     if grant.client_id != ctx.client.client_id {
@@ -97,9 +96,9 @@ fn check_verifier(
     code: &Code,
     grant: &domain::Grant,
     presented: &str,
-) -> Result<(), Refusal<Fault>> {
+) -> Result<(), NotIssued> {
     if code.failures >= MAX_FAILURES {
-        return Err(Fault::from(invalid().with_detail("too many wrong verifiers")).into());
+        return Err(invalid().with_detail("too many wrong verifiers").into());
     }
     let verifier = ctx.params.get("code_verifier");
     let input = oxide::CodeInput {
@@ -122,11 +121,11 @@ fn check_verifier(
     match outcome {
         Ok(()) => Ok(()),
         Err(CodeRefusal::Verifier) if code.stage == CodeStage::Issued => {
-            codes::count_failure(tx, code.id).map_err(Fault::from)?;
+            codes::count_failure(tx, code.id)?;
             let event = ctx.event(EventKind::PkceMismatch, false).subject(grant.user_id);
             refuse_recorded(ctx, tx, event, OAuthError::invalid_grant("code_verifier does not fit the code_challenge"))
         }
-        Err(_) => Err(Fault::from(invalid()).into()),
+        Err(_) => Err(invalid().into()),
     }
 }
 

@@ -8,9 +8,9 @@ use super::grant::{Grant, Redeem};
 use crate::audit::EventKind;
 use crate::domain::{self, DeviceCode, DeviceStage, GrantType, User};
 use crate::fault::Fault;
-use crate::issuing::{self, Ctx, Draft, refuse_recorded, revoke_family};
+use crate::issuing::{self, Ctx, Draft, NotIssued, Rejection, refuse_recorded, revoke_family};
 use crate::protocol::{ErrorCode, OAuthError};
-use crate::storage::{Refusal, Tx, device_codes, grants, users};
+use crate::storage::{Tx, device_codes, grants, users};
 use crate::support::{Handle, Id, Seconds, constant_time_eq, sha256};
 
 pub const GRANT: Grant = Grant {
@@ -37,8 +37,8 @@ fn invalid() -> OAuthError {
     OAuthError::invalid_grant("device_code is invalid, was used before or belongs to another client")
 }
 
-fn redeem(ctx: &Ctx, tx: &mut Tx<'_>) -> Result<Draft, Refusal<Fault>> {
-    let missing = || Fault::from(OAuthError::invalid_request("device_code is missing"));
+fn redeem(ctx: &Ctx, tx: &mut Tx<'_>) -> Result<Draft, NotIssued> {
+    let missing = || OAuthError::invalid_request("device_code is missing");
     let presented = ctx.params.get("device_code").ok_or_else(missing)?;
     let code = find(ctx, tx, presented)?;
     check_verifier(ctx, tx, &code)?;
@@ -46,7 +46,7 @@ fn redeem(ctx: &Ctx, tx: &mut Tx<'_>) -> Result<Draft, Refusal<Fault>> {
         return replayed(ctx, tx, grant_id, at);
     }
     if code.expires_at <= ctx.now || code.stage == DeviceStage::Refused {
-        return Err(Fault::from(expired()).into());
+        return Err(expired().into());
     }
     match code.stage {
         DeviceStage::Approved { grant_id } => issue(ctx, tx, &code, grant_id),
@@ -55,11 +55,11 @@ fn redeem(ctx: &Ctx, tx: &mut Tx<'_>) -> Result<Draft, Refusal<Fault>> {
     }
 }
 
-fn find(ctx: &Ctx, tx: &mut Tx<'_>, presented: &str) -> Result<DeviceCode, Refusal<Fault>> {
-    let unknown = |why: &str| Fault::from(invalid().with_detail(why));
+fn find(ctx: &Ctx, tx: &mut Tx<'_>, presented: &str) -> Result<DeviceCode, NotIssued> {
+    let unknown = |why: &str| invalid().with_detail(why);
     let text = presented.strip_prefix(PREFIX).ok_or_else(|| unknown("no device code of ours"))?;
     let handle = Handle::parse(text).map_err(|_| unknown("no device code of ours"))?;
-    let found = device_codes::find(tx.reader(), handle.id()).map_err(Fault::from)?;
+    let found = device_codes::find(tx.reader(), handle.id())?;
     let code = found.filter(|code| handle.matches(&code.secret_hash)).ok_or_else(|| unknown("unknown"))?;
     if code.client_id != ctx.client.client_id {
         // It stays good for its own client: a thief's attempt must not cost the owner the login.
@@ -70,9 +70,9 @@ fn find(ctx: &Ctx, tx: &mut Tx<'_>, presented: &str) -> Result<DeviceCode, Refus
 }
 
 /// Looked at before anything else is told, so that whoever has the code alone does not learn how it stands.
-fn check_verifier(ctx: &Ctx, tx: &mut Tx<'_>, code: &DeviceCode) -> Result<(), Refusal<Fault>> {
+fn check_verifier(ctx: &Ctx, tx: &mut Tx<'_>, code: &DeviceCode) -> Result<(), NotIssued> {
     if code.failures >= MAX_FAILURES {
-        return Err(Fault::from(invalid().with_detail("too many wrong verifiers")).into());
+        return Err(invalid().with_detail("too many wrong verifiers").into());
     }
     let is_right = match (&code.code_challenge, ctx.params.get("code_verifier")) {
         (None, None) => true,
@@ -87,20 +87,20 @@ fn check_verifier(ctx: &Ctx, tx: &mut Tx<'_>, code: &DeviceCode) -> Result<(), R
     if is_right {
         return Ok(());
     }
-    device_codes::count_failure(tx, code.id).map_err(Fault::from)?;
+    device_codes::count_failure(tx, code.id)?;
     let event = ctx.event(EventKind::PkceMismatch, false);
     refuse_recorded(ctx, tx, event, OAuthError::invalid_grant("code_verifier does not fit the code_challenge"))
 }
 
-fn issue(ctx: &Ctx, tx: &mut Tx<'_>, code: &DeviceCode, grant_id: Id) -> Result<Draft, Refusal<Fault>> {
+fn issue(ctx: &Ctx, tx: &mut Tx<'_>, code: &DeviceCode, grant_id: Id) -> Result<Draft, NotIssued> {
     let (grant, user) = family(tx, grant_id)?;
-    issuing::check_alive(ctx, &grant, &user).map_err(Fault::from)?;
+    issuing::check_alive(ctx, &grant, &user)?;
     // What was to outlive the session may begin after it: people allow a television something and log out.
     if !grant.is_offline() && !issuing::session_stands(tx, grant.session_id)? {
-        return Err(Fault::from(invalid().with_detail("the session has ended")).into());
+        return Err(invalid().with_detail("the session has ended").into());
     }
-    let audience = ctx.family_audience(&grant, &grant.scope).map_err(Fault::from)?;
-    if !device_codes::end(tx, code.id, ctx.now).map_err(Fault::from)? {
+    let audience = ctx.family_audience(&grant, &grant.scope)?;
+    if !device_codes::end(tx, code.id, ctx.now)? {
         return replayed(ctx, tx, grant_id, ctx.now);
     }
     issuing::begin_family(ctx, tx, grant, user, audience, EventKind::DeviceRedeemed)
@@ -113,32 +113,32 @@ fn family(tx: &mut Tx<'_>, grant_id: Id) -> Result<(domain::Grant, User), Fault>
     Ok((grant, user))
 }
 
-fn replayed(ctx: &Ctx, tx: &mut Tx<'_>, grant_id: Id, at: Seconds) -> Result<Draft, Refusal<Fault>> {
+fn replayed(ctx: &Ctx, tx: &mut Tx<'_>, grant_id: Id, at: Seconds) -> Result<Draft, NotIssued> {
     if ctx.now - at <= MOMENT {
-        return Err(Fault::from(invalid().with_detail("it was redeemed just now")).into());
+        return Err(invalid().with_detail("it was redeemed just now").into());
     }
     let (grant, _) = family(tx, grant_id)?;
     revoke_family(ctx, tx, &grant, EventKind::DeviceCodeReplay)
 }
 
 /// The device is told once; then the code is as good as expired.
-fn denied(ctx: &Ctx, tx: &mut Tx<'_>, code: &DeviceCode) -> Result<Draft, Refusal<Fault>> {
-    if !device_codes::end(tx, code.id, ctx.now).map_err(Fault::from)? {
-        return Err(Fault::from(expired()).into());
+fn denied(ctx: &Ctx, tx: &mut Tx<'_>, code: &DeviceCode) -> Result<Draft, NotIssued> {
+    if !device_codes::end(tx, code.id, ctx.now)? {
+        return Err(expired().into());
     }
     let event = ctx.event(EventKind::TokenRefused, false).reason(ErrorCode::AccessDenied.as_str());
     refuse_recorded(ctx, tx, event, OAuthError::new(ErrorCode::AccessDenied, "the person did not allow it"))
 }
 
 /// Nothing of this is recorded: a device asks a hundred times, and nothing is decided.
-fn pending(ctx: &Ctx, tx: &mut Tx<'_>, code: &DeviceCode) -> Result<Draft, Refusal<Fault>> {
-    if device_codes::poll(tx, code.id, ctx.now).map_err(Fault::from)? {
+fn pending(ctx: &Ctx, tx: &mut Tx<'_>, code: &DeviceCode) -> Result<Draft, NotIssued> {
+    if device_codes::poll(tx, code.id, ctx.now)? {
         let sentence = "nobody has decided yet; ask again after the interval";
-        return Err(Refusal::Commit(OAuthError::new(ErrorCode::AuthorizationPending, sentence).into()));
+        return Err(Rejection::of(OAuthError::new(ErrorCode::AuthorizationPending, sentence)).into());
     }
-    let interval = device_codes::slow_down(tx, code.id, SLOWER, ctx.now).map_err(Fault::from)?;
+    let interval = device_codes::slow_down(tx, code.id, SLOWER, ctx.now)?;
     let sentence = format!("asked too soon; wait {interval} seconds between two requests from now on");
-    Err(Refusal::Commit(OAuthError::new(ErrorCode::PolledTooFast, sentence).into()))
+    Err(Rejection::of(OAuthError::new(ErrorCode::PolledTooFast, sentence)).into())
 }
 
 fn expired() -> OAuthError {

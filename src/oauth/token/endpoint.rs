@@ -71,12 +71,12 @@ async fn serve(
         OAuthError::new(ErrorCode::UnsupportedGrantType, "grant_type is none that this server supports")
     })?;
     let client = client_auth::authenticate(app, info, headers, params, freshness).await?;
-    let ctx = Ctx { app: app.clone(), info, client, params: params.clone(), now: app.now(), ended: Arc::default() };
+    let ctx = Ctx { app: app.clone(), info, client, params: params.clone(), now: app.now() };
     let draft = match (check_permission(&ctx.client, grant), &grant.redeem) {
-        (Err(fault), _) => Err(issuing::refused(&ctx, fault).await),
+        (Err(fault), _) => Err(issuing::record_failure(&ctx, fault).await),
         (Ok(()), Redeem::Plain(redeem)) => match redeem(&ctx) {
             Ok(draft) => issue(&ctx, draft).await,
-            Err(fault) => Err(issuing::refused(&ctx, fault).await),
+            Err(fault) => Err(issuing::record_failure(&ctx, fault).await),
         },
         (Ok(()), Redeem::InTransaction(redeem)) => {
             let single_use = grant.single_use.and_then(|name| ctx.params.get(name));

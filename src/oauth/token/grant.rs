@@ -2,8 +2,8 @@
 
 use crate::domain::GrantType;
 use crate::fault::Fault;
-use crate::issuing::{Ctx, Draft};
-use crate::storage::{Refusal, Tx};
+use crate::issuing::{Ctx, Draft, NotIssued};
+use crate::storage::Tx;
 
 /// A grant as its file declares it.
 pub struct Grant {
@@ -20,5 +20,5 @@ pub(super) enum Redeem {
     /// Nothing but the issued token is written.
     Plain(fn(&Ctx) -> Result<Draft, Fault>),
     /// Inside one write transaction; may be run again after a deadlock.
-    InTransaction(fn(&Ctx, &mut Tx<'_>) -> Result<Draft, Refusal<Fault>>),
+    InTransaction(fn(&Ctx, &mut Tx<'_>) -> Result<Draft, NotIssued>),
 }

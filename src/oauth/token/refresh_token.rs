@@ -2,11 +2,10 @@
 
 use super::grant::{Grant, Redeem};
 use crate::domain::GrantType;
-use crate::fault::Fault;
-use crate::issuing::{self, Ctx, Draft};
+use crate::issuing::{self, Ctx, Draft, NotIssued};
 use crate::oauth::oxide;
 use crate::protocol::OAuthError;
-use crate::storage::{Refusal, Tx};
+use crate::storage::Tx;
 
 pub const GRANT: Grant = Grant {
     grant_type: GrantType::RefreshToken,
@@ -15,8 +14,8 @@ pub const GRANT: Grant = Grant {
     redeem: Redeem::InTransaction(redeem),
 };
 
-fn redeem(ctx: &Ctx, tx: &mut Tx<'_>) -> Result<Draft, Refusal<Fault>> {
-    let missing = || Fault::from(OAuthError::invalid_request("refresh_token is missing"));
+fn redeem(ctx: &Ctx, tx: &mut Tx<'_>) -> Result<Draft, NotIssued> {
+    let missing = || OAuthError::invalid_request("refresh_token is missing");
     let presented = ctx.params.get("refresh_token").ok_or_else(missing)?;
     issuing::refresh(ctx, tx, presented, |grant| {
         let input = oxide::RefreshInput {
