@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::chain::Checkpoint;
-use crate::storage::cleanup::{Cursor, Horizon, Swept, TABLES, carry_out, is_planned, plan, sweep};
+use crate::storage::cleanup::{CleanupMethod, Cursor, Horizon, PlanBatch, SweepBatch, Swept, TASKS, carry_out};
 use crate::storage::lease::{self, Asked, Lease};
-use crate::storage::{Db, Refusal, StorageError, audit_checkpoints};
+use crate::storage::{Conn, Db, Refusal, StorageError, audit_checkpoints};
 use crate::support::{Clock, Id, Rng, Seconds};
 
 const LEASE: &str = "lease.cleanup";
@@ -70,15 +70,15 @@ pub async fn sweep_all(
         Asked::Taken { last_success } => return Ok(Sweep::Elsewhere { last_success }),
     };
     let mut removed = Vec::new();
-    for &table in TABLES {
+    for task in TASKS {
+        let table = task.table;
         let (mut rows, mut next) = (0, Some(Cursor::Start));
         while let Some(cursor) = next {
             let begin = Instant::now();
             let batch = async {
-                if is_planned(table) {
-                    planned_batch(db, &lease, table, cursor, horizon, clock).await
-                } else {
-                    batch(db, &lease, table, cursor, horizon, clock.now()).await
+                match task.method {
+                    CleanupMethod::Sweep(sweep) => batch(db, &lease, sweep, cursor, horizon, clock.now()).await,
+                    CleanupMethod::Planned(plan) => planned_batch(db, &lease, plan, cursor, horizon, clock).await,
                 }
             };
             let Some((kept, swept)) = batch.await? else {
@@ -102,7 +102,7 @@ pub async fn sweep_all(
 async fn batch(
     db: &Db,
     lease: &Lease,
-    table: &'static str,
+    sweep: SweepBatch,
     cursor: Cursor,
     horizon: Horizon,
     now: Seconds,
@@ -110,7 +110,7 @@ async fn batch(
     let lease = lease.clone();
     db.write("cleanup", move |tx| -> Result<_, Refusal<StorageError>> {
         let Some(kept) = lease.renewed(tx, now)? else { return Ok(None) };
-        Ok(Some((kept, sweep(tx, table, &cursor, &horizon)?)))
+        Ok(Some((kept, sweep(tx, &cursor, &horizon)?)))
     })
     .await
 }
@@ -120,7 +120,7 @@ async fn batch(
 async fn planned_batch(
     db: &Db,
     lease: &Lease,
-    table: &'static str,
+    plan: PlanBatch,
     cursor: Cursor,
     horizon: Horizon,
     clock: &Clock,
@@ -128,9 +128,7 @@ async fn planned_batch(
     let mut lease = lease.clone();
     for _ in 0..ATTEMPTS {
         let cursor = cursor.clone();
-        let read = move |conn: &mut crate::storage::Conn| {
-            Ok((plan(conn, table, &cursor, &horizon)?, audit_checkpoints::last(conn)?))
-        };
+        let read = move |conn: &mut Conn| Ok((plan(conn, &cursor, &horizon)?, audit_checkpoints::last(conn)?));
         let (plan, last) = db.read("cleanup.plan", read).await?;
         let Some(plan) = plan else { return Ok(Some((lease, Swept { rows: 0, next: None }))) };
         let mut checkpoint = Checkpoint::after(last.as_ref(), clock.now_millis());

@@ -24,6 +24,18 @@ pub struct Horizon {
     pub batch: i64,
 }
 
+impl Horizon {
+    /// What expired before is removed.
+    fn old(&self) -> Seconds {
+        self.now - MEMORY
+    }
+
+    /// What the audit trail tells of goes back to here.
+    fn oldest_audited(&self) -> Seconds {
+        self.now - self.audit_days * 86400
+    }
+}
+
 /// What has expired is kept for so long. A replayed code is still known for one; whoever comes with something that was
 /// ended is told; and the clock of no node is so far behind that it would accept an assertion again.
 const MEMORY: Seconds = 3600;
@@ -122,39 +134,97 @@ macro_rules! by_expiry {
     };
 }
 
-/// The tables that are cleaned. Tokens go before their families: a family that has ended may still be asked for.
-pub const TABLES: &[&str] = &[
-    "access_tokens",
-    "codes",
-    "device_codes",
-    "refresh_tokens",
-    "grants",
-    "form_answers",
-    "sessions",
-    "gates",
-    "client_assertions",
-    "one_time_links",
-    "throttles",
-    "api_keys",
-    "restraints",
-    "audit_events",
-    "audit_checkpoints",
+/// Removes a batch of rows, from where the last one ended.
+pub type SweepBatch = fn(&mut Tx<'_>, &Cursor, &Horizon) -> Result<Swept, StorageError>;
+/// Plans the removal of a batch of rows, from where the last one ended; `None` if there is nothing to remove.
+pub type PlanBatch = fn(&mut Conn, &Cursor, &Horizon) -> Result<Option<Plan>, StorageError>;
+
+/// How one table is cleaned.
+pub struct CleanupTask {
+    pub table: &'static str,
+    pub method: CleanupMethod,
+}
+
+/// How a batch of rows is removed.
+pub enum CleanupMethod {
+    /// At once, in one transaction.
+    Sweep(SweepBatch),
+    /// In two steps, because a checkpoint has to state what goes of the audit trail: a plan of what is to be removed next, if
+    /// there is anything, which [`carry_out`] then removes.
+    Planned(PlanBatch),
+}
+
+/// A task that removes its rows by [`CleanupMethod::Sweep`].
+const fn sweep(table: &'static str, batch: SweepBatch) -> CleanupTask {
+    CleanupTask { table, method: CleanupMethod::Sweep(batch) }
+}
+
+/// A task of the audit trail.
+const fn planned(table: &'static str, plan: PlanBatch) -> CleanupTask {
+    CleanupTask { table, method: CleanupMethod::Planned(plan) }
+}
+
+/// Every table that is cleaned, in the order in which that happens: tokens before their grants, because a grant that has ended
+/// may still be asked for.
+///
+/// Nothing goes that a decision can need. A token never outlives its grant (`family_token` in `issuing`), and grants are kept
+/// for an hour longer, so that no live token loses its grant, wherever a sweep is interrupted. What is missing counts as
+/// unknown, never as unused: codes and assertions are refused by their own expiry long before their rows go.
+pub static TASKS: &[CleanupTask] = &[
+    sweep("access_tokens", |tx, cursor, horizon| {
+        let before = first_id_at(horizon.now - horizon.access_token_seconds);
+        Ok(by_key!(tx, horizon.batch, cursor, access_tokens.jti < before, access_tokens::expires_at.lt(horizon.now)))
+    }),
+    sweep("codes", |tx, cursor, horizon| {
+        let old = horizon.old();
+        Ok(by_key!(tx, horizon.batch, cursor, codes.id < first_id_at(old), codes::expires_at.lt(old)))
+    }),
+    sweep("device_codes", |tx, cursor, horizon| {
+        Ok(by_expiry!(tx, horizon.batch, cursor, device_codes.id: Vec<u8>, horizon.old()))
+    }),
+    sweep("refresh_tokens", |tx, cursor, horizon| {
+        let before = first_id_at(horizon.now - horizon.refresh_idle_seconds);
+        Ok(by_key!(tx, horizon.batch, cursor, refresh_tokens.id < before, refresh_tokens::expires_at.lt(horizon.now)))
+    }),
+    // What was revoked is kept to its natural end, for the tokens that refer to it.
+    sweep("grants", |tx, cursor, horizon| {
+        consents::keep_last_uses(tx, cursor.expired_from(), horizon.old(), horizon.batch)?;
+        Ok(by_expiry!(tx, horizon.batch, cursor, grants.id: Vec<u8>, horizon.old()))
+    }),
+    // The form itself has expired by then, for the clock of every node.
+    sweep("form_answers", |tx, cursor, horizon| {
+        Ok(by_expiry!(tx, horizon.batch, cursor, form_answers.id: Vec<u8>, horizon.now - CLOCKS))
+    }),
+    sweep("sessions", |tx, cursor, horizon| {
+        Ok(by_expiry!(tx, horizon.batch, cursor, sessions.id: Vec<u8>, horizon.old()))
+    }),
+    sweep("gates", |tx, cursor, horizon| Ok(by_expiry!(tx, horizon.batch, cursor, gates.id: Vec<u8>, horizon.old()))),
+    sweep("client_assertions", |tx, cursor, horizon| {
+        Ok(by_expiry!(tx, horizon.batch, cursor, client_assertions.jti_hash: Vec<u8>, horizon.old()))
+    }),
+    sweep("one_time_links", |tx, cursor, horizon| {
+        let old = horizon.old();
+        Ok(by_key!(tx, horizon.batch, cursor, one_time_links.id < first_id_at(old), one_time_links::expires_at.lt(old)))
+    }),
+    sweep("throttles", |tx, cursor, horizon| {
+        Ok(by_expiry!(tx, horizon.batch, cursor, throttles.name: String, horizon.now))
+    }),
+    // Those that ended are known for as long as the trail tells of them.
+    sweep("api_keys", |tx, cursor, horizon| {
+        let oldest = horizon.oldest_audited();
+        let has_ended = || api_keys::revoked_at.lt(oldest).or(api_keys::expires_at.lt(oldest)).assume_not_null();
+        Ok(by_key!(tx, horizon.batch, cursor, api_keys.id < first_id_at(oldest), has_ended()))
+    }),
+    sweep("restraints", |tx, cursor, horizon| {
+        Ok(by_expiry!(tx, horizon.batch, cursor, restraints.subject: String, horizon.now))
+    }),
+    planned("audit_events", |conn, cursor, horizon| {
+        audit_prune::plan_events(conn, cursor.after(), horizon.oldest_audited(), horizon.batch)
+    }),
+    planned("audit_checkpoints", |conn, _, horizon| {
+        audit_prune::plan_checkpoints(conn, horizon.oldest_audited(), horizon.batch)
+    }),
 ];
-
-/// What is to be removed next of the audit trail; `None` if the table is clean or is none of the trail's.
-pub fn plan(conn: &mut Conn, table: &str, cursor: &Cursor, horizon: &Horizon) -> Result<Option<Plan>, StorageError> {
-    let oldest = horizon.now - horizon.audit_days * 86400;
-    match table {
-        "audit_events" => audit_prune::plan_events(conn, cursor.after(), oldest, horizon.batch),
-        "audit_checkpoints" => audit_prune::plan_checkpoints(conn, oldest, horizon.batch),
-        _ => Ok(None),
-    }
-}
-
-/// Whether a table is cleaned by a [`plan`], and not by [`sweep`].
-pub fn is_planned(table: &str) -> bool {
-    table.starts_with("audit_")
-}
 
 /// Carries out a plan.
 pub fn carry_out(tx: &mut Tx<'_>, plan: &Plan) -> Result<Swept, StorageError> {
@@ -167,63 +237,19 @@ pub fn carry_out(tx: &mut Tx<'_>, plan: &Plan) -> Result<Swept, StorageError> {
     Ok(Swept { rows, next })
 }
 
-/// Removes one batch from one table.
-///
-/// Nothing goes that a decision can need. A token never outlives its family (`family_token` in `issuing`), and
-/// families are kept for an hour longer, so that no live token loses its family, wherever a sweep is interrupted. What
-/// is missing counts as unknown, never as unused: codes and assertions are refused by their own expiry long before
-/// their rows go.
-pub fn sweep(tx: &mut Tx<'_>, table: &str, cursor: &Cursor, horizon: &Horizon) -> Result<Swept, StorageError> {
-    let Horizon { now, batch, .. } = *horizon;
-    let old = now - MEMORY;
-    let swept = match table {
-        "access_tokens" => {
-            by_key!(
-                tx,
-                batch,
-                cursor,
-                access_tokens.jti < first_id_at(now - horizon.access_token_seconds),
-                access_tokens::expires_at.lt(now)
-            )
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A table whose rows expire and that has no task would grow for ever.
+    #[test]
+    fn every_table_whose_rows_expire_is_cleaned() {
+        let tables: Vec<&str> = include_str!("schema.rs").split("table! {").skip(1).collect();
+        let expiring = tables.iter().filter(|table| table.contains("expires_at"));
+        let names: Vec<&str> = expiring.filter_map(|table| table.trim_start().split([' ', '(']).next()).collect();
+        assert!(names.len() > 10 && names.contains(&"sessions"), "the schema is read: {names:?}");
+        for name in names {
+            assert!(TASKS.iter().any(|task| task.table == name), "{name} has no task");
         }
-        "codes" => by_key!(tx, batch, cursor, codes.id < first_id_at(old), codes::expires_at.lt(old)),
-        "device_codes" => by_expiry!(tx, batch, cursor, device_codes.id: Vec<u8>, old),
-        "refresh_tokens" => {
-            by_key!(
-                tx,
-                batch,
-                cursor,
-                refresh_tokens.id < first_id_at(now - horizon.refresh_idle_seconds),
-                refresh_tokens::expires_at.lt(now)
-            )
-        }
-        // What was revoked is kept to its natural end, for the tokens that refer to it.
-        "grants" => {
-            consents::keep_last_uses(tx, cursor.expired_from(), old, batch)?;
-            by_expiry!(tx, batch, cursor, grants.id: Vec<u8>, old)
-        }
-        // The form itself has expired by then, for the clock of every node.
-        "form_answers" => by_expiry!(tx, batch, cursor, form_answers.id: Vec<u8>, now - CLOCKS),
-        "sessions" => by_expiry!(tx, batch, cursor, sessions.id: Vec<u8>, old),
-        "gates" => by_expiry!(tx, batch, cursor, gates.id: Vec<u8>, old),
-        "client_assertions" => by_expiry!(tx, batch, cursor, client_assertions.jti_hash: Vec<u8>, old),
-        "one_time_links" => {
-            by_key!(tx, batch, cursor, one_time_links.id < first_id_at(old), one_time_links::expires_at.lt(old))
-        }
-        "throttles" => by_expiry!(tx, batch, cursor, throttles.name: String, now),
-        // Those that ended are known for as long as the trail tells of them.
-        "api_keys" => {
-            let oldest = now - horizon.audit_days * 86400;
-            by_key!(
-                tx,
-                batch,
-                cursor,
-                api_keys.id < first_id_at(oldest),
-                api_keys::revoked_at.lt(oldest).or(api_keys::expires_at.lt(oldest)).assume_not_null()
-            )
-        }
-        "restraints" => by_expiry!(tx, batch, cursor, restraints.subject: String, now),
-        _ => Swept { rows: 0, next: None },
-    };
-    Ok(swept)
+    }
 }

@@ -5,7 +5,7 @@ use metrics::{Label, counter, describe_counter, describe_gauge, describe_histogr
 use crate::defense::anomaly::Rule;
 use crate::http::routes;
 use crate::oauth::token::GRANTS;
-use crate::storage::cleanup::TABLES;
+use crate::storage::cleanup::TASKS;
 
 /// What is measured.
 struct Metric {
@@ -194,7 +194,7 @@ const METRICS: &[Metric] = &[
         "latchway_cleanup_rows_total",
         Kind::Counter,
         &["table"],
-        || each(TABLES.iter().copied()),
+        || each(TASKS.iter().map(|task| task.table)),
         "Expired rows that this node removed, by table.",
     ),
     metric("latchway_audit_broken_chains", Kind::Gauge, &[], one, "Chains of the audit trail that were found changed."),
