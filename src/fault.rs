@@ -45,7 +45,7 @@ pub struct TargetRefusal {
     pub hints: Vec<(&'static str, String)>,
 }
 
-/// What a person is told, with what to do next. The texts are in `http/error.rs`.
+/// What a person is told, with what to do next. The texts are in `pages/errors.rs`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Problem {
     MalformedRequest,
@@ -64,12 +64,68 @@ pub enum Problem {
     NotFound,
     MethodNotAllowed,
     TooLarge,
+    /// Not the media type of a form.
+    UnsupportedMediaType,
     TooMany {
         retry_after: u64,
     },
-    Unavailable,
+    /// No capacity now.
+    Unavailable {
+        retry_after: u64,
+    },
     Internal,
     Timeout,
+}
+
+impl Problem {
+    /// The HTTP status of the page.
+    pub const fn status(&self) -> u16 {
+        match self {
+            Self::MalformedRequest | Self::UnknownClient | Self::RedirectUri => 400,
+            Self::Expired | Self::CookiesMissing => 400,
+            Self::Answered | Self::Finished | Self::Forged => 403,
+            Self::NotFound => 404,
+            Self::MethodNotAllowed => 405,
+            Self::LinkUsed => 410,
+            Self::TooLarge => 413,
+            Self::UnsupportedMediaType => 415,
+            Self::TooMany { .. } => 429,
+            Self::Internal => 500,
+            Self::Unavailable { .. } | Self::Timeout => 503,
+        }
+    }
+
+    /// Whether the page says what it was to the app's developer as well.
+    pub const fn is_of_the_app(&self) -> bool {
+        matches!(self, Self::MalformedRequest | Self::UnknownClient | Self::RedirectUri)
+    }
+
+    /// The error of the same meaning, for paths that answer in JSON and for the log.
+    pub fn oauth_equivalent(&self) -> OAuthError {
+        let error = |code, sentence: &'static str| OAuthError::new(code, sentence);
+        let invalid = |sentence: &'static str| OAuthError::invalid_request(sentence);
+        match self {
+            Self::MalformedRequest => invalid("the request is malformed"),
+            Self::UnknownClient => invalid("client_id names no active client"),
+            Self::RedirectUri => invalid("redirect_uri is not one of the client's"),
+            Self::Answered => error(ErrorCode::AccessDenied, "the transaction was answered"),
+            Self::Finished => error(ErrorCode::AccessDenied, "the login was finished"),
+            Self::Expired => invalid("the transaction has ended"),
+            Self::CookiesMissing => invalid("a cookie is missing"),
+            Self::Forged => error(ErrorCode::AccessDenied, "the form was not ours"),
+            Self::LinkUsed => invalid("the link was used"),
+            Self::NotFound => error(ErrorCode::NotFound, "there is nothing at this path"),
+            Self::MethodNotAllowed => error(ErrorCode::MethodNotAllowed, "this path does not take this method"),
+            Self::TooLarge => error(ErrorCode::PayloadTooLarge, "the request is too large"),
+            Self::UnsupportedMediaType => error(ErrorCode::UnsupportedMediaType, "the body is of another media type"),
+            Self::Timeout => error(ErrorCode::RequestTimeout, "the request was not complete in time"),
+            Self::TooMany { retry_after } => OAuthError::slow_down(*retry_after),
+            Self::Unavailable { retry_after } => {
+                OAuthError { retry_after: Some(*retry_after), ..OAuthError::unavailable("unavailable") }
+            }
+            Self::Internal => OAuthError::server_error("a page failed"),
+        }
+    }
 }
 
 impl Fault {

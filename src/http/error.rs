@@ -12,7 +12,6 @@ use super::rate_limit_fields;
 use super::request_log::Refused;
 use crate::app::App;
 use crate::fault::{Fault, Problem, TargetRefusal, WayBack, storage_code};
-use crate::pages::errors::Fault as Words;
 use crate::pages::render as page_render;
 use crate::pages::view::Name;
 use crate::protocol::{AuthChallenge, BearerReport, ErrorCode, OAuthError};
@@ -80,18 +79,19 @@ pub fn from_status(status: StatusCode) -> Fault {
             Problem::TooLarge
         }
         StatusCode::REQUEST_TIMEOUT => Problem::Timeout,
-        StatusCode::SERVICE_UNAVAILABLE => Problem::Unavailable,
+        StatusCode::SERVICE_UNAVAILABLE => Problem::Unavailable { retry_after: 2 },
         status if status.is_client_error() => Problem::MalformedRequest,
         _ => Problem::Internal,
     };
     Fault::Page(problem, None)
 }
 
-/// A failure with both of its faces.
+/// A failure, ready to be answered as JSON or as a page.
 struct Shown {
+    /// Of the page; JSON has that of the error's code.
     status: u16,
     error: OAuthError,
-    words: Words,
+    page: Problem,
     developer: bool,
     /// Where a person goes on from the page.
     back: Option<WayBack>,
@@ -103,14 +103,14 @@ impl From<&Fault> for Shown {
     fn from(fault: &Fault) -> Self {
         match fault {
             Fault::OAuth(error) => {
-                let (status, words) = (error.code.status(), words_for(error));
-                Self { status, words, error: error.clone(), developer: true, back: None, facts: Vec::new() }
+                let (status, page) = (error.code.status(), page_for(error));
+                Self { status, page, error: error.clone(), developer: true, back: None, facts: Vec::new() }
             }
             Fault::Target(refusal) => {
-                let (words, mut error, developer) = from_problem(&refusal.problem);
-                error.description = refusal.sentence.into();
-                error.detail = Some(log_line(refusal));
-                Self { status: words.status(), error, words, developer, back: None, facts: facts_of(refusal) }
+                let mut page = Self::of_problem(&refusal.problem);
+                page.error.description = refusal.sentence.into();
+                page.error.detail = Some(log_line(refusal));
+                Self { facts: facts_of(refusal), ..page }
             }
             Fault::Storage(error) => {
                 let shown = match storage_code(error) {
@@ -124,18 +124,30 @@ impl From<&Fault> for Shown {
                 Self::from(&Fault::OAuth(OAuthError::unavailable("the client was changed twice in a row")))
             }
             Fault::Page(problem, detail) => {
-                let (words, mut error, developer) = from_problem(problem);
-                error.detail.clone_from(detail);
-                if developer && let Some(detail) = detail {
-                    error.description = detail.clone().into();
+                let mut page = Self::of_problem(problem);
+                page.error.detail.clone_from(detail);
+                if let Some(detail) = detail.clone().filter(|_| page.developer) {
+                    page.error.description = detail.into();
                 }
-                let status = if *problem == Problem::Answered { 403 } else { words.status() };
-                Self { status, error, words, developer, back: None, facts: Vec::new() }
+                page
             }
             Fault::WayBack { problem, detail, back } => {
                 let page = Self::from(&Fault::Page(problem.clone(), detail.clone()));
                 Self { back: Some(WayBack::clone(back)), ..page }
             }
+        }
+    }
+}
+
+impl Shown {
+    fn of_problem(problem: &Problem) -> Self {
+        Self {
+            status: problem.status(),
+            error: problem.oauth_equivalent(),
+            page: problem.clone(),
+            developer: problem.is_of_the_app(),
+            back: None,
+            facts: Vec::new(),
         }
     }
 }
@@ -154,46 +166,16 @@ fn log_line(refusal: &TargetRefusal) -> String {
     format!("{}{}{}", refusal.sentence, client.unwrap_or_default(), uri.unwrap_or_default())
 }
 
-fn words_for(error: &OAuthError) -> Words {
+/// The page for an error that was made for a client's developer.
+fn page_for(error: &OAuthError) -> Problem {
+    let retry_after = error.retry_after.unwrap_or(2);
     match error.code {
-        ErrorCode::TemporarilyUnavailable => Words::Unavailable { seconds: error.retry_after.unwrap_or(2) },
-        ErrorCode::SlowDown => Words::TooManyRequests { seconds: error.retry_after.unwrap_or(2) },
-        ErrorCode::ServerError => Words::Internal,
-        ErrorCode::PayloadTooLarge => Words::TooLarge,
-        ErrorCode::UnsupportedMediaType => Words::UnsupportedMediaType,
-        _ => Words::BadRequest,
-    }
-}
-
-/// The page's words, the JSON error of the same meaning, and whether a page tells the developer what it was.
-fn from_problem(problem: &Problem) -> (Words, OAuthError, bool) {
-    let error = OAuthError::new;
-    let invalid = |sentence: &'static str| OAuthError::invalid_request(sentence);
-    match problem {
-        Problem::MalformedRequest => (Words::BadRequest, invalid("the request is malformed"), true),
-        Problem::UnknownClient => (Words::UnknownClient, invalid("client_id names no active client"), true),
-        Problem::RedirectUri => (Words::BadRedirect, invalid("redirect_uri is not one of the client's"), true),
-        Problem::Answered => (Words::Expired, error(ErrorCode::AccessDenied, "the transaction was answered"), false),
-        Problem::Finished => (Words::Finished, error(ErrorCode::AccessDenied, "the login was finished"), false),
-        Problem::Expired => (Words::Expired, invalid("the transaction has ended"), false),
-        Problem::CookiesMissing => (Words::CookiesMissing, invalid("a cookie is missing"), false),
-        Problem::Forged => (Words::Csrf, error(ErrorCode::AccessDenied, "the form was not ours"), false),
-        Problem::LinkUsed => (Words::SetupLinkDead, invalid("the link was used"), false),
-        Problem::NotFound => (Words::NotFound, error(ErrorCode::NotFound, "there is nothing at this path"), false),
-        Problem::MethodNotAllowed => {
-            (Words::MethodNotAllowed, error(ErrorCode::MethodNotAllowed, "this path does not take this method"), false)
-        }
-        Problem::TooLarge => (Words::TooLarge, error(ErrorCode::PayloadTooLarge, "the request is too large"), false),
-        Problem::Timeout => (
-            Words::Unavailable { seconds: 1 },
-            error(ErrorCode::RequestTimeout, "the request was not complete in time"),
-            false,
-        ),
-        Problem::TooMany { retry_after } => {
-            (Words::TooManyRequests { seconds: *retry_after }, OAuthError::slow_down(*retry_after), false)
-        }
-        Problem::Unavailable => (Words::Unavailable { seconds: 2 }, OAuthError::unavailable("unavailable"), false),
-        Problem::Internal => (Words::Internal, OAuthError::server_error("a page failed"), false),
+        ErrorCode::TemporarilyUnavailable => Problem::Unavailable { retry_after },
+        ErrorCode::SlowDown => Problem::TooMany { retry_after },
+        ErrorCode::ServerError => Problem::Internal,
+        ErrorCode::PayloadTooLarge => Problem::TooLarge,
+        ErrorCode::UnsupportedMediaType => Problem::UnsupportedMediaType,
+        _ => Problem::MalformedRequest,
     }
 }
 
@@ -206,7 +188,7 @@ fn json_body(error: &OAuthError) -> HttpResponse {
 fn page_body(app: &App, answer: &Shown, request_id: &str) -> HttpResponse {
     let layout = page_render::layout(app, None);
     let developer = answer.developer.then(|| (answer.error.code.as_str().to_owned(), answer.error.wire_description()));
-    let mut page = answer.words.page(layout, request_id, developer);
+    let mut page = answer.page.page(layout, request_id, developer);
     // The number that people read is the one that was sent, whichever problem has these words.
     page.status = answer.status;
     page.back = answer.back.as_ref().map(|back| (Name::from(back.name.as_str()), back.url.clone()));

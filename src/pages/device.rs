@@ -185,7 +185,7 @@ pub async fn decide(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
     let info = request::info(&req)?;
     let outcome = answer(&app, &req, info, &body).await;
     match outcome {
-        Err(Fault::ClientChanged) => Err(Fault::Page(Problem::Unavailable, None)),
+        Err(Fault::ClientChanged) => Err(Fault::Page(Problem::Unavailable { retry_after: 2 }, None)),
         Err(fault @ Fault::Page(Problem::Answered, _)) => {
             // A form that comes once more, later or with another decision, is as suspicious as one that is not ours.
             Event::failure(EventKind::CsrfRejected)

@@ -1,62 +1,10 @@
 //! The texts of the error pages: what happened, and what to do next.
 
 use super::view::{ErrorPage, Layout, wait};
+use crate::fault::Problem;
 use crate::protocol::endpoints;
 
-/// Why there is a page instead of what was asked for.
-#[derive(Clone, Debug)]
-pub enum Fault {
-    /// The app is unknown, disabled or deleted: the same page for the three.
-    UnknownClient,
-    /// The redirect URI is missing or not registered; the answer must not go there.
-    BadRedirect,
-    /// Another defect of an authorization request that cannot be sent back to the app.
-    BadRequest,
-    /// The waiting request is too old, finished, or belongs to another browser.
-    Expired,
-    /// The login was answered before.
-    Finished,
-    /// The browser sent no cookie.
-    CookiesMissing,
-    /// The form's anti-forgery value did not fit, or another site sent it.
-    Csrf,
-    /// The set-up link is used or unknown.
-    SetupLinkDead,
-    /// No right to this.
-    Forbidden,
-    /// No such page.
-    NotFound,
-    /// The page does not take this method.
-    MethodNotAllowed,
-    /// Too much was sent.
-    TooLarge,
-    /// Not the media type of a form.
-    UnsupportedMediaType,
-    /// Too many requests; wait this many seconds.
-    TooManyRequests { seconds: u64 },
-    /// Our mistake.
-    Internal,
-    /// No capacity now; wait this many seconds.
-    Unavailable { seconds: u64 },
-}
-
-impl Fault {
-    /// The HTTP status.
-    pub fn status(&self) -> u16 {
-        match self {
-            Self::UnknownClient | Self::BadRedirect | Self::BadRequest | Self::Expired | Self::CookiesMissing => 400,
-            Self::Csrf | Self::Forbidden | Self::Finished => 403,
-            Self::NotFound => 404,
-            Self::MethodNotAllowed => 405,
-            Self::SetupLinkDead => 410,
-            Self::TooLarge => 413,
-            Self::UnsupportedMediaType => 415,
-            Self::TooManyRequests { .. } => 429,
-            Self::Internal => 500,
-            Self::Unavailable { .. } => 503,
-        }
-    }
-
+impl Problem {
     /// The page. `developer` is the error code with a sentence for the app's developer.
     pub fn page(&self, layout: Layout, request_id: &str, developer: Option<(String, String)>) -> ErrorPage {
         let (title, message) = self.words();
@@ -79,12 +27,12 @@ impl Fault {
             Self::UnknownClient => {
                 ("This app is not known here", "An app sent you to log in, but it is not registered with this server.")
             }
-            Self::BadRedirect => (
+            Self::RedirectUri => (
                 "This app’s return address does not fit",
                 "The app wants you sent to an address that it has not registered. To keep you safe, we stop here.",
             ),
-            Self::BadRequest => ("This login link does not work", "The app sent a request that we cannot read."),
-            Self::Expired => (
+            Self::MalformedRequest => ("This login link does not work", "The app sent a request that we cannot read."),
+            Self::Expired | Self::Answered => (
                 "This page is out of date",
                 "You waited too long, or this login was finished in another tab or browser.",
             ),
@@ -96,15 +44,14 @@ impl Fault {
                 "Your browser sent no cookie",
                 "We need one cookie to know that this browser began the login. It holds nothing about you.",
             ),
-            Self::Csrf => (
+            Self::Forged => (
                 "We could not check where this form came from",
                 "Nothing was changed. This happens when a page was open for long, or when another site sent the form.",
             ),
-            Self::SetupLinkDead => (
+            Self::LinkUsed => (
                 "This set-up link no longer works",
                 "A set-up link works once. This one was used, or a newer one exists.",
             ),
-            Self::Forbidden => ("You cannot open this page", "Your account has no right to see it."),
             Self::NotFound => ("There is no page here", "The address may be mistyped, or the page has moved."),
             Self::MethodNotAllowed => {
                 ("This page cannot be used like that", "The address exists, but not for this kind of request.")
@@ -113,11 +60,11 @@ impl Fault {
             Self::UnsupportedMediaType => {
                 ("We could not read that form", "It came in a format that this page does not take.")
             }
-            Self::TooManyRequests { .. } => {
+            Self::TooMany { .. } => {
                 ("Too many requests", "Many requests came from your network in a short time, so we slow down.")
             }
             Self::Internal => ("Something went wrong on our side", "It is not your fault. We have written it down."),
-            Self::Unavailable { .. } => {
+            Self::Unavailable { .. } | Self::Timeout => {
                 ("We are very busy just now", "The server cannot take your request at the moment.")
             }
         }
@@ -125,30 +72,30 @@ impl Fault {
 
     fn next(&self) -> Vec<String> {
         let lines: &[&str] = match self {
-            Self::UnknownClient | Self::BadRedirect | Self::BadRequest => &[
+            Self::UnknownClient | Self::RedirectUri | Self::MalformedRequest => &[
                 "Close this page and start again from the app.",
                 "If it happens again, tell the people who run the app, and give them the details below.",
             ],
-            Self::Expired => &["Go back to the app and start again. It takes only a moment."],
+            Self::Expired | Self::Answered => &["Go back to the app and start again. It takes only a moment."],
             Self::Finished => &["Go back to the app. If it does not know you yet, log in from there again."],
             Self::CookiesMissing => &[
                 "Allow cookies for this site in your browser’s settings.",
                 "If you use a private window, try a normal one.",
                 "Then go back to the app and start again.",
             ],
-            Self::Csrf => &["Go back to where you began and try again, or go on from your account."],
-            Self::SetupLinkDead => &[
+            Self::Forged => &["Go back to where you began and try again, or go on from your account."],
+            Self::LinkUsed => &[
                 "If you have set up your account, log in with it.",
                 "If not, restart the server: it prints a new link while there is no administrator.",
             ],
-            Self::Forbidden => &["If you need it, ask an administrator of this server."],
             Self::NotFound | Self::MethodNotAllowed => &["Check the address, or go on from the start page."],
             Self::TooLarge | Self::UnsupportedMediaType => {
                 &["Go back and try again with less, or start again from the app."]
             }
-            Self::TooManyRequests { seconds } | Self::Unavailable { seconds } => {
-                return vec![format!("Wait {}, then try again.", wait(*seconds))];
+            Self::TooMany { retry_after } | Self::Unavailable { retry_after } => {
+                return vec![format!("Wait {}, then try again.", wait(*retry_after))];
             }
+            Self::Timeout => return vec![format!("Wait {}, then try again.", wait(1))],
             Self::Internal => {
                 &["Try again in a minute.", "If it happens again, tell an administrator the reference below."]
             }
@@ -158,8 +105,8 @@ impl Fault {
 
     fn action(&self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::SetupLinkDead => Some(("Log in", endpoints::LOGIN)),
-            Self::Forbidden | Self::Expired | Self::Finished | Self::Csrf => {
+            Self::LinkUsed => Some(("Log in", endpoints::LOGIN)),
+            Self::Expired | Self::Answered | Self::Finished | Self::Forged => {
                 Some(("Go to your account", endpoints::ACCOUNT))
             }
             Self::NotFound | Self::MethodNotAllowed => Some(("Go to the start page", "/")),

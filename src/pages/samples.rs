@@ -7,7 +7,8 @@ use super::page_rules::HOSTILE;
 use super::sample_access::{api, many_scopes, scope, scopes};
 use super::sample_parts::{demo, layout};
 use super::samples_account::{account, api_keys, maker};
-use super::{account_view::*, api_keys_view::*, device_view::*, errors::Fault, view::*};
+use super::{account_view::*, api_keys_view::*, device_view::*, view::*};
+use crate::fault::Problem;
 
 /// Name and HTML of every page in its states.
 pub fn samples() -> Vec<(&'static str, String)> {
@@ -190,12 +191,11 @@ pub fn samples() -> Vec<(&'static str, String)> {
     add(&mut pages, "playground", &playground());
     for (name, fault) in faults() {
         let note = ("invalid_request".to_owned(), format!("redirect_uri is not registered for this client {HOSTILE}"));
-        let who = matches!(fault, Fault::Forbidden).then_some("ada");
         let facts = vec![("Client id", HOSTILE.to_owned()), ("Redirect URI", HOSTILE.to_owned())];
-        let page = fault.page(layout(matches!(fault, Fault::BadRedirect), who), "0197c2f4a1b27d3e", Some(note));
+        let page = fault.page(layout(matches!(fault, Problem::RedirectUri), None), "0197c2f4a1b27d3e", Some(note));
         let page = ErrorPage { facts, ..page };
         add(&mut pages, name, &page);
-        if matches!(fault, Fault::Finished) {
+        if matches!(fault, Problem::Finished) {
             let back = Some((HOSTILE.into(), "https://notes.example/".to_owned()));
             add(&mut pages, "error-finished-back", &ErrorPage { back, ..page });
         }
@@ -212,24 +212,23 @@ pub(crate) fn error_pages() -> Vec<ErrorPage> {
     faults().iter().map(|(_, fault)| fault.page(layout(false, None), "", None)).collect()
 }
 
-fn faults() -> [(&'static str, Fault); 16] {
+fn faults() -> [(&'static str, Problem); 15] {
     [
-        ("error-client", Fault::UnknownClient),
-        ("error-redirect", Fault::BadRedirect),
-        ("error-request", Fault::BadRequest),
-        ("error-expired", Fault::Expired),
-        ("error-finished", Fault::Finished),
-        ("error-cookies", Fault::CookiesMissing),
-        ("error-csrf", Fault::Csrf),
-        ("error-setup", Fault::SetupLinkDead),
-        ("error-403", Fault::Forbidden),
-        ("error-404", Fault::NotFound),
-        ("error-405", Fault::MethodNotAllowed),
-        ("error-413", Fault::TooLarge),
-        ("error-415", Fault::UnsupportedMediaType),
-        ("error-429", Fault::TooManyRequests { seconds: 30 }),
-        ("error-500", Fault::Internal),
-        ("error-503", Fault::Unavailable { seconds: 1 }),
+        ("error-client", Problem::UnknownClient),
+        ("error-redirect", Problem::RedirectUri),
+        ("error-request", Problem::MalformedRequest),
+        ("error-expired", Problem::Expired),
+        ("error-finished", Problem::Finished),
+        ("error-cookies", Problem::CookiesMissing),
+        ("error-csrf", Problem::Forged),
+        ("error-setup", Problem::LinkUsed),
+        ("error-404", Problem::NotFound),
+        ("error-405", Problem::MethodNotAllowed),
+        ("error-413", Problem::TooLarge),
+        ("error-415", Problem::UnsupportedMediaType),
+        ("error-429", Problem::TooMany { retry_after: 30 }),
+        ("error-500", Problem::Internal),
+        ("error-503", Problem::Unavailable { retry_after: 1 }),
     ]
 }
 

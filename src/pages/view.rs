@@ -249,7 +249,7 @@ pub enum ConsentMemory {
     AskedByApp,
 }
 
-/// Any refusal that is a page. [`super::errors::Fault`] has the texts.
+/// Any refusal that is a page. `errors.rs` has the texts.
 #[derive(Template, Debug)]
 #[template(path = "error.html")]
 pub struct ErrorPage {

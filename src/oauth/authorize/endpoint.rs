@@ -39,7 +39,7 @@ pub async fn handle(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
     }
     note_challenge(&app, info, &request).await;
     match proceed(&app, &req, info, &client, &request).await {
-        Err(Fault::ClientChanged) => Err(Fault::Page(Problem::Unavailable, None)),
+        Err(Fault::ClientChanged) => Err(Fault::Page(Problem::Unavailable { retry_after: 2 }, None)),
         answer => answer,
     }
 }
