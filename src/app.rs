@@ -9,7 +9,7 @@ use moka::sync::Cache;
 
 use crate::audit::Trail;
 use crate::config::Config;
-use crate::defense::{Admission, Limiter};
+use crate::defense::{Admission, Connections, Limiter};
 use crate::domain::{Algorithm, Client};
 use crate::identity::{KeyUses, Passwords, SessionCookies};
 use crate::keys::{KeyError, KeyRing};
@@ -47,6 +47,7 @@ pub struct Inner {
     pub passwords: Passwords,
     pub limiter: Limiter,
     pub admission: Admission,
+    pub connections: Connections,
     /// Bodies that have not come yet.
     pub unread_bodies: AtOnce,
     pub cookies: SessionCookies,
@@ -190,7 +191,8 @@ impl App {
     pub fn new(parts: Parts) -> Self {
         let inner = Inner {
             limiter: Limiter::new(&parts.config.limits, &parts.config.server.trusted_proxies),
-            admission: Admission::new(parts.config.server.max_requests),
+            admission: Admission::new(parts.config.server.max_requests, &parts.config.server.trusted_proxies),
+            connections: Connections::new(&parts.config.server),
             unread_bodies: AtOnce::new(parts.config.server.max_unread_bodies_per_address),
             trail: Trail::new(parts.db.clone(), parts.clock.clone(), parts.config.limits.audited_refusals_per_address),
             cookies: SessionCookies::for_issuer(&parts.config.server.issuer),

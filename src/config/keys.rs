@@ -80,6 +80,7 @@ pub(super) static KEYS: &[Key] = &[
     key("server", "request_timeout_seconds", number(1, HOUR)),
     key("server", "max_requests", number(4, MILLION)),
     key("server", "max_connections", number(1, MILLION)),
+    key("server", "max_connections_per_address", number(1, MILLION)),
     key("server", "max_unread_bodies_per_address", number(1, MILLION)),
     key("database", "url", Secret),
     key("database", "pool_size", number(1, 1_000)),
@@ -203,20 +204,32 @@ const fn number(min: i64, max: i64) -> Rule {
     Rule::Number { min, max }
 }
 
-/// Keys of earlier versions that set nothing any more. A configuration that has one still starts.
-static RETIRED: &[Key] = &[
-    // A login that waits takes no row since its request lies sealed in the browser.
-    key("sessions", "max_transactions", Text),
-];
-
-/// Whether this key was one once.
-pub(super) fn is_retired(section: &str, name: &str) -> bool {
-    RETIRED.iter().any(|key| key.section == section && key.name == name)
+/// A key of an earlier version that sets nothing any more. A configuration that has one still starts, with a warning.
+pub(super) struct Retired {
+    key: Key,
+    /// Why it sets nothing.
+    reason: &'static str,
 }
 
-/// Whether this environment variable set a key once.
-pub(super) fn is_retired_variable(variable: &str) -> bool {
-    RETIRED.iter().any(|key| key.variable() == variable)
+pub(super) static RETIRED: &[Retired] = &[Retired {
+    key: key("sessions", "max_transactions", Text),
+    reason: "a login that has not been answered takes no row in the database, so that there is nothing to bound",
+}];
+
+impl Retired {
+    pub(super) fn variable(&self) -> String {
+        self.key.variable()
+    }
+
+    /// What an operator should know who set it there.
+    pub(super) fn warning(&self, origin: &Origin) -> String {
+        format!("{origin}: {} has no effect any more: {}; remove it", self.key, self.reason)
+    }
+}
+
+/// The retired key of that name.
+pub(super) fn retired(section: &str, name: &str) -> Option<&'static Retired> {
+    RETIRED.iter().find(|retired| retired.key.section == section && retired.key.name == name)
 }
 
 /// The key of that name, if there is one.

@@ -52,6 +52,9 @@ pub struct Config {
     pub log: Log,
     pub cleanup: Cleanup,
     pub audit: Audit,
+    /// What its sources have that sets nothing, to be told once at the start.
+    #[serde(skip)]
+    pub warnings: Vec<String>,
 }
 
 /// Who this server is and where it listens.
@@ -92,6 +95,8 @@ pub struct Server {
     pub max_requests: usize,
     /// Simultaneous connections per worker.
     pub max_connections: usize,
+    /// Simultaneous connections of one address, over all workers.
+    pub max_connections_per_address: usize,
     /// Requests of one address whose body has not come yet, over all workers.
     pub max_unread_bodies_per_address: usize,
 }

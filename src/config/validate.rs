@@ -189,6 +189,14 @@ impl Server {
     pub fn metrics_address(&self) -> Option<SocketAddr> {
         self.metrics_listen.parse().ok()
     }
+
+    /// How many threads take connections.
+    pub fn worker_threads(&self) -> usize {
+        match self.workers {
+            0 => std::thread::available_parallelism().map_or(1, std::num::NonZero::get),
+            workers => workers,
+        }
+    }
 }
 
 impl Keys {

@@ -6,6 +6,7 @@
 mod admission;
 pub mod anomaly;
 mod failure_limits;
+mod connections;
 mod failures;
 mod gauge;
 mod group;
@@ -17,6 +18,7 @@ mod table;
 pub use admission::{Admission, Slot};
 pub use failure_limits::Proof;
 pub use failures::Counted;
+pub use connections::{Connection, Connections};
 pub use gauge::{Exceeded, Left};
 pub use limiter::{Limiter, Passage};
 pub use listing::{Listed, Wanted, lift, list};

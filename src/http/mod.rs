@@ -1,5 +1,6 @@
 //! Sockets, routes, and what every answer has in common.
 
+mod connections;
 mod error;
 #[cfg(test)]
 mod error_reference;

@@ -12,7 +12,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::time::timeout;
 
-use super::{metrics, middleware, request_log, routes};
+use super::{connections, metrics, middleware, request_log, routes};
 use crate::app::App;
 use crate::jobs;
 
@@ -28,15 +28,16 @@ pub async fn run(
     // Before anybody can be answered: who is seen to be ready may be told to stop, and without this would just die.
     let signals = Signals::listen()?;
     let server = &app.config.server;
-    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let workers = if server.workers == 0 { cores } else { server.workers };
+    let workers = server.worker_threads();
     let data = web::Data::new(app.clone());
     let door = listener.try_clone()?;
     let factory = move || {
         ActixApp::new().app_data(data.clone()).wrap(from_fn(middleware::serve)).configure(routes::configure(data.mode))
     };
+    let counting = app.clone();
     let main = HttpServer::new(factory)
         .workers(workers)
+        .on_connect(move |stream, data| connections::begin(&counting, stream, data))
         .max_connections(server.max_connections)
         .keep_alive(Duration::from_secs(15))
         .client_request_timeout(Duration::from_secs(5))

@@ -85,7 +85,7 @@ impl Passwords {
     }
 
     /// Lets a login wait, if not too many of its network do.
-    pub(super) fn wait_beside(&self, network: IpAddr) -> Option<Share<'_>> {
+    pub(super) fn wait_beside(&self, network: IpAddr) -> Option<Share> {
         self.waiting.enter(network)
     }
 

@@ -15,4 +15,4 @@ pub use latchway_core::{
     ApiKeyText, ApiKeyTextError, Clock, Digest, Handle, HandleError, Id, Moved, Pace, Rng, Seconds, constant_time_eq,
     hex, random_token, sha256, unhex,
 };
-pub use network::{InvalidNetwork, Network, host, is_exempt, neighbourhood, network};
+pub use network::{InvalidNetwork, Network, host, is_exempt, may_be_proxy, neighbourhood, network};

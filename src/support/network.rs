@@ -1,7 +1,7 @@
 //! IP networks in one canonical form, and the networks that count as one client.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
 
 use ipnet::{IpNet, Ipv4Net};
@@ -114,6 +114,16 @@ pub fn is_exempt(address: IpAddr, trusted_proxies: &[Network]) -> bool {
     address.is_loopback() || address.is_unspecified() || trusted_proxies.iter().any(|net| net.contains(address))
 }
 
+/// Whether what comes from an address may be of many clients: it is a trusted proxy, the address from which a proxy on this
+/// machine connects, or none (a peer without an IP address).
+pub fn may_be_proxy(address: IpAddr, trusted_proxies: &[Network]) -> bool {
+    let address = address.to_canonical();
+    address == IpAddr::V4(Ipv4Addr::LOCALHOST)
+        || address == IpAddr::V6(Ipv6Addr::LOCALHOST)
+        || address.is_unspecified()
+        || trusted_proxies.iter().any(|net| net.contains(address))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -165,5 +175,9 @@ mod tests {
             assert!(is_exempt(at(exempt), &proxies), "{exempt}");
         }
         assert!(!is_exempt(at("192.0.2.1"), &proxies));
+        for proxy in ["127.0.0.1", "::1", "::ffff:127.0.0.1", "10.1.2.3", "0.0.0.0"] {
+            assert!(may_be_proxy(at(proxy), &proxies), "{proxy}");
+        }
+        assert!(!may_be_proxy(at("192.0.2.1"), &proxies) && !may_be_proxy(at("127.0.0.2"), &proxies));
     }
 }

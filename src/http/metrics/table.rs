@@ -72,7 +72,14 @@ const METRICS: &[Metric] = &[
         Kind::Counter,
         &[],
         one,
-        "Requests that were answered 503 because [server] max_requests were under way.",
+        "Requests that were answered 503 because [server] max_requests, or what one address may have of them, were under way.",
+    ),
+    metric(
+        "latchway_connections_refused_total",
+        Kind::Counter,
+        &[],
+        one,
+        "Connections that were closed because their address had [server] max_connections_per_address of them.",
     ),
     metric(
         "latchway_requests_limited_total",

@@ -10,7 +10,7 @@ use super::unread::Kept;
 use super::{address, cors};
 use crate::app::{App, RequestInfo};
 use crate::defense::Left;
-use crate::http::routes;
+use crate::http::{connections, routes};
 use crate::support::Id;
 
 /// A request on its way through the steps, and what its answer will need.
@@ -23,6 +23,8 @@ pub struct Exchange {
     pub unread: Option<Kept>,
     /// What is left of the narrowest limit.
     pub left: Option<Left>,
+    /// Whether the connection may wait for the next request.
+    pub keeps_alive: bool,
 }
 
 impl Exchange {
@@ -36,8 +38,15 @@ impl Exchange {
         };
         req.extensions_mut().insert(info);
         let method = req.method().clone();
-        let exchange =
-            Self { started, info, cors: cors::Verdict::of(req, info.route), unread: Kept::of(req), left: None, method };
+        let exchange = Self {
+            started,
+            info,
+            cors: cors::Verdict::of(req, info.route),
+            unread: Kept::of(req),
+            left: None,
+            method,
+            keeps_alive: connections::keeps_alive(req),
+        };
         if exchange.method == Method::HEAD {
             // RFC 9110 §9.3.2: answered as GET is; the connection leaves the body out, as it knows the method that was sent.
             req.head_mut().method = Method::GET;

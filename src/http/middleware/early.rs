@@ -5,19 +5,25 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::HOST;
 
 use super::errors::{EarlyAnswer, of_status};
+use super::host;
 use crate::app::{App, Mode, RequestInfo};
+use crate::http::connections;
 
 /// Longer URLs are refused, in bytes.
 const MAX_URL: usize = 16 * 1024;
 /// Larger header blocks are refused, in bytes.
 const MAX_HEADERS: usize = 32 * 1024;
 
-/// Sizes, and the host that was asked. `Err` is the answer.
+/// The connection, sizes, and the host that was asked. `Err` is the answer.
 pub fn check(app: &App, req: &ServiceRequest, info: RequestInfo) -> Result<(), EarlyAnswer> {
-    refusal(app, req).map_or(Ok(()), |status| Err(Box::new(of_status(app, info, status))))
+    let refused = refusal(app, req).map(|status| of_status(app, info, status));
+    refused.or_else(|| host::to_issuer(app, req, info)).map_or(Ok(()), |answer| Err(Box::new(answer)))
 }
 
 fn refusal(app: &App, req: &ServiceRequest) -> Option<StatusCode> {
+    if connections::is_refused(req) {
+        return Some(StatusCode::SERVICE_UNAVAILABLE);
+    }
     // A URL in absolute form is refused below, so that this is all of it.
     if req.uri().path_and_query().is_some_and(|url| url.as_str().len() > MAX_URL) {
         return Some(StatusCode::URI_TOO_LONG);
@@ -30,19 +36,8 @@ fn refusal(app: &App, req: &ServiceRequest) -> Option<StatusCode> {
         return Some(StatusCode::BAD_REQUEST);
     }
     // These modes show secrets to this machine: no page of another host may reach it by a name that it points here.
-    if app.mode != Mode::Production && !is_loopback_host(req) {
+    if app.mode != Mode::Production && !host::is_loopback(req) {
         return Some(StatusCode::MISDIRECTED_REQUEST);
     }
     None
-}
-
-fn is_loopback_host(req: &ServiceRequest) -> bool {
-    let host = req.headers().get(HOST).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let name =
-        host.rsplit_once(':').filter(|(_, port)| port.bytes().all(|b| b.is_ascii_digit())).map_or(host, |(n, _)| n);
-    let address = name.trim_start_matches('[').trim_end_matches(']').parse::<std::net::IpAddr>();
-    name.eq_ignore_ascii_case("localhost")
-        // RFC 6761 §6.3: names below localhost are of this machine, too.
-        || name.to_ascii_lowercase().ends_with(".localhost")
-        || address.is_ok_and(|address| address.to_canonical().is_loopback())
 }

@@ -21,9 +21,9 @@ static PERMISSIONS: HeaderName = HeaderName::from_static("permissions-policy");
 const NO_FEATURES: &str = "accelerometer=(), camera=(), display-capture=(), geolocation=(), gyroscope=(), \
                            magnetometer=(), microphone=(), midi=(), payment=(), usb=()";
 
-/// Adds what is not there yet; while the server stops, the connection is not kept.
-pub fn add(app: &App, info: RequestInfo, response: &mut HttpResponse) {
-    if app.readiness.draining.load(Ordering::Relaxed) {
+/// Adds what is not there yet. A connection that may not be kept, or any while the server stops, ends with this answer.
+pub fn add(app: &App, info: RequestInfo, keeps_alive: bool, response: &mut HttpResponse) {
+    if !keeps_alive || app.readiness.draining.load(Ordering::Relaxed) {
         // RFC 9112 §9.6: a proxy sends nothing more on this connection, instead of meeting its end with a request.
         response.head_mut().set_connection_type(ConnectionType::Close);
     }

@@ -3,7 +3,8 @@
 //!
 //! ```text
 //! context        the id, the caller's address, the row of the route table
-//! early          sizes, hosts: what is refused without any work
+//! early          connections, sizes, hosts: what is refused without any work
+//! host           which names of this machine are asked, and the one that development mode shows pages at
 //! rate_limit     the limits of an address
 //! cors           preflights, and what other origins may read
 //! readiness      whether the time and the keys are known
@@ -23,6 +24,7 @@ mod deadline;
 mod early;
 mod errors;
 mod headers;
+mod host;
 mod load_shedding;
 mod observe;
 mod rate_limit;
@@ -82,11 +84,11 @@ async fn admit<'a>(app: &'a App, req: &mut ServiceRequest, exchange: &mut Exchan
 
 /// The one way out: every answer gets its headers, is counted and is logged.
 fn finish(app: &App, exchange: Exchange, mut response: HttpResponse, noted: Noted) -> HttpResponse {
-    let Exchange { started, info, method, cors, unread, left } = exchange;
+    let Exchange { started, info, method, cors, unread, left, keeps_alive } = exchange;
     if let Some(unread) = unread {
         response = unread.leave_with(response);
     }
-    headers::add(app, info, &mut response);
+    headers::add(app, info, keeps_alive, &mut response);
     rate_limit::tell(left.as_ref(), response.headers_mut());
     cors.apply(response.headers_mut());
     observe::record(info, &method, started.elapsed(), &mut response, noted);

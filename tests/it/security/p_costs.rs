@@ -89,6 +89,117 @@ async fn p04_bodies_that_do_not_come(db: Db) {
     assert!(text[..length].starts_with(b"HTTP/1.1 401"), "{}", String::from_utf8_lossy(&text[..length]));
 }
 
+/// What comes next on a connection, as text.
+async fn read_some(stream: &mut TcpStream) -> String {
+    let mut text = [0; 2048];
+    let length = stream.read(&mut text).await.expect("an answer");
+    String::from_utf8_lossy(&text[..length]).into_owned()
+}
+
+/// Whether 127.0.0.66 gets an answer.
+async fn served(server: &Server, request: &[u8]) -> bool {
+    let mut stream = connect(server, "127.0.0.66").await;
+    let _written = stream.write_all(request).await;
+    let mut answer = Vec::new();
+    let _reset = stream.read_to_end(&mut answer).await;
+    answer.starts_with(b"HTTP/1.1 200")
+}
+
+/// Fails if one address can hold all connections, idle or with half a request, or if others pay for it.
+async fn p04_connections_of_one_address(db: Db) {
+    let config =
+        [("server.max_connections_per_address", "8"), ("server.max_connections", "16"), ("server.workers", "1")];
+    let server = Server::start(db, &config);
+    let client = Client::confidential(&server);
+    let secret = client.secret.clone().expect("a secret");
+    let token = async || {
+        let request = at("127.0.0.9").post(server.url("/oauth2/token")).basic_auth(&client.id, Some(&secret));
+        Answer::of(request.form(&[("grant_type", "client_credentials")])).await
+    };
+    let get = b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    // The first of an address are kept after an answer, so that they wait in the midst of their second request; the rest are not.
+    let mut held = Vec::new();
+    for n in 0..8 {
+        let mut stream = connect(&server, "127.0.0.66").await;
+        if n < 4 {
+            stream.write_all(get).await.expect("written");
+            let answer = read_some(&mut stream).await;
+            assert!(answer.starts_with("HTTP/1.1 200") && !answer.contains("connection: close"), "{answer}");
+            stream.write_all(b"GET /livez HT").await.expect("written");
+        }
+        held.push(stream);
+    }
+    // Whatever it does beyond its share, it gets an end at once, and nothing that it sent is done.
+    let revoke = b"POST /oauth2/revoke HTTP/1.1\r\nHost: localhost\r\nContent-Length: 7\r\n\r\ntoken=x";
+    for sent in [&b""[..], b"POST /oauth2/rev", revoke].repeat(4) {
+        let mut stream = connect(&server, "127.0.0.66").await;
+        // The server may have closed it before.
+        let _written = stream.write_all(sent).await;
+        let mut answer = Vec::new();
+        let _reset = stream.read_to_end(&mut answer).await;
+        let answer = String::from_utf8_lossy(&answer).into_owned();
+        assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 503"), "{answer}");
+    }
+    for _ in 0..3 {
+        assert_tokens(&token().await);
+    }
+    let metrics = Answer::of(http().get(server.metrics_url())).await.body;
+    let refused = metrics.lines().find(|line| line.starts_with("latchway_connections_refused_total "));
+    assert_eq!(refused, Some("latchway_connections_refused_total 12"));
+    // One that is kept ends by its answer, as it began in the second half of the share; then there is room for another.
+    let mut last = held.pop().expect("eight");
+    last.write_all(get).await.expect("written");
+    let mut answer = String::new();
+    last.read_to_string(&mut answer).await.expect("an answer, and then the end");
+    assert!(answer.starts_with("HTTP/1.1 200") && answer.contains("connection: close"), "{answer}");
+    let begin = std::time::Instant::now();
+    while !served(&server, get).await {
+        assert!(begin.elapsed() < std::time::Duration::from_secs(30), "the place is not free again");
+    }
+    // A proxy on this machine, and this machine itself, may have all of them.
+    let local = futures_join((0..9).map(|_| Answer::of(at("127.0.0.1").get(server.url("/livez"))))).await;
+    assert!(local.iter().all(|answer| answer.status == 200));
+    drop(held);
+}
+
+/// Fails if one address takes all places of requests under way.
+async fn p04_requests_of_one_address(db: Db) {
+    // The test may say of which client each request is.
+    let server = Server::start(db, &[("server.trusted_proxies", "127.0.0.0/8"), ("server.max_requests", "64")]);
+    let client = Client::confidential(&server);
+    let secret = client.secret.clone().expect("a secret");
+    let post = |path: &str, from: &'static str, form: &[(&str, &str)]| {
+        let request = http().post(server.url(path)).basic_auth(&client.id, Some(&secret));
+        Answer::of(request.header("X-Forwarded-For", from).form(form))
+    };
+    let grant = [("grant_type", "client_credentials")];
+    let token = post("/oauth2/token", "203.0.113.9", &grant).await.text("access_token");
+    let lock = server.database.block();
+    let mut tokens = tokio::task::JoinSet::new();
+    for _ in 0..60 {
+        tokens.spawn(post("/oauth2/token", "203.0.113.66", &grant));
+    }
+    // Its quarter is 16, of which tokens may be twelve.
+    for _ in 0..48 {
+        let answer = tokens.join_next().await.expect("48 are too many").expect("an answer");
+        assert_eq!(answer.status, 503, "{answer:?}");
+        assert!(answer.header("retry-after").is_some(), "{answer:?}");
+    }
+    let mut others = tokio::task::JoinSet::new();
+    for from in ["203.0.113.9", "2001:db8::9"] {
+        others.spawn(post("/oauth2/token", from, &grant));
+        let page = http().get(client.request().url()).header("X-Forwarded-For", from);
+        assert_eq!(Answer::of(page).await.status, 303, "a login from {from}");
+    }
+    // Whoever shares the address with it still asks for what is there.
+    let asked = post("/oauth2/introspect", "203.0.113.66", &[("token", token.as_str())]).await;
+    assert_eq!(asked.json()["active"], true, "{asked:?}");
+    drop(lock);
+    for answer in tokens.join_all().await.iter().chain(&others.join_all().await) {
+        assert_tokens(answer);
+    }
+}
+
 /// Fails if an `Origin` makes the server read more than the redirect URIs of apps in the browser, or before its limits.
 async fn p18_origins(db: Db) {
     let server = Server::start(db, &[("limits.token_per_address", "3/1h")]);
@@ -140,4 +251,10 @@ async fn futures_join<F: Future<Output = Answer> + Send + 'static>(futures: impl
     set.join_all().await
 }
 
-both![p04_bodies_that_do_not_come, p18_origins, p20_probes_share_an_answer];
+both![
+    p04_bodies_that_do_not_come,
+    p04_connections_of_one_address,
+    p04_requests_of_one_address,
+    p18_origins,
+    p20_probes_share_an_answer
+];
