@@ -41,7 +41,7 @@ pub fn run(context: &Context, config: &Config, dev: Dev, connect: Connect) -> an
 }
 
 fn warnings(context: &Context, config: &Config) -> Vec<String> {
-    let mut warnings = Vec::new();
+    let mut warnings = config.warnings.clone();
     for network in config.server.trusted_proxies.iter().filter(|network| network.is_everything()) {
         warnings.push(format!(
             "[server] trusted_proxies has {network}: everybody can choose the address that rate limits and the audit trail \

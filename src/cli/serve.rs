@@ -63,6 +63,9 @@ fn serve(context: &Context, args: &Args) -> anyhow::Result<()> {
         config.server.shutdown_delay_seconds = 0;
     }
     logging::start(config.log.format, &config.log.level)?;
+    for warning in &config.warnings {
+        tracing::warn!("{warning}");
+    }
     if !args.dev {
         leave_no_core();
     }

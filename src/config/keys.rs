@@ -196,40 +196,12 @@ pub(super) static KEYS: &[Key] = &[
     key("audit", "checkpoint_seconds", number(1, 600)),
 ];
 
-const fn key(section: &'static str, name: &'static str, rule: Rule) -> Key {
+pub(super) const fn key(section: &'static str, name: &'static str, rule: Rule) -> Key {
     Key { section, name, rule }
 }
 
 const fn number(min: i64, max: i64) -> Rule {
     Rule::Number { min, max }
-}
-
-/// A key of an earlier version that sets nothing any more. A configuration that has one still starts, with a warning.
-pub(super) struct Retired {
-    key: Key,
-    /// Why it sets nothing.
-    reason: &'static str,
-}
-
-pub(super) static RETIRED: &[Retired] = &[Retired {
-    key: key("sessions", "max_transactions", Text),
-    reason: "a login that has not been answered takes no row in the database, so that there is nothing to bound",
-}];
-
-impl Retired {
-    pub(super) fn variable(&self) -> String {
-        self.key.variable()
-    }
-
-    /// What an operator should know who set it there.
-    pub(super) fn warning(&self, origin: &Origin) -> String {
-        format!("{origin}: {} has no effect any more: {}; remove it", self.key, self.reason)
-    }
-}
-
-/// The retired key of that name.
-pub(super) fn retired(section: &str, name: &str) -> Option<&'static Retired> {
-    RETIRED.iter().find(|retired| retired.key.section == section && retired.key.name == name)
 }
 
 /// The key of that name, if there is one.

@@ -53,7 +53,8 @@ pub fn load(overrides: &Overrides, env: impl Iterator<Item = (String, String)>) 
     let settings = gather(overrides, &variables)?;
     let table = settings.to_table();
     let config = Config::deserialize(table).map_err(|error| Problem::Shape(error.message().to_owned()))?;
-    let config = complete(config, &settings, overrides);
+    let mut config = complete(config, &settings, overrides);
+    config.warnings = settings.warnings().to_vec();
     ConfigError::unless_empty(validate(&config, &settings, overrides.dev))?;
     Ok(config)
 }

@@ -13,6 +13,7 @@ mod mode;
 mod print;
 mod rate;
 mod redact;
+mod retired;
 mod settings;
 mod shared;
 mod sources;

@@ -8,6 +8,7 @@ use toml::{Table, Value};
 
 use super::error::{Origin, Problem};
 use super::keys::{self, KEYS, Key};
+use super::retired::{self, RETIRED};
 use super::settings::Settings;
 
 /// The environment, in the order of names.
@@ -44,10 +45,13 @@ pub(super) fn put_toml(settings: &mut Settings, text: &str, origin: &Origin) -> 
 }
 
 fn put_one(settings: &mut Settings, section: &str, name: &str, value: Value, origin: &Origin) -> Result<(), Problem> {
-    match keys::find(section, name) {
-        Some(key) => settings.put(key, value, origin.clone()),
-        None if keys::is_retired(section, name) => Ok(()),
-        None => Err(Problem::Unknown {
+    match (keys::find(section, name), retired::find(section, name)) {
+        (Some(key), _) => settings.put(key, value, origin.clone()),
+        (None, Some(retired)) => {
+            settings.warn(retired.warning(origin));
+            Ok(())
+        }
+        (None, None) => Err(Problem::Unknown {
             origin: origin.clone(),
             written: format!("key [{section}] {name}"),
             nearest: nearest_in_file(section, name),
@@ -88,6 +92,13 @@ pub(super) fn put_environment(settings: &mut Settings, variables: &Variables) ->
     let mut problems: Vec<Problem> = variables.keys().filter_map(|name| misspelt(name)).collect();
     let put = KEYS.iter().map(|key| put_variable(settings, key, variables));
     problems.extend(put.filter_map(Result::err));
+    for retired in RETIRED {
+        let variable = retired.variable();
+        let names = [variable.clone(), format!("{variable}_FILE")];
+        for name in names.into_iter().filter(|name| variables.contains_key(name)) {
+            settings.warn(retired.warning(&Origin::Variable(name)));
+        }
+    }
     problems
 }
 
@@ -116,7 +127,8 @@ fn put_variable(settings: &mut Settings, key: &'static Key, variables: &Variable
 /// called latchway. So one underscore is refused only where two would have made a key.
 fn misspelt(name: &str) -> Option<Problem> {
     let (stem, suffix) = name.strip_suffix("_FILE").map_or((name, ""), |stem| (stem, "_FILE"));
-    if KEYS.iter().any(|key| key.variable() == stem) || keys::is_retired_variable(stem) {
+    let is_known = KEYS.iter().any(|key| key.variable() == stem);
+    if is_known || RETIRED.iter().any(|retired| retired.variable() == stem) {
         return None;
     }
     let nearest = match name.strip_prefix(PREFIX) {

@@ -126,3 +126,28 @@ fn u06_pages_link_to_what_is_safe_to_link_to() {
         assert!(error.contains(&format!("[server] {}", name.to_lowercase())), "{name} = {bad}: {error}");
     }
 }
+
+/// Fails if there is a setting that no code reads outside the declaration of the settings: it would be accepted and ignored.
+#[test]
+fn every_setting_is_read() {
+    let mut code = String::new();
+    let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let is_declaration = path.ends_with("config/mod.rs") || path.ends_with("config/keys.rs");
+            if path.is_dir() && !path.ends_with("config/tests") {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") && !is_declaration {
+                code += &fs::read_to_string(path).expect("a file");
+            }
+        }
+    }
+    for key in crate::config::keys::KEYS {
+        let reads = code.match_indices(&format!(".{}", key.name)).any(|(at, found)| {
+            let next = code[at + found.len()..].chars().next();
+            !next.is_some_and(|next| next.is_alphanumeric() || next == '_')
+        });
+        assert!(reads, "no code reads {key}");
+    }
+}

@@ -44,7 +44,13 @@ async fn s09_a_lost_encryption_key_has_a_way_out(db: Db) {
     let export = lost.dir.join("anew.jsonl").display().to_string();
     lost.cli(&["audit", "export", "--out", &export]);
     assert_eq!(lost.cli(&["audit", "verify", "--file", &export])["ok"], true);
-    // What is from before cannot be changed any more either.
+    // What is from before cannot be changed any more either, the first event of a chain included.
+    let first = "id = (SELECT id FROM audit_events WHERE sequence = 1 ORDER BY id LIMIT 1)";
+    lost.database.execute(&format!("UPDATE audit_events SET reason = 'another' WHERE {first}"));
+    let found = lost.try_cli(&["audit", "verify"], "").expect_err("it was changed").output;
+    assert!(found.contains("when the trail began anew"), "{found}");
+    lost.database.execute(&format!("UPDATE audit_events SET reason = NULL WHERE {first}"));
+    assert_eq!(lost.cli(&["audit", "verify"])["began_anew"]["unproved_first_events"], 0);
     lost.database.execute("UPDATE audit_events SET outcome = 'failure' WHERE kind = 'consent_given'");
     let found = lost.try_cli(&["audit", "verify"], "").expect_err("it was changed").output;
     assert!(found.contains("changed"), "{found}");
@@ -112,6 +118,7 @@ async fn a05_config_check_looks(db: Db) {
     let warned = |config: &[(&str, &str)]| check(config, &[]).expect("valid")["warnings"].to_string();
     assert_eq!(warned(&[]), "[]");
     assert!(warned(&[("server.trusted_proxies", "0.0.0.0/0")]).contains("trusted_proxies"));
+    assert!(warned(&[("sessions.max_transactions", "5")]).contains("has no effect any more"));
     let key = server.dir.join("encryption.key");
     std::fs::write(&key, NEW).expect("a file");
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).expect("a mode");

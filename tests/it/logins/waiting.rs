@@ -9,9 +9,12 @@ fn from(server: &Server, address: &str, url: &str) -> reqwest::RequestBuilder {
 }
 
 async fn p05_logins_that_wait_take_no_row(db: Db) {
-    // The setting of earlier versions is taken and sets nothing.
+    // The setting of earlier versions sets nothing, which is said once.
     let config = [("server.trusted_proxies", "127.0.0.0/8"), ("sessions.max_transactions", "5")];
     let server = Server::start(db, &config);
+    let said =
+        "environment variable LATCHWAY__SESSIONS__MAX_TRANSACTIONS: [sessions] max_transactions has no effect any more";
+    assert_eq!(server.log().matches(said).count(), 1, "{}", server.log());
     let (client, user) = (Client::confidential(&server), User::new(&server));
     for _ in 0..300 {
         let answer = Answer::of(from(&server, "203.0.113.5", &client.request().url())).await;
