@@ -85,6 +85,9 @@ pub enum Unfit {
     /// A parameter is wrong.
     #[error(transparent)]
     Invalid(#[from] InvalidApiKey),
+    /// A person's key names no API. One of a client could still be looked up by the client itself.
+    #[error("audience {NO_API}")]
+    NoApi,
     /// There is no such owner, or it is not active.
     #[error("the owner does not exist or is not active")]
     Owner,
@@ -111,6 +114,9 @@ pub enum Unfit {
     #[error(transparent)]
     Storage(#[from] StorageError),
 }
+
+/// What is wrong with the audience of a person's key that has none.
+pub const NO_API: &str = "must name at least one API, because a key of a person works only at the APIs that it names";
 
 impl WriteError for Unfit {
     fn storage(&self) -> Option<&StorageError> {
@@ -202,6 +208,9 @@ pub fn create(
         last_use: None,
     };
     key.validate()?;
+    if key.audience.is_empty() && matches!(key.owner, KeyOwner::Person(_)) {
+        return Err(Unfit::NoApi);
+    }
     if let Some(parent) = parent {
         keep_within(tx, &mut key, parent, now)?;
     }

@@ -4,6 +4,6 @@ mod manage;
 mod verify;
 mod view;
 
-pub use manage::{Actor, Limit, OwnAudiences, Parent, Unfit, Wish, create, may_have, own, revoke, rotate};
+pub use manage::{Actor, Limit, NO_API, OwnAudiences, Parent, Unfit, Wish, create, may_have, own, revoke, rotate};
 pub use verify::{Dead, LiveKey, Refused, admit, judge, report, verify};
 pub use view::ApiKeyView;

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::context::{Context, usage};
 use super::output;
 use super::tool::Tool;
-use crate::api_key::{self, Actor, ApiKeyView, Limit, OwnAudiences, Unfit, Wish};
+use crate::api_key::{self, Actor, ApiKeyView, Limit, NO_API, OwnAudiences, Unfit, Wish};
 use crate::domain::{ApiKey, KeyOwner, Scopes};
 use crate::storage::{Conn, Refusal, StorageError, api_keys, clients, users};
 use crate::support::{ApiKeyText, Id, Network, Seconds, duration};
@@ -15,9 +15,11 @@ use crate::support::{ApiKeyText, Id, Network, Seconds, duration};
 const EXAMPLES: &str = "\
 Examples:
   For a program of a client's:
-    latchway api-key create --client lwc_1f0… --name \"Nightly export\" --scope orders:read --expires 90d
+    latchway api-key create --client lwc_1f0… --name \"Nightly export\" --scope orders:read \\
+      --audience https://orders.example --expires 90d
   For a script of a person's, from one network, at most 60 times a minute:
-    latchway api-key create --user alice --name Backup --scope orders:read --network 10.0.0.0/8 --rate-limit 60
+    latchway api-key create --user alice --name Backup --scope orders:read --audience https://orders.example \\
+      --network 10.0.0.0/8 --rate-limit 60
   Another secret, while the old one works for an hour more:
     latchway api-key rotate 0197c2f4-… --overlap 1h";
 
@@ -39,7 +41,8 @@ pub enum Command {
         /// What it may do: scopes of its owner's. May be repeated
         #[arg(long, num_args = 1.., required = true)]
         scope: Vec<String>,
-        /// An API that it is for; without any it is for this server and what stands behind it. May be repeated
+        /// An API that it is for. Required for a person's key; a client's key without any can be looked up by that client
+        /// alone. May be repeated
         #[arg(long = "audience", value_name = "URI", num_args = 1..)]
         audiences: Vec<String>,
         /// How long it lasts, such as 90d or 12h; for ever if not said
@@ -140,6 +143,7 @@ fn explain(unfit: Unfit) -> anyhow::Error {
             };
             usage(format!("--{flag} {}", error.why))
         }
+        Unfit::NoApi => usage(format!("--audience {NO_API}")),
         other => other.into(),
     }
 }
@@ -157,6 +161,9 @@ fn create(context: &Context, tool: &Tool, wish: Wish) -> anyhow::Result<()> {
         outln!("id       {}", key.id);
         outln!("api_key  {}", text.expose().expose_secret());
         outln!("\nThe key is shown this once. Keep it where only the program can read it.");
+        if key.audience.is_empty() {
+            outln!("It names no API (--audience), so that only its client can look it up.");
+        }
     })
 }
 

@@ -75,6 +75,7 @@ pub async fn create(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> 
             let error = match error.parameter {
                 "name" => KeyError::Name(why),
                 "scope" => KeyError::Scope(why),
+                "audience" => KeyError::Audience(why),
                 "networks" => KeyError::Networks(why),
                 _ => KeyError::Form(why),
             };

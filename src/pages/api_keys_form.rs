@@ -57,6 +57,9 @@ impl Typed {
                 Scopes::default()
             })
         };
+        if self.audience.is_empty() {
+            errors.push(KeyError::Audience("Choose at least one place where the key works.".to_owned()));
+        }
         let words = self.networks.split([' ', ',']).filter(|word| !word.is_empty());
         let networks = words.map(Network::or_address).collect::<Result<_, _>>().unwrap_or_else(|_| {
             errors.push(KeyError::Networks("Write addresses or networks such as 192.0.2.7 or 10.0.0.0/8.".to_owned()));

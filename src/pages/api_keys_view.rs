@@ -57,6 +57,7 @@ pub struct Maker {
 pub enum KeyError {
     Name(String),
     Scope(String),
+    Audience(String),
     Networks(String),
     Form(String),
 }
@@ -70,6 +71,10 @@ impl Maker {
         self.errors.iter().find_map(|error| if let KeyError::Scope(why) = error { Some(why.as_str()) } else { None })
     }
 
+    fn audience_error(&self) -> Option<&str> {
+        self.errors.iter().find_map(|error| if let KeyError::Audience(why) = error { Some(why.as_str()) } else { None })
+    }
+
     fn networks_error(&self) -> Option<&str> {
         self.errors.iter().find_map(|error| if let KeyError::Networks(why) = error { Some(why.as_str()) } else { None })
     }
@@ -80,12 +85,13 @@ impl Maker {
 
     /// The first wrong field, in the order of the page, has the focus.
     fn focus(&self) -> &'static str {
-        match (self.name_error(), self.scope_error(), self.networks_error()) {
-            (Some(_), ..) => "name",
-            (None, Some(_), _) => "scope",
-            (None, None, Some(_)) => "networks",
-            (None, None, None) => "",
-        }
+        let fields = [
+            ("name", self.name_error()),
+            ("scope", self.scope_error()),
+            ("audience", self.audience_error()),
+            ("networks", self.networks_error()),
+        ];
+        fields.into_iter().find_map(|(field, error)| error.map(|_| field)).unwrap_or_default()
     }
 }
 

@@ -158,9 +158,12 @@ pub fn samples() -> Vec<(&'static str, String)> {
     add(&mut pages, "api-keys-empty", &ApiKeysPage { keys: Vec::new(), maker: None, shown: None, ..api_keys() });
     let nothing = Maker { scopes: Vec::new(), ..maker(Vec::new()) };
     add(&mut pages, "api-keys-nothing", &ApiKeysPage { maker: Some(nothing), ..api_keys() });
+    let nowhere = Maker { audiences: Vec::new(), ..maker(Vec::new()) };
+    add(&mut pages, "api-keys-nowhere", &ApiKeysPage { maker: Some(nowhere), ..api_keys() });
     for (name, error) in [
         ("api-keys-name", KeyError::Name(HOSTILE.into())),
         ("api-keys-scope", KeyError::Scope("Choose at least one.".into())),
+        ("api-keys-audience", KeyError::Audience("Choose at least one.".into())),
         ("api-keys-networks", KeyError::Networks("Write networks.".into())),
         ("api-keys-form", KeyError::Form("There are 50 keys.".into())),
     ] {

@@ -40,7 +40,8 @@ pub struct NewApiKey {
         example = "orders:read"
     )]
     scope: String,
-    /// The APIs it is for, no others than those of the access token.
+    /// The APIs it is for, no others than those of the access token. A person's key names at least one; a client's key that
+    /// names none can be looked up by that client alone.
     #[serde(default, deserialize_with = "json::one_or_many")]
     #[schema(example = json!(["https://api.example"]))]
     audience: Vec<String>,
@@ -299,6 +300,7 @@ fn refuse(unfit: Unfit) -> Fault {
             "audience" => (ErrorCode::InvalidTarget, error.to_string()),
             _ => (ErrorCode::InvalidRequest, error.to_string()),
         },
+        Unfit::NoApi => (ErrorCode::InvalidRequest, unfit.to_string()),
         Unfit::NotFound => (ErrorCode::NotFound, unfit.to_string()),
         Unfit::FamilyEnded => return OAuthError::invalid_token("its family was revoked a moment ago").into(),
         Unfit::Owner | Unfit::Ended | Unfit::Raced | Unfit::TooMany(_) => {

@@ -24,6 +24,7 @@ export async function keys({ page, context, picture, refusals, env }) {
   await picture('api-keys-mistake')
 
   await page.check('[name=scope][value="orders:read"]')
+  await page.check('[name=audience] >> nth=0')
   await page.click('#create [type=submit]')
   const first = await page.innerText('#api-key')
   assert.match(first, /^lw_[0-9A-Za-z]{22}_[0-9A-Za-z]{49}$/)

@@ -40,6 +40,7 @@ export async function largeText({ page, origins, refusals, picture, env }) {
   await page.goto(`${ISSUER}/account/api-keys`)
   await page.fill('[name=name]', name)
   await page.check('[name=scope] >> nth=0')
+  await page.check('[name=audience] >> nth=0')
   await page.click('#create [type=submit]')
   await page.waitForSelector('#api-key')
   await picture('large-api-keys')

@@ -73,7 +73,7 @@ async fn a_person_manages_keys_through_an_app(server: Shared) {
     register(server, "orders:write");
     let user = User::new(server);
     let (_, token) = person(server, &user, "openid orders:read api_keys").await;
-    let body = |scope: &str| Some(json!({"name": "Script", "scope": scope}));
+    let body = |scope: &str| Some(json!({"name": "Script", "scope": scope, "audience": server.issuer}));
     let made = call(server, Method::POST, KEYS, &token, body("orders:read")).await;
     assert_eq!((made.status, made.json()["user_id"].as_str()), (201, Some(user.id.as_str())), "{made:?}");
     assert!(made.json().get("client_id").is_none(), "{made:?}");

@@ -11,7 +11,7 @@ fn shown(page: &Answer) -> Option<String> {
 }
 
 async fn is_active(server: &Server, text: &str) -> bool {
-    let api = Spec::api(&server.issuer).create(server);
+    let api = Spec::api(API).create(server);
     api.introspect(text).await.json()["active"] == true
 }
 
@@ -24,13 +24,22 @@ fn age_login(server: &Server, user: &User, seconds: i64) {
     database.execute(&format!("UPDATE sessions SET auth_time = auth_time - {seconds} {sessions}"));
 }
 
+/// An API that keys may be for, and something that they may do there.
+const API: &str = "https://keys-page.example";
+
+fn prepare(server: &Server) {
+    register(server, "orders:read");
+    Spec::api(API).create(server);
+}
+
 fn filled(page: &Answer, name: &str) -> Form {
-    page.form(PAGE).with("name", name).with("scope", "orders:read").with("expires", "30d")
+    let form = page.form(PAGE).with("name", name).with("scope", "orders:read");
+    form.with("audience", API).with("expires", "30d")
 }
 
 /// Fails if a key cannot be made, renewed or taken back by forms alone, or if it can be seen twice.
 async fn a_key_from_form_to_revocation(server: Shared) {
-    register(server, "orders:read");
+    prepare(server);
     let user = User::new(server);
     let browser = Browser::of(server, &user).await;
     assert!(browser.get("/account").await.body.contains("href=\"/account/api-keys\""));
@@ -66,7 +75,7 @@ async fn a_key_from_form_to_revocation(server: Shared) {
 
 /// Fails if a wrong form is refused without saying what is wrong, or loses what was typed.
 async fn mistakes_are_marked(server: Shared) {
-    register(server, "orders:read");
+    prepare(server);
     let user = User::new(server);
     let browser = Browser::of(server, &user).await;
     for (change, field) in [
@@ -74,6 +83,8 @@ async fn mistakes_are_marked(server: Shared) {
         (("scope", ""), "scope"),
         (("scope", "openid"), "scope"),
         (("scope", "unheard:of"), "scope"),
+        (("audience", ""), "audience"),
+        (("audience", "https://unheard.example"), "audience"),
         (("networks", "10.0.0.0/99"), "networks"),
     ] {
         let page = browser.get(PAGE).await;
@@ -91,7 +102,7 @@ async fn mistakes_are_marked(server: Shared) {
 
 /// F-018: fails if somebody at an open browser can make a credential without the password.
 async fn f_018_making_a_key_needs_a_fresh_login(server: Shared) {
-    register(server, "orders:read");
+    prepare(server);
     let user = User::new(server);
     let browser = Browser::of(server, &user).await;
     let fresh = browser.get(PAGE).await;
@@ -130,7 +141,7 @@ async fn f_018_making_a_key_needs_a_fresh_login(server: Shared) {
 
 /// Fails if another site, another browser or another person can act here.
 async fn forms_are_ones_own(server: Shared) {
-    register(server, "orders:read");
+    prepare(server);
     let (alice, bob) = (User::new(server), User::new(server));
     let (browser, other) = (Browser::of(server, &alice).await, Browser::of(server, &bob).await);
     let page = browser.get(PAGE).await;
@@ -166,4 +177,54 @@ async fn forms_are_ones_own(server: Shared) {
     assert!(shown(&browser.submit(&once.clone().with("name", "Twice")).await).is_none());
 }
 
-both![a_key_from_form_to_revocation, mistakes_are_marked, f_018_making_a_key_needs_a_fresh_login, forms_are_ones_own,];
+/// Fails if a person can make a key that works nowhere, on the page, by an app or by the command line, or if it does not say
+/// what to do; or if the only API there is has to be chosen.
+async fn p02_a_key_works_somewhere(db: Db) {
+    let server = Server::start(db, &[]);
+    register(&server, "orders:read");
+    let user = User::new(&server);
+    let browser = Browser::of(&server, &user).await;
+    let nowhere = browser.get(PAGE).await;
+    assert!(!nowhere.has_form(PAGE) && nowhere.words().contains("no API here that takes keys yet"), "{nowhere:?}");
+
+    Spec::api(API).create(&server);
+    let page = browser.get(PAGE).await;
+    assert_eq!(page.form(PAGE).get("audience"), Some(API), "the only one is chosen: {page:?}");
+    let form = page.form(PAGE).with("name", "Backup").with("scope", "orders:read").without("audience");
+    let refused = browser.post(&form).await;
+    assert_eq!(refused.status, 422, "{refused:?}");
+    let [field] = &refused.select("fieldset[aria-describedby=audience-error]")[..] else { panic!("{refused:?}") };
+    assert!(
+        field.contains("Where it works") && field.contains("Choose at least one place where the key works."),
+        "{field}"
+    );
+    assert!(field.contains("autofocus"), "{field}");
+    assert!(refused.body.contains("value=\"Backup\"") && refused.has_form(PAGE), "what was typed is kept");
+    assert!(shown(&browser.post(&refused.form(PAGE).with("audience", API)).await).is_some());
+    Spec::api("https://another.example").create(&server);
+    assert_eq!(browser.get(PAGE).await.form(PAGE).get("audience"), None, "of two none is chosen");
+
+    let app = Spec::confidential().scope("openid orders:read api_keys").audience(API).create(&server);
+    let request = app.request();
+    let code = Browser::new(&server).grant(&user, &request).await.code();
+    let token = app.redeem(&request, &code).await.text("access_token");
+    for body in [r#"{"name": "K", "scope": "orders:read"}"#, r#"{"name": "K", "scope": "orders:read", "audience": []}"#]
+    {
+        let request = http().post(server.url("/api/v1/api-keys")).bearer_auth(&token);
+        let refused = Answer::of(request.header("Content-Type", "application/json").body(body)).await;
+        assert_j(&refused, 400, "invalid_request");
+        assert!(refused.text("error_description").starts_with("audience must name at least one API"), "{refused:?}");
+    }
+    let args = ["api-key", "create", "--user", &user.username, "--name", "K", "--scope", "orders:read"];
+    let failure = server.try_cli(&args, "").expect_err("it would work nowhere");
+    assert!(failure.output.contains("--audience must name at least one API"), "{failure:?}");
+    assert_eq!(server.database.rows("api_keys", "name = 'K'").len(), 0);
+}
+
+both![
+    a_key_from_form_to_revocation,
+    mistakes_are_marked,
+    f_018_making_a_key_needs_a_fresh_login,
+    forms_are_ones_own,
+    p02_a_key_works_somewhere,
+];

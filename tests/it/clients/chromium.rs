@@ -52,6 +52,7 @@ async fn first_party(db: Db) {
 async fn api_keys(db: Db) {
     let server = Server::shared(db);
     register(server, "orders:read");
+    Spec::api("https://orders.example").create(server);
     let (client, user) = (Client::confidential(server), User::new(server));
     run_browser("keys", db, &environment(server, &client, &user));
 }

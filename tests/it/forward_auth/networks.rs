@@ -56,6 +56,7 @@ async fn b069_each_spelling_of_a_network(db: Db) {
     let failure = failure.expect_err("a network that matches nothing");
     assert!(format!("{failure:?}").contains("96 to 128"), "{failure:?}");
     register(&server, "orders:read");
+    Spec::api("https://orders.example").create(&server);
     let browser = Browser::of(&server, &User::new(&server)).await;
     let page = browser.get("/account/api-keys").await;
     let form = page.form("/account/api-keys").with("name", "K").with("scope", "orders:read").with("expires", "30d");

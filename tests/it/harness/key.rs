@@ -16,11 +16,15 @@ impl Key {
         Self::create(server, &[&["--client", &client.id, "--name", "Export", "--scope", scope], flags].concat())
     }
 
-    /// One of a person's. Each of the scopes gets words, so that it is one that people can allow.
+    /// One of a person's, for this server where the flags name no API. Each of the scopes gets words, so that it is one that
+    /// people can allow.
     #[track_caller]
     pub fn of_person(server: &Server, user: &User, scope: &str, flags: &[&str]) -> Self {
         scope.split(' ').for_each(|scope| register(server, scope));
-        Self::create(server, &[&["--user", &user.username, "--name", "Script", "--scope", scope], flags].concat())
+        let general = ["--audience", server.issuer.as_str()];
+        let audience = if flags.contains(&"--audience") { &[][..] } else { &general };
+        let person = ["--user", &user.username, "--name", "Script", "--scope", scope];
+        Self::create(server, &[&person, audience, flags].concat())
     }
 
     #[track_caller]

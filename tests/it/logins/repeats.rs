@@ -101,6 +101,7 @@ async fn b019_a_minute_later(db: Db) {
     let page = browser.consent_page(&user, &client.request()).await;
     browser.approve(&page).await.redirect().code();
     register(&server, "orders:read");
+    Spec::api("https://orders.example").create(&server);
     let keys = browser.open("/account/api-keys").await.form("/account/api-keys");
     let key = keys.with("name", "Robot").with("scope", "orders:read").with("expires", "30d");
     assert!(browser.post(&key).await.body.contains("lw_"));
@@ -135,9 +136,11 @@ async fn b019_a_device_twice(server: Shared) {
 /// A key is made once, and shown to the form that made it.
 async fn b019_a_key_twice(server: Shared) {
     register(server, "orders:read");
+    Spec::api("https://b019.example").create(server);
     let browser = Browser::of(server, &User::new(server)).await;
     let page = browser.open("/account/api-keys").await;
     let form = page.form("/account/api-keys").with("name", "Robot").with("scope", "orders:read").with("expires", "30d");
+    let form = form.with("audience", "https://b019.example");
     let shown = |answer: &Answer| {
         let found = answer.select("#api-key");
         let text = found.first().and_then(|key| key.split('>').nth(1)).and_then(|rest| rest.split('<').next());

@@ -61,9 +61,11 @@ async fn u13_what_destroys_asks_first(server: Shared) {
     let code = browser.grant(&user, &request).await.code();
     assert_tokens(&client.redeem(&request, &code).await);
     let account = browser.get("/account").await;
+    Spec::api("https://u12.example").create(server);
     let keys = browser.get("/account/api-keys").await;
     let key =
         keys.form("/account/api-keys").with("name", "Nightly").with("scope", "orders:read").with("expires", "30d");
+    let key = key.with("audience", "https://u12.example");
     assert_eq!(browser.post(&key).await.status, 200);
     let keys = browser.get("/account/api-keys").await;
     for (form, question) in [
@@ -148,11 +150,17 @@ async fn u13_a_key_needs_a_fresh_login_to_end(server: Shared) {
 /// the form.
 async fn u13_all_mistakes_at_once(server: Shared) {
     register(server, "orders:read");
+    Spec::api("https://u13.example").create(server);
     let browser = Browser::of(server, &User::new(server)).await;
     let page = browser.get("/account/api-keys").await;
-    let form = page.form("/account/api-keys").with("name", " ").with("networks", "elsewhere").with("expires", "30d");
+    let form = page
+        .form("/account/api-keys")
+        .without("audience")
+        .with("name", " ")
+        .with("networks", "elsewhere")
+        .with("expires", "30d");
     let answer = browser.post(&form).await;
-    for field in ["name", "scope", "networks"] {
+    for field in ["name", "scope", "audience", "networks"] {
         assert_eq!(answer.select(&format!("#{field}-error")).len(), 1, "{field}: {answer:?}");
     }
     assert_eq!(answer.select("[autofocus]").len(), 1, "{answer:?}");
@@ -163,6 +171,7 @@ async fn u13_all_mistakes_at_once(server: Shared) {
                 .form("/account/api-keys")
                 .with("name", "Two")
                 .with("scope", "orders:read")
+                .with("audience", "https://u13.example")
                 .with("networks", "10.0.0.0/8 192.0.2.7"),
         )
         .await;

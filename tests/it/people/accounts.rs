@@ -110,7 +110,18 @@ async fn u17_user_delete(server: Shared) {
     let app = FirstParty::native(server);
     let login = app.login(&user).await;
     server.cli(&["scope", "set", "cron:read", "--title", "Read for a program", "--description", "A program reads."]);
-    server.cli(&["api-key", "create", "--user", &user.username, "--name", &user.id, "--scope", "cron:read"]);
+    server.cli(&[
+        "api-key",
+        "create",
+        "--user",
+        &user.username,
+        "--name",
+        &user.id,
+        "--scope",
+        "cron:read",
+        "--audience",
+        &server.issuer,
+    ]);
     assert_eq!(server.cli(&["user", "show", &user.username])["api_keys"], json!(1));
     let events = audit(server, "1 = 1").len();
     let (status, shown) = server.at_terminal(&["user", "delete", &user.username], &["n"]);
