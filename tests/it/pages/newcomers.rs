@@ -1,5 +1,7 @@
 //! What a person or a newcomer meets first: the start page, the login, the banner.
 
+use reqwest::Method;
+
 use crate::harness::*;
 
 /// Fails if the pages say that somebody else runs the service, or if the start page does not lead to the login.
@@ -106,9 +108,57 @@ async fn u16_cancel_goes_back_to_the_app(server: Shared) {
     assert!(!Browser::new(server).get("/login").await.has_form("/login/cancel"), "no app, nothing to go back to");
 }
 
+/// Fails if a developer who asks for the server by another name of this machine gets a form whose cookies or whose answer
+/// belong to the issuer's name.
+async fn b105_the_development_server_has_one_name(db: Db) {
+    let server = Server::start_dev(db);
+    let (issuer, port) = (server.issuer.clone(), server.issuer.rsplit(':').next().expect("a port").to_owned());
+    let asked = |method: Method, host: &str, path: &str| {
+        let request = http().request(method, server.url(path)).header("Host", host);
+        Answer::of(request)
+    };
+    for name in ["localhost", "LOCALHOST", "app.localhost", "[::1]", "127.0.0.2"] {
+        let host = format!("{name}:{port}");
+        for path in [
+            "/",
+            "/login?after=account",
+            "/setup?token=x",
+            "/device",
+            "/account",
+            "/playground",
+            "/oauth2/authorize?x=1",
+        ] {
+            let answer = asked(Method::GET, &host, path).await;
+            assert_eq!((answer.status, answer.header("location")), (307, Some(&*format!("{issuer}{path}"))), "{host}");
+        }
+        assert_eq!(
+            asked(Method::POST, &host, "/oauth2/authorize").await.status,
+            307,
+            "a request by form goes on as one"
+        );
+    }
+    // Programs ask for the same at each name, and what stands before this server may have changed the name.
+    let other = format!("localhost:{port}");
+    for path in ["/livez", "/.well-known/jwks.json", "/api/v1/openapi.json", "/static/style.css"] {
+        assert_ne!(asked(Method::GET, &other, path).await.status, 307, "{path}");
+    }
+    assert_eq!(asked(Method::GET, "localhost:1", "/login").await.status, 200, "another port is a proxy's");
+    assert_eq!(asked(Method::GET, &format!("evil.example:{port}"), "/login").await.status, 421);
+    // A whole login that begins at the other name.
+    let (client, user) = (Client::confidential(&server), User::new(&server));
+    let request = client.request();
+    let begun = asked(Method::GET, &other, &request.url()[issuer.len()..]).await;
+    let browser = Browser::new(&server);
+    let login = browser.open(&begun.location().expect("the issuer's name")).await;
+    let consent = browser.login(&login, &user).await;
+    let code = browser.approve(&consent).await.redirect().code();
+    assert_tokens(&client.redeem(&request, &code).await);
+}
+
 both![
     u11_the_service_has_its_own_name,
     u11_first_steps_in_development,
     u16_the_login_says_what_works,
-    u16_cancel_goes_back_to_the_app
+    u16_cancel_goes_back_to_the_app,
+    b105_the_development_server_has_one_name,
 ];
