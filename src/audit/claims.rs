@@ -86,8 +86,10 @@ pub struct Claims {
 pub struct Epoch {
     pub number: i64,
     pub at_millis: i64,
-    /// Of chains from before, whose beginning can be proved no more.
+    /// Chains from before: the seed of their first event cannot be computed any more.
     pub writers: HashSet<Id>,
+    /// What the first events of these chains were then, each hashed by itself.
+    pub first_events: HashMap<Id, Hash>,
 }
 
 /// Whether a checkpoint was read before the events that it speaks of.
@@ -139,7 +141,8 @@ impl Claims {
             // What nobody signed for does not say that later events need no chain.
             self.unchained_until = self.unchained_until.filter(|id| id.millis() <= checkpoint.at_millis);
             let writers = checkpoint.heads.iter().map(|head| head.writer).collect();
-            self.epoch = Some(Epoch { number, at_millis: checkpoint.at_millis, writers });
+            let first_events = checkpoint.first_events.iter().map(|first| (first.writer, first.hash)).collect();
+            self.epoch = Some(Epoch { number, at_millis: checkpoint.at_millis, writers, first_events });
         }
         for head in &checkpoint.pruned {
             let claim = self.writers.entry(head.writer).or_default();

@@ -52,6 +52,9 @@ pub struct Report {
     pub last_checkpoint: Option<Sealed>,
     /// Where the trail began anew after its key was lost: the number of that checkpoint, and when.
     pub epoch: Option<(i64, i64)>,
+    /// Chains from before that whose first event could be changed without being noticed: an earlier version of this server
+    /// began anew without stating them.
+    pub unproved_first_events: u64,
     /// When events were last removed as too old, in Unix milliseconds.
     pub removed_millis: Option<i64>,
     /// Whether a checkpoint that was noted elsewhere was compared: without one nobody can tell whether the end of the trail,
@@ -240,6 +243,7 @@ fn report(
         unchained: walk.unchained,
         checkpoints: claims.count,
         last_checkpoint: last,
+        unproved_first_events: walk.unproved_first_events,
         epoch: claims.epoch.as_ref().map(|epoch| (epoch.number, epoch.at_millis)),
         removed_millis: claims.removed_millis,
         is_anchored: false,

@@ -3,9 +3,9 @@
 
 use std::collections::HashMap;
 
-use super::claims::{Claim, Claims};
+use super::claims::{Claim, Claims, Epoch};
 use super::integrity_problem::{Found, Place, Problems, TOLD, What};
-use crate::domain::chain::ChainKey;
+use crate::domain::chain::{ChainKey, Record};
 use crate::storage::SILENCE_MILLIS;
 use crate::storage::audit_events::StoredEvent;
 use crate::support::{Digest, Id};
@@ -54,6 +54,8 @@ pub struct Walk<'a> {
     pub problems: Problems,
     pub events: u64,
     pub unchained: u64,
+    /// First events of chains from before a lost key that the checkpoint does not state.
+    pub unproved_first_events: u64,
     unchained_until: Option<Id>,
     buffer: Vec<u8>,
 }
@@ -69,6 +71,7 @@ impl<'a> Walk<'a> {
             problems: Problems::default(),
             events: 0,
             unchained: 0,
+            unproved_first_events: 0,
             unchained_until: unchained_until.max(claims.unchained_until),
             buffer: Vec::new(),
         }
@@ -111,6 +114,11 @@ impl<'a> Walk<'a> {
             let message = "it continues a chain that had been silent for more than an hour, which no writer does";
             self.found(What::Appended, place, writer, message.to_owned());
         }
+        if let Some(epoch) =
+            claims.epoch.as_ref().filter(|epoch| place.sequence == 1 && epoch.writers.contains(&writer))
+        {
+            self.first_of_before(&record, epoch, place);
+        }
         let claim = claim.unwrap_or(&NOTHING);
         for mark in claim.marks_at(place.sequence).filter(|mark| mark.hash.0 != stored) {
             let message = format!(
@@ -125,6 +133,20 @@ impl<'a> Walk<'a> {
         }
         let instead = computed.filter(|computed| *computed != stored);
         self.trace(writer, place, stored, instead, place.sequence > claim.stated());
+    }
+
+    /// Compares the first event of a chain from before a lost key with what it was when the trail began anew.
+    fn first_of_before(&mut self, record: &Record<'_>, epoch: &Epoch, place: Place) {
+        match epoch.first_events.get(&record.writer) {
+            None => self.unproved_first_events += 1,
+            Some(hash) if hash.0 == record.alone(&mut self.buffer) => {}
+            Some(_) => {
+                let number = epoch.number;
+                let message =
+                    format!("it is not the event that checkpoint {number} was signed for when the trail began anew");
+                self.found(What::Changed, place, record.writer, message);
+            }
+        }
     }
 
     /// The hash that an event follows.
@@ -271,3 +293,64 @@ impl<'a> Walk<'a> {
 }
 
 static NOTHING: Claim = Claim { pruned: None, marks: Vec::new(), ended_at: None };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::claims::Read;
+    use crate::domain::chain::{Checkpoint, Hash, Head, Sealed, Stage};
+
+    fn event(outcome: &str, hash: Option<Digest>) -> StoredEvent {
+        StoredEvent {
+            id: vec![2; 16],
+            at_millis: 9,
+            kind: "token_issued".to_owned(),
+            outcome: outcome.to_owned(),
+            client_id: None,
+            subject_hash: None,
+            address: None,
+            request_id: None,
+            detail: None,
+            writer: Some(vec![1; 16]),
+            sequence: Some(1),
+            reason: None,
+            operator: None,
+            hash: hash.map(|hash| hash.to_vec()),
+        }
+    }
+
+    /// What is found of a first event from before a lost key, and how many of these the checkpoint leaves unproved.
+    fn found(walked: &StoredEvent, states_it: bool) -> (u64, u64) {
+        let (lost, key) = (ChainKey::new(&[7; 32]), ChainKey::new(&[8; 32]));
+        let writer = Id::from_bytes([1; 16]);
+        let original = event("success", None);
+        let record = original.record().expect("a record");
+        let hash = record.link(&lost.seed(writer).0, &mut Vec::new());
+        let head = |hash| Head { writer, sequence: 1, hash: Hash(hash), stage: Stage::Ended };
+        let checkpoint = Checkpoint {
+            heads: vec![head(hash)],
+            first_events: if states_it { vec![head(record.alone(&mut Vec::new()))] } else { Vec::new() },
+            lost_key_until: Some(0),
+            ..Checkpoint::after(None, 5)
+        };
+        let sealed: Sealed = key.seal(&checkpoint);
+        let (mut claims, mut problems) = (Claims::default(), Problems::default());
+        claims.add(&sealed, Some(&key), Read::Before, &mut problems);
+        let mut walk = Walk::new(&claims, Some(&key), Extent::Whole, None);
+        walk.event(&StoredEvent { hash: Some(hash.to_vec()), ..walked.clone() });
+        walk.check_ends();
+        (problems.count + walk.problems.count, walk.unproved_first_events)
+    }
+
+    #[test]
+    fn a_first_event_from_before_a_lost_key_is_what_it_was_or_is_called_unproved() {
+        let (original, changed) = (event("success", None), event("failure", None));
+        assert_eq!(found(&original, true), (0, 0));
+        assert_eq!(found(&changed, true), (1, 0));
+        assert_eq!(
+            (found(&original, false), found(&changed, false)),
+            ((0, 1), (0, 1)),
+            "a checkpoint without first events"
+        );
+    }
+}

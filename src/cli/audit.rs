@@ -197,7 +197,10 @@ fn report_json(report: &Report) -> Value {
         "without_checkpoint": report.unstated(), "checkpoints": report.checkpoints, "last_checkpoint": last,
         "signatures": report.signed, "part": report.is_part, "receipt_compared": report.is_anchored,
         "removed_as_too_old_at": report.removed_millis.map(time),
-        "began_anew": report.epoch.map(|(number, millis)| json!({"checkpoint": number, "time": time(millis)})), "writers": writers.collect::<Value>(),
+        "began_anew": report.epoch.map(|(number, millis)| json!({
+            "checkpoint": number, "time": time(millis), "unproved_first_events": report.unproved_first_events,
+        })),
+        "writers": writers.collect::<Value>(),
         "problem_count": report.problems.count,
         "problems": report.problems.told.iter().map(found_json).collect::<Value>(),
     })
@@ -216,6 +219,13 @@ fn print_extent(report: &Report) {
             "The encryption key was lost, and checkpoint {number} of {} began anew. What is from before is as it was then; who \
              signed for it cannot be verified any more.",
             time(millis)
+        );
+    }
+    if report.unproved_first_events > 0 {
+        outln!(
+            "{} chains from before begin with an event that this checkpoint does not state, because it was made by an earlier \
+             version: a change of such an event cannot be noticed.",
+            report.unproved_first_events
         );
     }
     let what = if report.is_part { "of this part" } else { "of what is here" };

@@ -44,6 +44,11 @@ impl Record<'_> {
         hash
     }
 
+    /// The hash of this event by itself, with zeros in the place of the hash that it follows.
+    pub fn alone(&self, buffer: &mut Vec<u8>) -> Digest {
+        self.link(&[0; 32], buffer)
+    }
+
     /// What has a fixed length as it is, numbers in network order; every text with its length before it; what can be
     /// missing with a byte that says whether it is there.
     fn encode(&self, buffer: &mut Vec<u8>) {
@@ -191,6 +196,10 @@ pub struct Checkpoint {
     /// how far all chains went at that moment.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost_key_until: Option<i64>,
+    /// With a lost key: the first event of each chain that still has it, hashed without the seed, which nobody can compute any
+    /// more (see [`Record::alone`]).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub first_events: Vec<Head>,
 }
 
 impl Checkpoint {
@@ -207,6 +216,7 @@ impl Checkpoint {
             unchained_until: None,
             swept_millis: None,
             lost_key_until: None,
+            first_events: Vec::new(),
         }
     }
 }

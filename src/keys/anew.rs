@@ -38,10 +38,13 @@ pub async fn begin_anew(db: &Db, sealer: &Sealer, clock: &Clock, rng: &Rng) -> R
     let signing: Vec<_> =
         Algorithm::ALL.iter().map(|&alg| fresh(alg, sealer, rng, now, now)).collect::<Result<_, _>>()?;
     let made = Fresh::make(sealer, rng)?;
-    let (last, heads) =
-        db.read("audit.heads", |conn| Ok((audit_checkpoints::last(conn)?, audit_events::heads(conn)?))).await?;
+    let read = |conn: &mut crate::storage::Conn| {
+        Ok((audit_checkpoints::last(conn)?, audit_events::heads(conn)?, audit_events::first_events(conn)?))
+    };
+    let (last, heads, first_events) = db.read("audit.heads", read).await?;
     let checkpoint = Checkpoint {
         heads,
+        first_events,
         lost_key_until: Some(last.as_ref().map_or(0, |last| last.number)),
         swept_millis: Some(clock.now_millis()),
         ..Checkpoint::after(last.as_ref(), clock.now_millis())

@@ -285,3 +285,19 @@ pub fn heads(conn: &mut Conn) -> Result<Vec<Head>, StorageError> {
     };
     Ok(rows.into_iter().filter_map(head).collect())
 }
+
+/// The first event of every chain that has not been cut off at its beginning, hashed by itself. Reads the whole table, as
+/// [`heads`] does.
+pub fn first_events(conn: &mut Conn) -> Result<Vec<Head>, StorageError> {
+    let events: Vec<StoredEvent> = on!(conn, c => audit_events::table
+        .filter(audit_events::sequence.eq(1))
+        .order(audit_events::id)
+        .load(c))?;
+    let mut buffer = Vec::new();
+    let first = |event: &StoredEvent| {
+        let record = event.record()?;
+        let hash = Hash(record.alone(&mut buffer));
+        Some(Head { writer: record.writer, sequence: record.sequence, hash, stage: Stage::Open })
+    };
+    Ok(events.iter().filter_map(first).collect())
+}
