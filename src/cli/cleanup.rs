@@ -9,7 +9,7 @@ use super::context::Context;
 use super::output;
 use super::progress::Progress;
 use super::tool::Tool;
-use crate::jobs::{self, Sweep};
+use crate::jobs::{self, LargeShare, Sweep};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -17,7 +17,8 @@ Examples:
   latchway cleanup --json | jq .rows
 
 Works in batches of [cleanup] batch rows and rests between them, so that a running server hardly notices. One process
-cleans at a time; this one waits for its turn. It can be interrupted and run again at any time.";
+cleans at a time; this one waits for its turn. It can be interrupted and run again at any time. If more than a tenth
+of the audit trail is older than [cleanup] audit_days, it asks first.";
 
 /// As long as a sweep of the server's may take.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -27,12 +28,18 @@ const PATIENCE: Duration = Duration::from_secs(120);
 pub struct Args {
     #[command(flatten)]
     clock: ClockArgs,
+    /// Do not ask before more than a tenth of the audit trail is removed
+    #[arg(long)]
+    yes: bool,
 }
 
 pub fn run(context: &Context, args: &Args) -> anyhow::Result<()> {
     let tool = context.open_tool()?;
     clock::check(&tool, &args.clock)?;
     let begin = Instant::now();
+    if let Some(events) = tool.runtime.block_on(jobs::large_share_of_trail(&tool.db, &tool.config, &tool.clock))? {
+        output::confirm(args.yes, &format!("{} and are removed for good.", jobs::too_many(&tool.config, events)))?;
+    }
     let removed = tool.runtime.block_on(wait_and_sweep(&tool))?;
     let all: u64 = removed.iter().map(|(_, rows)| rows).sum();
     let counts: serde_json::Map<String, serde_json::Value> =
@@ -53,8 +60,9 @@ async fn wait_and_sweep(tool: &Tool) -> anyhow::Result<Vec<(&'static str, u64)>>
             all += rows;
             progress.show(|| format!("{table}: {all} rows in all, {:.0} s", begin.elapsed().as_secs_f64()));
         };
-        match jobs::sweep_all(&tool.db, &tool.config, &tool.clock, &tool.rng, each).await? {
+        match jobs::sweep_all(&tool.db, &tool.config, (&tool.clock, &tool.rng), LargeShare::Remove, each).await? {
             Sweep::Done(removed) => return Ok(removed),
+            Sweep::TrailKept(events) => bail!("{} and were kept", jobs::too_many(&tool.config, events)),
             Sweep::Elsewhere { .. } if begin.elapsed() > PATIENCE => {
                 bail!("another process has been cleaning up for {} seconds; let it finish", PATIENCE.as_secs())
             }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::app::App;
 use crate::config::Config;
 use crate::domain::chain::Checkpoint;
+use crate::storage::cleanup;
 use crate::storage::cleanup::{CleanupMethod, Cursor, Horizon, PlanBatch, SweepBatch, Swept, TASKS, carry_out};
 use crate::storage::lease::{self, Asked, Lease};
 use crate::storage::{Conn, Db, Refusal, StorageError, audit_checkpoints};
@@ -24,8 +25,17 @@ const ATTEMPTS: usize = 20;
 pub enum Sweep {
     /// How many rows went from each table.
     Done(Vec<(&'static str, u64)>),
+    /// All tables but those of the audit trail are clean: there this many events have expired, which is more than a tenth of it.
+    TrailKept(i64),
     /// Another process is at it.
     Elsewhere { last_success: Option<Seconds> },
+}
+
+/// What is done if more than a tenth of the audit trail has expired.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LargeShare {
+    Remove,
+    Keep,
 }
 
 /// Removes what has expired, batch by batch, so that whoever waits for the database waits for one batch at most. Tells
@@ -36,29 +46,47 @@ pub async fn run(app: App) -> Result<Option<Seconds>, String> {
         return Err("the clock is in doubt, so nothing is removed".to_owned());
     }
     let count = |table, rows| metrics::counter!("latchway_cleanup_rows_total", "table" => table).increment(rows);
-    let sweep = sweep_all(&app.db, &app.config, &app.clock, &app.rng, count).await.map_err(|e| e.to_string())?;
-    Ok(match sweep {
-        Sweep::Done(_) => Some(app.now()),
-        Sweep::Elsewhere { last_success } => last_success,
-    })
+    let swept = sweep_all(&app.db, &app.config, (&app.clock, &app.rng), LargeShare::Keep, count).await;
+    match swept.map_err(|e| e.to_string())? {
+        Sweep::Done(_) => Ok(Some(app.now())),
+        Sweep::TrailKept(events) => Err(too_many(&app.config, events)
+            + "; nothing of the trail was removed: run `latchway cleanup` to confirm it, or raise audit_days"),
+        Sweep::Elsewhere { last_success } => Ok(last_success),
+    }
+}
+
+/// What is to be confirmed.
+pub fn too_many(config: &Config, events: i64) -> String {
+    let days = config.cleanup.audit_days;
+    format!("{events} events, more than a tenth of the audit trail, are older than [cleanup] audit_days = {days}")
+}
+
+fn horizon(config: &Config, now: Seconds) -> Horizon {
+    Horizon {
+        now,
+        access_token_seconds: config.tokens.access_token_seconds,
+        refresh_idle_seconds: config.tokens.refresh_idle_seconds,
+        audit_days: config.cleanup.audit_days,
+        batch: config.cleanup.batch,
+    }
+}
+
+/// How many events of the audit trail have expired, if they are too large a part of it to go without a person's word.
+pub async fn large_share_of_trail(db: &Db, config: &Config, clock: &Clock) -> Result<Option<i64>, StorageError> {
+    let horizon = horizon(config, clock.now());
+    db.read("cleanup.share", move |conn| cleanup::large_share_of_trail(conn, &horizon)).await
 }
 
 /// All tables once, unless another process is doing that. `progress` hears of each batch.
 pub async fn sweep_all(
     db: &Db,
     config: &Config,
-    clock: &Clock,
-    rng: &Rng,
+    (clock, rng): (&Clock, &Rng),
+    large_share: LargeShare,
     mut progress: impl FnMut(&'static str, u64),
 ) -> Result<Sweep, StorageError> {
     let now = clock.now();
-    let horizon = Horizon {
-        now,
-        access_token_seconds: config.tokens.access_token_seconds,
-        refresh_idle_seconds: config.tokens.refresh_idle_seconds,
-        audit_days: config.cleanup.audit_days,
-        batch: config.cleanup.batch,
-    };
+    let horizon = horizon(config, now);
     let owner = Id::new(clock, rng);
     let asked = db
         .write("cleanup.lease", move |tx| -> Result<_, Refusal<StorageError>> {
@@ -69,8 +97,12 @@ pub async fn sweep_all(
         Asked::Granted(lease) => lease,
         Asked::Taken { last_success } => return Ok(Sweep::Elsewhere { last_success }),
     };
+    let kept = match large_share {
+        LargeShare::Remove => None,
+        LargeShare::Keep => large_share_of_trail(db, config, clock).await?,
+    };
     let mut removed = Vec::new();
-    for task in TASKS {
+    for task in TASKS.iter().filter(|task| kept.is_none() || !task.is_of_audit_trail()) {
         let table = task.table;
         let (mut rows, mut next) = (0, Some(Cursor::Start));
         while let Some(cursor) = next {
@@ -92,6 +124,10 @@ pub async fn sweep_all(
             }
         }
         removed.push((table, rows));
+    }
+    if let Some(events) = kept {
+        db.write("cleanup.lease", move |tx| -> Result<_, Refusal<StorageError>> { Ok(lease.give_back(tx)?) }).await?;
+        return Ok(Sweep::TrailKept(events));
     }
     let end = clock.now();
     db.write("cleanup.lease", move |tx| -> Result<_, Refusal<StorageError>> { Ok(lease.finish(tx, end)?) }).await?;

@@ -13,7 +13,7 @@ mod nodes;
 mod passwords;
 mod restraints;
 
-pub use cleanup::{Sweep, sweep_all};
+pub use cleanup::{LargeShare, Sweep, large_share_of_trail, sweep_all, too_many};
 pub use clock::{Doubt, accept as accept_clock, doubt as doubt_clock, write_down as write_down_time};
 pub use measure::load as observe_load;
 pub use nodes::{Mismatch, Pins, change_issuer, pin, running as running_nodes, tell as tell_of_node};

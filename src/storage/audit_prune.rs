@@ -71,6 +71,31 @@ pub fn plan_checkpoints(conn: &mut Conn, before: Seconds, batch: i64) -> Result<
     }))
 }
 
+/// Fewer events than this go without a question, whatever their share is.
+const FEW: i64 = 1_000;
+/// Of ten events one may go in one run without a question.
+const TENTH: i64 = 10;
+
+/// How many events were written before a moment, if they are so many that their removal needs a person's word: more than
+/// [`FEW`] and more than a tenth of the trail. A retention that was set too short, or a clock that was believed and is wrong,
+/// would take them at once. It costs as much as reading the keys of ten times as many events.
+pub fn large_share(conn: &mut Conn, before: Seconds) -> Result<Option<i64>, StorageError> {
+    let before = Id::first_at(before.saturating_mul(1000)).as_bytes().to_vec();
+    let old: i64 = on!(conn, c => audit_events::table.filter(audit_events::id.lt(&before)).count().get_result(c))?;
+    if old <= FEW {
+        return Ok(None);
+    }
+    let ninth_for_each: Option<Vec<u8>> = on!(conn, c => audit_events::table
+        .filter(audit_events::id.ge(&before))
+        .order(audit_events::id)
+        .offset(old.saturating_mul(TENTH - 1) - 1)
+        .limit(1)
+        .select(audit_events::id)
+        .get_result(c)
+        .optional())?;
+    Ok(ninth_for_each.is_none().then_some(old))
+}
+
 impl Plan {
     /// Puts what is going to happen into the checkpoint that states it. `false`: nothing need be stated.
     pub fn state(&self, checkpoint: &mut Checkpoint) -> bool {

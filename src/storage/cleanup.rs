@@ -145,6 +145,13 @@ pub struct CleanupTask {
     pub method: CleanupMethod,
 }
 
+impl CleanupTask {
+    /// Whether it removes events or checkpoints of the audit trail.
+    pub fn is_of_audit_trail(&self) -> bool {
+        matches!(self.method, CleanupMethod::Planned(_))
+    }
+}
+
 /// How a batch of rows is removed.
 pub enum CleanupMethod {
     /// At once, in one transaction.
@@ -225,6 +232,14 @@ pub static TASKS: &[CleanupTask] = &[
         audit_prune::plan_checkpoints(conn, horizon.oldest_audited(), horizon.batch)
     }),
 ];
+
+
+/// How many events of the audit trail are overdue, if they are too large a part of it to go without a person's word. An event
+/// is overdue a day after it has expired: where the clean-up runs as it should there is none, however uneven the traffic.
+pub fn large_share_of_trail(conn: &mut Conn, horizon: &Horizon) -> Result<Option<i64>, StorageError> {
+    const DAY: Seconds = 86_400;
+    audit_prune::large_share(conn, horizon.now - horizon.audit_days * DAY - DAY)
+}
 
 /// Carries out a plan.
 pub fn carry_out(tx: &mut Tx<'_>, plan: &Plan) -> Result<Swept, StorageError> {

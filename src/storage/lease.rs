@@ -77,6 +77,11 @@ impl Lease {
         self.put(tx, State { until: 0, last_success: Some(now) }).map(|_| ())
     }
 
+    /// Gives it back although the work was not done to its end.
+    pub fn give_back(&self, tx: &mut Tx<'_>) -> Result<(), StorageError> {
+        self.put(tx, State { until: 0, last_success: self.last_success }).map(|_| ())
+    }
+
     fn put(&self, tx: &mut Tx<'_>, state: State) -> Result<Option<Self>, StorageError> {
         let text = write(self.owner, state);
         let kept = text == self.text || settings::replace(tx, self.name, &self.text, &text)?;

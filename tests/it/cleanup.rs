@@ -200,8 +200,52 @@ async fn every_node_tells_when_it_was_cleaned_last(db: Db) {
     }
 }
 
+/// Fails if a retention that is suddenly shorter takes more than a tenth of the audit trail without a person's word.
+async fn s02_most_of_the_trail_is_not_removed_silently(db: Db) {
+    let server = Server::start(db, CONFIG);
+    let (old, older) = (now() - 100 * DAY, now() - 400 * DAY);
+    let add = |at: i64, rows: usize| {
+        let id = key(&server.database, &format!("{at}000 + i"));
+        fill(
+            &server.database,
+            "audit_events",
+            "id, at_millis, kind, outcome",
+            &format!("{id}, {at}000, 'token_issued', 'success'"),
+            rows,
+        );
+    };
+    let removed = |report: &serde_json::Value| report["removed"]["audit_events"].as_u64();
+    // A twentieth goes by itself.
+    add(older, 1_100);
+    add(old, 20_000);
+    assert_eq!(removed(&server.cli(&["cleanup"])), Some(1_100));
+    // Of 20,000 all are older than thirty days.
+    let short = server.node(&[("cleanup.audit_days", "30"), ("cleanup.interval_seconds", "1")]);
+    let refused = short.try_cli(&["cleanup"], "").expect_err("it asks").output;
+    assert!(
+        refused
+            .contains("20000 events, more than a tenth of the audit trail, are older than [cleanup] audit_days = 30"),
+        "{refused}"
+    );
+    assert!(refused.contains("--yes"), "{refused}");
+    assert!(server.stop());
+    short.spawn();
+    let begin = Instant::now();
+    while !short.log().contains("nothing of the trail was removed: run `latchway cleanup`") {
+        assert!(begin.elapsed() < Duration::from_secs(60), "the server says nothing: {}", short.log());
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    let left = format!("SELECT count(*) FROM audit_events WHERE at_millis = {old}000");
+    assert_eq!(short.database.number(&left), 20_000);
+    assert!(short.stop());
+    let (status, _) = short.at_terminal(&["cleanup"], &["n"]);
+    assert_eq!((status, short.database.number(&left)), (2, 20_000), "the answer was no");
+    assert_eq!(removed(&short.cli(&["cleanup", "--yes"])), Some(20_000));
+}
+
 both![
     r_046_what_has_expired_goes_and_nothing_else,
     r_047_two_cleaners_and_a_killed_one,
     every_node_tells_when_it_was_cleaned_last,
+    s02_most_of_the_trail_is_not_removed_silently,
 ];
