@@ -178,6 +178,7 @@ pub fn storage_code(error: &StorageError) -> ErrorCode {
     match error {
         StorageError::Busy
         | StorageError::Timeout
+        | StorageError::Locked
         | StorageError::Unavailable(_)
         | StorageError::Newer
         | StorageError::Query(_)

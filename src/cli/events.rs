@@ -97,7 +97,12 @@ impl Followed {
     async fn step(&mut self, context: &Context, tool: &Tool) -> anyhow::Result<Duration> {
         let news = match self.follower.poll(&tool.db, tool.clock.now_millis()).await {
             Ok(news) => news,
-            Err(error @ (StorageError::Unavailable(_) | StorageError::Timeout | StorageError::Busy)) => {
+            Err(
+                error @ (StorageError::Unavailable(_)
+                | StorageError::Timeout
+                | StorageError::Locked
+                | StorageError::Busy),
+            ) => {
                 if !std::mem::replace(&mut self.is_gone, true) {
                     output::note(&format!("{error}; going on when it is back"));
                 }

@@ -1,16 +1,16 @@
 //! The database as handlers use it: reads, writes and issues, on either backend.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use secrecy::ExposeSecret;
 use tokio::sync::oneshot;
 
 use super::audit_chain::Chain;
 use super::audit_checkpoints::Closed;
-use super::measure::{self, Load, Room, Size};
+use super::measure::{self, Load, Size};
 use super::options::{DbOptions, wrong_url};
 use super::postgres::Postgres;
+use super::readiness::Troubles;
 use super::sqlite::Sqlite;
 use super::token_batch::{Issue, Issued};
 use super::work::{Call, IssueJob, Job, Mode, WriteError};
@@ -23,18 +23,15 @@ pub(super) fn memory_path(name: &str) -> String {
     format!("file:/{name}?vfs=memdb")
 }
 
-/// How often writing was tried out.
-static PROBES: AtomicU64 = AtomicU64::new(0);
-
 /// The database. Cheap to clone; all clones share connections and threads.
 #[derive(Clone)]
 pub struct Db {
-    backend: Arc<Backend>,
+    pub(super) backend: Arc<Backend>,
     chain: Arc<Chain>,
-    room: Arc<Room>,
+    pub(super) troubles: Arc<Troubles>,
 }
 
-enum Backend {
+pub(super) enum Backend {
     Sqlite(Sqlite),
     Postgres(Postgres),
 }
@@ -53,7 +50,7 @@ impl Db {
         } else {
             return Err(wrong_url());
         };
-        Ok(Self { backend: Arc::new(backend), chain, room: Arc::default() })
+        Ok(Self { backend: Arc::new(backend), chain, troubles: Arc::default() })
     }
 
     /// What this process knows of the audit trail's chains. Without its key nothing is recorded.
@@ -98,32 +95,6 @@ impl Db {
         }
     }
 
-    /// Whether the database is known to be gone, or the last write failed for want of room or of a working disk.
-    pub fn is_failing(&self) -> bool {
-        matches!(&*self.backend, Backend::Postgres(postgres) if postgres.is_gone()) || self.writes_fail()
-    }
-
-    fn writes_fail(&self) -> bool {
-        if let Backend::Sqlite(sqlite) = &*self.backend { sqlite.is_failing() } else { self.room.is_full() }
-    }
-
-    /// Whether requests can be served: that the database answers and, after a write that failed, that writing works again.
-    pub async fn probe(&self) -> Result<(), StorageError> {
-        match &*self.backend {
-            Backend::Sqlite(_) => self.read("readyz", Conn::ping).await?,
-            Backend::Postgres(postgres) => postgres.probe().await?,
-        }
-        if self.writes_fail() {
-            // Another value each time, or nothing would be written.
-            let value = PROBES.fetch_add(1, Ordering::Relaxed).to_string();
-            self.write("readyz.write", move |tx| -> Result<(), Refusal<StorageError>> {
-                Ok(super::settings::set(tx, "probe", &value)?)
-            })
-            .await?;
-        }
-        Ok(())
-    }
-
     /// Reads. On SQLite this happens at once on the calling thread, from the page cache in a few microseconds, which
     /// costs less than handing it to another thread would; on PostgreSQL a thread of the pool does it.
     pub async fn read<T, F>(&self, name: &'static str, mut work: F) -> Result<T, StorageError>
@@ -136,7 +107,9 @@ impl Db {
             Backend::Postgres(postgres) => {
                 let (call, answer) = Call::new(name, || None, move |tx: &mut Tx<'_>| Ok(work(tx.reader())?));
                 postgres.send(Box::new(call), Mode::Read)?;
-                postgres.answer(name, answer).await?
+                let answer = postgres.answer(name, answer).await?;
+                self.troubles.notice(answer.as_ref().err(), false);
+                answer
             }
         }
     }
@@ -169,7 +142,7 @@ impl Db {
             Backend::Postgres(postgres) => {
                 postgres.send(Box::new(call), Mode::Write)?;
                 let answer = postgres.answer(name, answer).await?;
-                self.room.notice(answer.as_ref().err().and_then(WriteError::storage), answer.is_ok());
+                self.troubles.notice(answer.as_ref().err().and_then(WriteError::storage), answer.is_ok());
                 answer
             }
         }
@@ -187,7 +160,7 @@ impl Db {
             Backend::Postgres(postgres) => {
                 postgres.issue(job)?;
                 let answer = postgres.answer("issue", answer).await?;
-                self.room.notice(answer.as_ref().err(), answer.is_ok());
+                self.troubles.notice(answer.as_ref().err(), answer.is_ok());
                 answer
             }
         }

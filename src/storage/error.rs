@@ -11,6 +11,9 @@ pub enum StorageError {
     /// It took longer than `[database] timeout_seconds`.
     #[error("the database did not answer in time")]
     Timeout,
+    /// PostgreSQL gave up waiting for a lock of another session.
+    #[error("another session of the database held a lock for too long")]
+    Locked,
     /// It cannot be reached, it failed, or something that it needs is missing: a whole sentence.
     #[error("{0}")]
     Unavailable(String),
@@ -42,7 +45,7 @@ impl StorageError {
 }
 
 /// What both databases say when they gave up waiting.
-const TIMEOUTS: &[&str] = &["database is locked", "statement timeout", "lock timeout"];
+const TIMEOUTS: &[&str] = &["database is locked", "statement timeout"];
 
 /// What both databases say when it is they who have a problem, and not the statement.
 const FAILURES: &[&str] = &[
@@ -74,6 +77,7 @@ impl From<diesel::result::Error> for StorageError {
                 Self::Unavailable(format!("the database takes no writes: {}", info.message()))
             }
             Error::DatabaseError(_, info) if says(info.message(), TIMEOUTS) => Self::Timeout,
+            Error::DatabaseError(_, info) if says(info.message(), &["lock timeout"]) => Self::Locked,
             Error::DatabaseError(_, info) if says(info.message(), FAILURES) => {
                 Self::Unavailable(format!("the database failed: {}", info.message()))
             }

@@ -1,7 +1,5 @@
 //! How large the database is, and how much it has to do.
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use diesel::prelude::*;
 use diesel::sql_query;
 use diesel::sql_types::BigInt;
@@ -22,32 +20,6 @@ pub struct Load {
     pub waiting: usize,
     pub busy: usize,
     pub idle: usize,
-}
-
-/// Whether PostgreSQL has room for what is written. Reads go on while it has none, so that nothing but failed writes shows it.
-#[derive(Default)]
-pub(super) struct Room {
-    is_full: AtomicBool,
-}
-
-impl Room {
-    pub fn is_full(&self) -> bool {
-        self.is_full.load(Ordering::Relaxed)
-    }
-
-    /// Learns from the end of a write.
-    pub fn notice(&self, error: Option<&StorageError>, written: bool) {
-        let was_full = self.is_full();
-        if let Some(error) = error.filter(|error| !was_full && error.is_no_room()) {
-            if !self.is_full.swap(true, Ordering::Relaxed) {
-                metrics::gauge!("latchway_database_up").set(0.0);
-                tracing::error!(%error, "the database has no room: nothing can be written");
-            }
-        } else if was_full && written && self.is_full.swap(false, Ordering::Relaxed) {
-            metrics::gauge!("latchway_database_up").set(1.0);
-            tracing::info!("the database has room again");
-        }
-    }
 }
 
 /// The files of SQLite; nothing of a database that is in memory.

@@ -43,6 +43,7 @@ mod options;
 pub mod owner;
 mod postgres;
 mod pressure;
+mod readiness;
 pub mod refresh_tokens;
 pub mod restore;
 pub mod restore_point;

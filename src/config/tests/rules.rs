@@ -1,5 +1,6 @@
 //! What must be set, and what goes together.
 
+use std::fs;
 use std::path::PathBuf;
 
 use secrecy::ExposeSecret;

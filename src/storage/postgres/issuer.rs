@@ -64,6 +64,7 @@ impl Issuer {
             for (n, job) in jobs.into_iter().enumerate() {
                 let answer = match &outcomes {
                     Ok(outcomes) => Ok(outcomes[n]),
+                    Err(StorageError::Locked) => Err(StorageError::Locked),
                     Err(error) => Err(StorageError::Unavailable(error.to_string())),
                 };
                 let _ = job.reply.send(answer);

@@ -106,6 +106,12 @@ impl Database {
 
     /// Takes a lock that every write has to wait for.
     pub fn block(&self) -> Blocked {
+        self.hold("LOCK TABLE access_tokens, refresh_tokens, grants IN EXCLUSIVE MODE")
+    }
+
+    /// Takes a lock by a statement of PostgreSQL's; on SQLite it is that of the writer in any case.
+    pub fn hold(&self, lock: &str) -> Blocked {
+        let lock = format!("BEGIN; {lock}");
         let (release, released) = std::sync::mpsc::channel::<()>();
         let (taken, wait) = std::sync::mpsc::channel();
         let this = self.clone();
@@ -123,8 +129,7 @@ impl Database {
                 runtime.block_on(async {
                     let (client, connection) = tokio_postgres::connect(&url, NoTls).await.expect("PostgreSQL answers");
                     tokio::spawn(connection);
-                    let lock = "BEGIN; LOCK TABLE access_tokens, refresh_tokens, grants IN EXCLUSIVE MODE";
-                    client.batch_execute(lock).await.expect(lock);
+                    client.batch_execute(&lock).await.expect("the lock");
                     taken.send(()).expect("somebody waits");
                     let _ = tokio::task::spawn_blocking(move || released.recv()).await;
                     client.batch_execute("ROLLBACK").await.expect("a rollback");

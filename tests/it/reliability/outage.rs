@@ -107,8 +107,54 @@ async fn r_023_a_lock_held_by_another() {
     }
 }
 
+async fn is_ready(server: &Server) -> bool {
+    Answer::of(http().get(server.url("/readyz"))).await.status == 200
+}
+
+async fn until(what: &str, mut holds: impl AsyncFnMut() -> bool) {
+    let begin = Instant::now();
+    while !holds().await {
+        assert!(begin.elapsed() < Duration::from_secs(60), "{what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Fails if balancers and the log are not told that another session holds a whole table that requests read, or if they are
+/// told so of a lock that only writes wait for.
+async fn a08_a_locked_table() {
+    let server = Server::start(Db::Postgres, &[]);
+    let client = Spec::confidential().create(&server);
+    let before = client.token(CC).await.text("access_token");
+    for table in ["clients", "access_tokens", "audit_events"] {
+        let lock = server.database.hold(&format!("LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE"));
+        until("no request fails", async || client.token(CC).await.status == 503).await;
+        until("balancers are not told", async || !is_ready(&server).await).await;
+        assert_unavailable(&client.token(CC).await);
+        assert!(!is_ready(&server).await, "{table}: it does not flap");
+        assert_eq!(Answer::of(http().get(server.url("/.well-known/jwks.json"))).await.status, 200);
+        drop(lock);
+        until("it does not find back", async || is_ready(&server).await).await;
+        until("tokens are not issued again", async || client.token(CC).await.status == 200).await;
+    }
+    let log = server.logged("the database has no locked tables any more");
+    assert_eq!(log.matches("the database has a locked table").count(), 3, "once each: {log}");
+    // Introspection goes on here, so that a balancer that looked elsewhere would lose something.
+    let lock = server.database.block();
+    for _ in 0..2 {
+        assert_unavailable(&client.token(CC).await);
+        assert!(is_ready(&server).await);
+        assert_eq!(client.introspect(&before).await.json()["active"], true);
+    }
+    drop(lock);
+}
+
 mod postgres {
     use super::*;
+
+    #[test]
+    fn a08_a_locked_table() {
+        run(Db::Postgres, |_: Db| super::a08_a_locked_table());
+    }
 
     #[test]
     fn r_020_the_database_is_gone() {
