@@ -208,13 +208,13 @@ pub fn create(
         last_use: None,
     };
     key.validate()?;
-    if key.audience.is_empty() && matches!(key.owner, KeyOwner::Person(_)) {
-        return Err(Unfit::NoApi);
-    }
     if let Some(parent) = parent {
         keep_within(tx, &mut key, parent, now)?;
     }
     check_owner(tx.reader(), &key, own)?;
+    if key.audience.is_empty() && matches!(key.owner, KeyOwner::Person(_)) {
+        return Err(Unfit::NoApi);
+    }
     check_limit(tx.reader(), &key.owner, limit, now)?;
     api_keys::insert(tx, &key)?;
     let detail = json!({

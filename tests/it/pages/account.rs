@@ -112,6 +112,7 @@ async fn u13_what_destroys_asks_first(server: Shared) {
 /// Fails if a key can be revoked at an open browser without the password, or if the copy button loosens more than its own
 /// script.
 async fn u13_a_key_needs_a_fresh_login_to_end(server: Shared) {
+    register(server, "orders:read");
     Spec::confidential().scope("orders:read").is("https://orders-u13.example").create(server);
     let user = User::new(server);
     let browser = Browser::of(server, &user).await;
