@@ -218,6 +218,9 @@ async fn p02_key_management_has_an_audience_of_its_own(db: Db) {
     let (without, _) = it.allow("openid records:read").await;
     assert_eq!(claims_of(&without)["aud"], json!([it.apis[0], it.server.issuer]));
     assert_j(&call(&it.server, Method::GET, KEYS, &without, None).await, 403, "insufficient_scope");
+    // The scope alone is not enough: what a token is for decides.
+    it.server.database.execute(&format!("UPDATE access_tokens SET audience = '{}'", it.server.issuer));
+    assert_j(&call(&it.server, Method::GET, KEYS, &token, None).await, 401, "invalid_token");
     // The operator's own app makes keys, which end when the person logs out of it.
     let spec = FirstParty::spec().scope("api_keys records:read").audience(&it.apis[0]);
     let own_app = FirstParty::native_of(spec.create(&it.server));
