@@ -119,6 +119,21 @@ async fn p11_the_brake_gives_back(db: Db) {
     for n in 0..4 {
         assert_ig(&guess(&app, &alice.username, &format!("192.0.2.{n}")).await);
     }
+    // Tries that the brake refuses are not evaluated, so that they fill no other limit, however quickly they come.
+    let (begin, mut refused) = (Instant::now(), 0);
+    while refused < 6 {
+        assert!(begin.elapsed() < Duration::from_secs(120), "the brake does not hold for six tries");
+        refused = 0;
+        guess(&app, &alice.username, &format!("192.0.2.{}", 50 + begin.elapsed().as_secs())).await;
+        while refused < 6 {
+            let answer = log_in(&app, &alice, OFFICE).await;
+            if answer.status == 200 {
+                break;
+            }
+            assert_eq!((answer.status, retry_after(&answer)), (429, 1), "no more than the brake's: {answer:?}");
+            refused += 1;
+        }
+    }
     // The brake is on, and the guessing goes on from ever other networks. She has the right password and a new network.
     for n in 0..4 {
         guess(&app, &alice.username, &format!("192.0.2.{}", 10 + n)).await;
