@@ -6,7 +6,7 @@ use super::change_issuer;
 use super::config_check::{self, Connect};
 use super::context::{Context, environment, usage};
 use super::output;
-use crate::config::{Dev, Format, load, print, template};
+use crate::config::{Dev, Format, load, print, schema, template};
 use crate::http::routes::check_limits;
 
 #[derive(Subcommand)]
@@ -30,6 +30,8 @@ pub enum Command {
     },
     /// Print every setting with its default and what it means
     Template,
+    /// Print the JSON Schema of the configuration file, for editors and checks
+    Schema,
 }
 
 pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
@@ -52,6 +54,10 @@ pub fn run(context: &Context, command: &Command) -> anyhow::Result<()> {
         }
         Command::Template => {
             output::raw(template());
+            Ok(())
+        }
+        Command::Schema => {
+            output::raw(&format!("{:#}\n", schema()));
             Ok(())
         }
     }

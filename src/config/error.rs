@@ -62,7 +62,7 @@ pub enum Problem {
 /// Where a value came from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    /// `default.toml`.
+    /// The declaration of the setting.
     Default,
     /// The operator's TOML file.
     File(PathBuf),

@@ -8,6 +8,7 @@ use toml::Value;
 
 use super::error::Origin;
 use super::rate::{self, RouteLimit};
+use super::sections::SECTIONS;
 use super::{issuer, redact};
 use crate::support::Network;
 
@@ -17,6 +18,10 @@ pub(super) struct Key {
     pub section: &'static str,
     pub name: &'static str,
     pub rule: Rule,
+    /// As in TOML; `none` if there is none.
+    pub default: &'static str,
+    /// What it does, a line each, each with the space that follows the comment sign.
+    pub doc: &'static [&'static str],
 }
 
 /// What a value must be.
@@ -38,7 +43,7 @@ pub(super) enum Rule {
     ContactOrEmpty,
     Networks,
     /// How often.
-    Rate,
+    RateText,
     /// Limits of single paths.
     RouteLimits,
     Origins,
@@ -52,166 +57,33 @@ pub(super) enum Rule {
 }
 
 use Rule::{
-    Address, AddressOrEmpty, AnyOf, ContactOrEmpty, EmailOrEmpty, Line, Networks, OneOf, Origins, Rate, RouteLimits,
+    Address, AddressOrEmpty, AnyOf, ContactOrEmpty, EmailOrEmpty, Line, Networks, OneOf, Origins, RateText, RouteLimits,
     Secret, Switch, Text, WebUrlOrEmpty,
 };
 
-const SIGNING_ALGS: Rule = OneOf(&["ES256", "EdDSA", "RS256", "PS256"]);
-const HOUR: i64 = 3_600;
-const DAY: i64 = 86_400;
-const DECADE: i64 = 3_650 * DAY;
-const MILLION: i64 = 1_000_000;
+pub(super) const SIGNING_ALGS: Rule = OneOf(&["ES256", "EdDSA", "RS256", "PS256"]);
+pub(super) const HOUR: i64 = 3_600;
+pub(super) const DAY: i64 = 86_400;
+pub(super) const DECADE: i64 = 3_650 * DAY;
+pub(super) const MILLION: i64 = 1_000_000;
 
-pub(super) static KEYS: &[Key] = &[
-    key("server", "issuer", Text),
-    key("server", "name", Line),
-    key("server", "listen", Address),
-    key("server", "hsts_include_subdomains", Switch),
-    key("server", "help_url", WebUrlOrEmpty),
-    key("server", "support_url", WebUrlOrEmpty),
-    key("server", "support_email", EmailOrEmpty),
-    key("server", "security_contact", ContactOrEmpty),
-    key("server", "security_policy_url", WebUrlOrEmpty),
-    key("server", "metrics_listen", AddressOrEmpty),
-    key("server", "trusted_proxies", Networks),
-    key("server", "workers", number(0, 1_024)),
-    key("server", "shutdown_delay_seconds", number(0, HOUR)),
-    key("server", "shutdown_timeout_seconds", number(0, HOUR)),
-    key("server", "request_timeout_seconds", number(1, HOUR)),
-    key("server", "max_requests", number(4, MILLION)),
-    key("server", "max_connections", number(1, MILLION)),
-    key("server", "max_connections_per_address", number(1, MILLION)),
-    key("server", "max_unread_bodies_per_address", number(1, MILLION)),
-    key("database", "url", Secret),
-    key("database", "pool_size", number(1, 1_000)),
-    key("database", "queue", number(1, MILLION)),
-    key("database", "timeout_seconds", number(1, 300)),
-    key("database", "connect_timeout_seconds", number(0, 300)),
-    key("database", "start_timeout_seconds", number(0, HOUR)),
-    key("database", "pooler", OneOf(&["auto", "session", "transaction"])),
-    key("database", "migrate_on_start", Switch),
-    key("keys", "encryption_key", Secret),
-    key("keys", "previous_encryption_key", Secret),
-    key("keys", "access_token_alg", SIGNING_ALGS),
-    key("keys", "id_token_alg", SIGNING_ALGS),
-    key("keys", "prepublish_seconds", number(1, 30 * DAY)),
-    key("keys", "reload_seconds", number(1, HOUR)),
-    key("tokens", "access_token_seconds", number(1, DAY)),
-    key("tokens", "id_token_seconds", number(1, HOUR)),
-    // RFC 6749 §4.1.2: a maximum lifetime of ten minutes is recommended.
-    key("tokens", "code_seconds", number(1, 600)),
-    key("tokens", "refresh_absolute_seconds", number(1, DECADE)),
-    key("tokens", "refresh_idle_seconds", number(1, DECADE)),
-    key("tokens", "refresh_retry_seconds", number(0, 300)),
-    key("tokens", "clock_skew_seconds", number(0, 300)),
-    key("sessions", "idle_seconds", number(1, DECADE)),
-    key("sessions", "absolute_seconds", number(1, DECADE)),
-    key("sessions", "transaction_seconds", number(1, DAY)),
-    // RFC 8628 §6.1: what guards a user code is that it counts for a short time.
-    key("device", "code_seconds", number(60, 1_800)),
-    key("device", "interval_seconds", number(1, 60)),
-    key("device", "max_requests", number(1, 1_000 * MILLION)),
-    key("passwords", "memory_kib", number(8_192, 4 * 1_024 * 1_024)),
-    key("passwords", "iterations", number(1, 100)),
-    key("passwords", "parallelism", number(1, 64)),
-    key("passwords", "max_parallel", number(1, 1_024)),
-    key("passwords", "queue", number(1, MILLION)),
-    key("passwords", "min_length", number(8, 64)),
-    key("api_keys", "max_per_owner", number(1, MILLION)),
-    key("api_keys", "max_made_per_day", number(1, MILLION)),
-    key("api_keys", "overlap_seconds", number(0, 365 * DAY)),
-    key("api_keys", "last_use_seconds", number(1, HOUR)),
-    key("limits", "login_failures_per_account", number(1, 1_000 * MILLION)),
-    key("limits", "login_failures_per_address", number(1, 1_000 * MILLION)),
-    key("limits", "login_window_seconds", number(1, DAY)),
-    key("limits", "client_auth_failures", number(1, 1_000 * MILLION)),
-    key("limits", "client_auth_window_seconds", number(1, DAY)),
-    key("limits", "authorize_per_address_per_minute", number(1, 1_000 * MILLION)),
-    key("limits", "introspect_misses_per_minute", number(1, 1_000 * MILLION)),
-    key("limits", "login_brake_after", number(1, 1_000 * MILLION)),
-    key("limits", "login_brake_window_seconds", number(1, 7 * DAY)),
-    key("limits", "login_brake_max_seconds", number(1, HOUR)),
-    key("limits", "known_device_days", number(0, 3_650)),
-    key("limits", "unknown_client_failures_per_address", Rate),
-    key("limits", "api_key_failures_per_address", Rate),
-    key("limits", "link_failures_per_address", Rate),
-    key("limits", "user_code_failures", Rate),
-    key("limits", "audited_refusals_per_address", Rate),
-    key("limits", "authorize_per_address", Rate),
-    key("limits", "token_per_address", Rate),
-    key("limits", "token_per_client", Rate),
-    key("limits", "device_per_address", Rate),
-    key("limits", "device_per_client", Rate),
-    key("limits", "introspect_per_address", Rate),
-    key("limits", "introspect_per_client", Rate),
-    key("limits", "revoke_per_address", Rate),
-    key("limits", "revoke_per_client", Rate),
-    key("limits", "userinfo_per_address", Rate),
-    key("limits", "api_per_address", Rate),
-    key("limits", "forward_auth_per_address", Rate),
-    key("limits", "pages_per_address", Rate),
-    key("limits", "metadata_per_address", Rate),
-    key("limits", "routes", RouteLimits),
-    key("limits", "slowed", Rate),
-    key("anomalies", "enabled", Switch),
-    key("anomalies", "webhook_url", Secret),
-    key("anomalies", "webhook_secret", Secret),
-    key("anomalies", "webhook_timeout_seconds", number(1, 60)),
-    key("anomalies", "reaction_seconds", number(1, DAY)),
-    key("anomalies", "password_spraying_accounts", number(1, 200)),
-    key("anomalies", "password_spraying_window_seconds", number(60, DAY)),
-    key("anomalies", "password_spraying_accounts_a_day", number(1, 200)),
-    key("anomalies", "password_spraying_percent", number(1, 100)),
-    key("anomalies", "password_spraying_reactions", AnyOf(&["slow_down", "block_address"])),
-    key("anomalies", "credential_stuffing_accounts", number(1, 50_000)),
-    key("anomalies", "credential_stuffing_networks", number(1, 50_000)),
-    key("anomalies", "credential_stuffing_window_seconds", number(60, DAY)),
-    key("anomalies", "credential_stuffing_percent", number(1, 100)),
-    key("anomalies", "brute_force_account_failures", number(1, MILLION)),
-    key("anomalies", "brute_force_account_window_seconds", number(60, DAY)),
-    key("anomalies", "brute_force_account_failures_a_day", number(1, MILLION)),
-    key("anomalies", "brute_force_account_reactions", AnyOf(&["slow_down", "block_address"])),
-    key("anomalies", "brute_force_client_secrets", number(2, 200)),
-    key("anomalies", "brute_force_client_window_seconds", number(60, DAY)),
-    key("anomalies", "brute_force_client_reactions", AnyOf(&["slow_down", "block_address"])),
-    key("anomalies", "token_reuse_reactions", AnyOf(&["fresh_login", "revoke_family", "slow_down", "block_address"])),
-    key("anomalies", "client_burst_clients", number(2, MILLION)),
-    key("anomalies", "client_burst_window_seconds", number(60, DAY)),
-    key("anomalies", "new_network_uses", number(1, MILLION)),
-    key("anomalies", "new_network_days", number(0, 30)),
-    key("anomalies", "new_network_moves", number(0, MILLION)),
-    key("anomalies", "new_network_reactions", AnyOf(&["fresh_login", "revoke_family", "slow_down", "block_address"])),
-    key("anomalies", "error_rate_errors", number(1, MILLION)),
-    key("anomalies", "error_rate_window_seconds", number(60, DAY)),
-    key("anomalies", "error_rate_percent", number(1, 100)),
-    key("anomalies", "error_rate_reactions", AnyOf(&["slow_down"])),
-    key("gatekeeper", "allowed_origins", Origins),
-    key("gatekeeper", "audience", Text),
-    key("gatekeeper", "session_scope", Text),
-    key("log", "format", OneOf(&["json", "text"])),
-    key("log", "level", Line),
-    key("cleanup", "interval_seconds", number(1, DAY)),
-    key("cleanup", "batch", number(1, 1_000)),
-    key("cleanup", "audit_days", number(1, 36_500)),
-    key("audit", "checkpoint_seconds", number(1, 600)),
-];
-
-pub(super) const fn key(section: &'static str, name: &'static str, rule: Rule) -> Key {
-    Key { section, name, rule }
+pub(super) const fn number(min: i64, max: i64) -> Rule {
+    Rule::Number { min, max }
 }
 
-const fn number(min: i64, max: i64) -> Rule {
-    Rule::Number { min, max }
+/// Every setting.
+pub(super) fn all() -> impl Iterator<Item = &'static Key> {
+    SECTIONS.iter().flat_map(|section| section.keys)
 }
 
 /// The key of that name, if there is one.
 pub(super) fn find(section: &str, name: &str) -> Option<&'static Key> {
-    KEYS.iter().find(|key| key.section == section && key.name == name)
+    all().find(|key| key.section == section && key.name == name)
 }
 
 /// Whether there is a section of that name.
 pub(super) fn is_section(section: &str) -> bool {
-    KEYS.iter().any(|key| key.section == section)
+    SECTIONS.iter().any(|known| known.name == section)
 }
 
 /// The key most like what was written, by section and name together; the name counts more, since a key in the wrong
@@ -230,8 +102,13 @@ pub(super) fn nearest_section(section: &str) -> &'static str {
     most_like(|key| likeness(key.section, section)).section
 }
 
+/// The environment variable of a key.
+pub(super) fn variable(section: &str, name: &str) -> String {
+    format!("LATCHWAY__{}__{}", section.to_ascii_uppercase(), name.to_ascii_uppercase())
+}
+
 fn most_like(score: impl Fn(&Key) -> f64) -> &'static Key {
-    KEYS.iter().fold(&KEYS[0], |best, key| if score(key) > score(best) { key } else { best })
+    all().fold(&SECTIONS[0].keys[0], |best, key| if score(key) > score(best) { key } else { best })
 }
 
 impl fmt::Display for Key {
@@ -243,7 +120,7 @@ impl fmt::Display for Key {
 impl Key {
     /// The environment variable that sets it.
     pub fn variable(&self) -> String {
-        format!("LATCHWAY__{}__{}", self.section.to_ascii_uppercase(), self.name.to_ascii_uppercase())
+        variable(self.section, self.name)
     }
 
     /// Key and value as an error message may show them: on one line, not endless, and without secrets, which a file that
@@ -313,7 +190,7 @@ impl Rule {
             (AnyOf(words), Value::Array(items)) => {
                 items.iter().all(|item| item.as_str().is_some_and(|text| words.contains(&text)))
             }
-            (Rate, Value::String(text)) => text.parse::<rate::Rate>().is_ok(),
+            (RateText, Value::String(text)) => text.parse::<rate::Rate>().is_ok(),
             (RouteLimits, Value::Array(items)) => {
                 items.iter().all(|item| item.as_str().is_some_and(|text| text.parse::<RouteLimit>().is_ok()))
             }
@@ -341,7 +218,7 @@ impl Rule {
                     .to_owned()
             }
             AnyOf(words) => format!("must be a list of some of {}, or []", words.join(", ")),
-            Rate => rate::WANTED.to_owned(),
+            RateText => rate::WANTED.to_owned(),
             RouteLimits => rate::ROUTE_WANTED.to_owned(),
             Origins => {
                 "must be a list of origins, such as [\"https://app.example\"]: https (http on a loopback host), in lower \

@@ -11,6 +11,7 @@ use super::error::{ConfigError, Origin, Problem};
 use super::mode::Dev;
 use super::settings::Settings;
 use super::sources::{self, Variables};
+use super::template::template;
 use super::validate::validate;
 use super::{Config, LogFormat, issuer, keys};
 
@@ -36,11 +37,6 @@ impl Overrides {
             (None, Dev::No) => None,
         }
     }
-}
-
-/// The default configuration with its explanations: a file to start from.
-pub fn template() -> &'static str {
-    include_str!("default.toml")
 }
 
 /// Reads every source, each overriding the one before, and checks the whole.

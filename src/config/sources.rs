@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::error::{Origin, Problem};
-use super::keys::{self, KEYS, Key};
+use super::keys::{self, Key};
 use super::retired::{self, RETIRED};
 use super::settings::Settings;
 
@@ -90,7 +90,7 @@ fn syntax(text: &str, error: &toml::de::Error, origin: &Origin) -> Problem {
 /// Puts what the environment says.
 pub(super) fn put_environment(settings: &mut Settings, variables: &Variables) -> Vec<Problem> {
     let mut problems: Vec<Problem> = variables.keys().filter_map(|name| misspelt(name)).collect();
-    let put = KEYS.iter().map(|key| put_variable(settings, key, variables));
+    let put = keys::all().map(|key| put_variable(settings, key, variables));
     problems.extend(put.filter_map(Result::err));
     for retired in RETIRED {
         let variable = retired.variable();
@@ -127,13 +127,13 @@ fn put_variable(settings: &mut Settings, key: &'static Key, variables: &Variable
 /// called latchway. So one underscore is refused only where two would have made a key.
 fn misspelt(name: &str) -> Option<Problem> {
     let (stem, suffix) = name.strip_suffix("_FILE").map_or((name, ""), |stem| (stem, "_FILE"));
-    let is_known = KEYS.iter().any(|key| key.variable() == stem);
+    let is_known = keys::all().any(|key| key.variable() == stem);
     if is_known || RETIRED.iter().any(|retired| retired.variable() == stem) {
         return None;
     }
     let nearest = match name.strip_prefix(PREFIX) {
         Some(_) => nearest_variable(stem),
-        None => KEYS.iter().find(|key| single(&key.variable()) == single(stem))?,
+        None => keys::all().find(|key| single(&key.variable()) == single(stem))?,
     };
     Some(Problem::Unknown {
         origin: Origin::Variable(name.to_owned()),

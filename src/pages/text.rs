@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use chrono::DateTime;
+
 /// The longest name a page shows, in characters.
 pub const NAME_LIMIT: usize = 100;
 
@@ -64,21 +66,6 @@ impl fmt::Display for Name {
     }
 }
 
-const MONTHS: [&str; 12] = [
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-];
-
 /// A moment. As a date it is shown in UTC, because a page without scripts does not know the reader's zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct When {
@@ -105,41 +92,22 @@ impl When {
 
     /// The date: `2 March 2026, 14:05 UTC`.
     pub fn full(&self) -> String {
-        let (year, month, day) = self.date();
-        let (hour, minute) = self.clock();
-        format!("{day} {} {year}, {hour:02}:{minute:02} UTC", MONTHS[month - 1])
+        self.write("%-d %B %Y, %H:%M UTC")
     }
 
     /// The month alone: `May 2026`.
     pub fn month(&self) -> String {
-        let (year, month, _) = self.date();
-        format!("{} {year}", MONTHS[month - 1])
+        self.write("%B %Y")
     }
 
     /// For the `datetime` attribute: `2026-03-02T14:05Z`.
     pub fn machine(&self) -> String {
-        let (year, month, day) = self.date();
-        let (hour, minute) = self.clock();
-        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}Z")
+        self.write("%Y-%m-%dT%H:%MZ")
     }
 
-    fn clock(self) -> (i64, i64) {
-        let second = self.at.rem_euclid(86_400);
-        (second / 3_600, second % 3_600 / 60)
-    }
-
-    /// Days to a date of the Gregorian calendar, counted in eras of 400 years that begin on 1 March.
-    fn date(self) -> (i64, usize, i64) {
-        let days = self.at.div_euclid(86_400) + 719_468;
-        let era = days.div_euclid(146_097);
-        let day_of_era = days.rem_euclid(146_097);
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let march_month = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-        let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-        let year = year_of_era + era * 400 + i64::from(month <= 2);
-        (year, month as usize, day)
+    /// A time that no calendar has, from a damaged row, is shown as its number of seconds.
+    fn write(self, form: &str) -> String {
+        DateTime::from_timestamp(self.at, 0).map_or_else(|| self.at.to_string(), |time| time.format(form).to_string())
     }
 }
 

@@ -331,12 +331,12 @@ fn each_source_of_a_503_or_429_is_explained() {
     let missing: Vec<&String> = sources.iter().filter(|path| !named.contains(path.as_str())).collect();
     assert!(missing.is_empty(), "add a line to docs/reference/overload.md for each of these: {missing:#?}");
 
-    let settings = read("src/config/default.toml");
+    let settings = read("docs/reference/settings.md");
     let (mut section, mut known) = (String::new(), BTreeSet::new());
-    for line in settings.lines().map(|line| line.strip_prefix("# ").unwrap_or(line)) {
-        if line.starts_with('[') && line.ends_with(']') {
-            section = line.to_owned();
-        } else if let Some((name, _)) = line.split_once(" = ") {
+    for line in settings.lines() {
+        if let Some(heading) = line.strip_prefix("## ") {
+            section = heading.to_owned();
+        } else if let Some((name, _)) = line.strip_prefix("| `").and_then(|rest| rest.split_once('`')) {
             known.insert(format!("{section} {name}"));
         }
     }

@@ -88,7 +88,7 @@ fn the_template_the_keys_and_the_sections_are_the_same() {
         table.as_table().expect("a section").keys().map(move |name| format!("[{section}] {name}"))
     });
     let fields: BTreeSet<String> = fields.collect();
-    let known: BTreeSet<String> = keys::KEYS.iter().map(ToString::to_string).collect();
+    let known: BTreeSet<String> = keys::all().map(ToString::to_string).collect();
     assert_eq!(fields, known);
     assert_eq!(documented(), known);
 }
@@ -111,8 +111,31 @@ fn documented() -> BTreeSet<String> {
 }
 
 #[test]
+fn the_schema_takes_the_template_and_refuses_what_loading_refuses() {
+    let validator = jsonschema::validator_for(&schema()).expect("a schema");
+    let fits = |text: &str| {
+        let table: toml::Table = text.parse().expect("TOML");
+        validator.is_valid(&serde_json::to_value(table).expect("JSON"))
+    };
+    assert!(fits(template()));
+    for text in [
+        "[tokens]\ncode_seconds = 601",
+        "[tokens]\ncode_seconds = '60'",
+        "[tokens]\ncode_secs = 60",
+        "[token]\ncode_seconds = 60",
+        "[database]\nmigrate_on_start = 1",
+        "[keys]\nid_token_alg = 'none'",
+        "[server]\ntrusted_proxies = '10.0.0.0/8'",
+        "[anomalies]\nerror_rate_reactions = ['block_address']",
+    ] {
+        assert!(!fits(text), "{text}");
+        Setup::dev().file(text).error();
+    }
+}
+
+#[test]
 fn no_key_looks_like_the_file_of_another() {
-    assert!(keys::KEYS.iter().all(|key| !key.name.ends_with("_file") && !key.name.contains("__")));
+    assert!(keys::all().all(|key| !key.name.ends_with("_file") && !key.name.contains("__")));
 }
 
 #[test]

@@ -75,14 +75,14 @@ async fn s06_connections_end_with_their_answer(db: Db) {
 /// Fails if a client that sends its body drop by drop decides when the server ends, or if the defaults exceed the 30 seconds that
 /// Kubernetes waits.
 async fn s06_the_time_to_stop_is_what_the_settings_say(db: Db) {
-    let defaults = include_str!("../../../src/config/default.toml");
+    let server = Server::start(db, &[("server.shutdown_timeout_seconds", "1")]);
+    let (_, defaults) = server.words(&["config", "template"]);
     let seconds = |key: &str| -> u64 {
         let line = defaults.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix(" = "));
         line.expect(key).parse().expect("a number")
     };
     let (delay, longest) = (seconds("shutdown_delay_seconds"), seconds("shutdown_timeout_seconds"));
     assert!(delay + longest + 3 < 30, "{delay} + {longest}");
-    let server = Server::start(db, &[("server.shutdown_timeout_seconds", "1")]);
     let mut dripping = TcpStream::connect(server.address()).expect("a connection");
     let head = "POST /oauth2/token HTTP/1.1\r\nHost: x\r\nContent-Type: application/x-www-form-urlencoded\r\n\
                 Content-Length: 10000\r\n\r\n";
