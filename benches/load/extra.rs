@@ -41,8 +41,8 @@ pub async fn memory(site: &Site, tokens: u64, connections: usize) -> Result<Memo
 
 /// Milliseconds from the start of the process to the first 200 on `/readyz`, sorted.
 pub async fn start_times(site: &Site, kind: Kind, times: usize) -> Result<Vec<f64>> {
-    let server = Latchway::new(site, kind, "start")?;
-    if kind == Kind::Sqlite {
+    let server = Latchway::new(site, kind, &format!("start {}", kind.name()))?;
+    if !kind.is_on_postgres() {
         server.register()?;
     }
     let mut measured = Vec::new();

@@ -60,14 +60,17 @@ impl Plan {
         }
         let mut take = |name: &str| options.remove(name);
         let required = |name: &str, value: Option<String>| value.with_context(|| format!("{name} is missing"));
-        let postgres = match (take("--postgres-url"), take("--postgres-pid")) {
-            (Some(url), Some(pid)) => Some((url, pid.parse()?)),
+        let postgres = match (take("--postgres-url"), take("--other-postgres-url"), take("--postgres-pid")) {
+            (Some(url), Some(other), Some(pid)) => Some((url, other, pid.parse()?)),
             _ => None,
         };
+        let other = take("--other").map(PathBuf::from);
         let databases = take("--databases").unwrap_or_else(|| "sqlite".to_owned());
         let mut kinds = vec![Kind::Ceiling];
         kinds.extend(databases.contains("sqlite").then_some(Kind::Sqlite));
+        kinds.extend((databases.contains("sqlite") && other.is_some()).then_some(Kind::OtherSqlite));
         kinds.extend(databases.contains("postgres").then_some(Kind::Postgres));
+        kinds.extend((databases.contains("postgres") && other.is_some()).then_some(Kind::OtherPostgres));
         let peer = take("--peer");
         kinds.extend(peer.is_some().then_some(Kind::Peer));
         let only = take("--only").unwrap_or_default();
@@ -76,6 +79,7 @@ impl Plan {
         let plan = Self {
             site: Site {
                 latchway: PathBuf::from(required("--latchway", take("--latchway"))?),
+                other,
                 peer: PathBuf::from(peer.unwrap_or_default()),
                 node: PathBuf::from(take("--node").unwrap_or_else(|| "node".to_owned())),
                 work: PathBuf::from(required("--work", take("--work"))?),
@@ -125,7 +129,7 @@ impl Plan {
             systems.iter().map(|system| (system.kind, process::memory_mib(system.child.pid(), "VmRSS"))).collect();
         drop(systems);
         let mut starts = Vec::new();
-        for kind in [Kind::Sqlite, Kind::Postgres] {
+        for kind in [Kind::Sqlite, Kind::OtherSqlite, Kind::Postgres, Kind::OtherPostgres] {
             if self.starts > 0 && self.kinds.contains(&kind) {
                 eprintln!("starting {} {} times", kind.name(), self.starts);
                 starts.push((kind, extra::start_times(&self.site, kind, self.starts).await?));

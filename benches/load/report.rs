@@ -36,6 +36,7 @@ impl Report {
         println!();
         self.print_rest();
         println!();
+        self.print_beside();
         self.print_verdicts();
     }
 
@@ -64,7 +65,7 @@ impl Report {
             };
             let millis = |quantile: f64| sample.latency.value_at_quantile(quantile) as f64 / 1000.0;
             let operations = sample.operations as f64;
-            let database = if *kind == Kind::Postgres {
+            let database = if kind.is_on_postgres() {
                 format!("{:.0}", sample.database_cpu / operations * 1e6)
             } else {
                 String::new()
@@ -104,6 +105,25 @@ impl Report {
         let resident: Vec<_> =
             self.resident.iter().map(|(kind, mib)| format!("{} {mib:.0} MiB", kind.name())).collect();
         println!("Memory when all rounds were over: {}.", resident.join(", "));
+    }
+
+    /// What the other build does, if there was one.
+    fn print_beside(&self) {
+        let pairs = [(Kind::Sqlite, Kind::OtherSqlite), (Kind::Postgres, Kind::OtherPostgres)];
+        let mut ratios = Vec::new();
+        for scenario in Scenario::ALL {
+            for (kind, other) in pairs {
+                ratios.extend(self.ratio(scenario, kind, other).map(|ratio| (scenario, kind, ratio)));
+            }
+        }
+        if ratios.is_empty() {
+            return;
+        }
+        println!("Requests of this build for each of the other (by CPU time, in brackets by the clock):");
+        for (scenario, kind, Ratio { cpu, clock }) in ratios {
+            println!("  {:<28} {:<20} {cpu:.2} ({clock:.2})", scenario.name(), kind.name());
+        }
+        println!();
     }
 
     /// The targets are for SQLite.

@@ -18,12 +18,14 @@ use crate::process;
 #[derive(Clone)]
 pub struct Site {
     pub latchway: PathBuf,
+    /// Another build of Latchway to measure beside it.
+    pub other: Option<PathBuf>,
     pub peer: PathBuf,
     pub node: PathBuf,
     /// For databases and logs.
     pub work: PathBuf,
-    /// The URL of an empty PostgreSQL database and the process id of its postmaster.
-    pub postgres: Option<(String, u32)>,
+    /// The URLs of two empty PostgreSQL databases, the second for the other build, and the process id of their postmaster.
+    pub postgres: Option<(String, String, u32)>,
     /// The core that servers are pinned to, if there are two.
     pub core: Option<usize>,
 }
@@ -33,6 +35,10 @@ pub enum Kind {
     Ceiling,
     Sqlite,
     Postgres,
+    /// The other build on SQLite.
+    OtherSqlite,
+    /// The other build on PostgreSQL.
+    OtherPostgres,
     Peer,
 }
 
@@ -42,8 +48,18 @@ impl Kind {
             Self::Ceiling => "ceiling",
             Self::Sqlite => "Latchway, SQLite",
             Self::Postgres => "Latchway, PostgreSQL",
+            Self::OtherSqlite => "other, SQLite",
+            Self::OtherPostgres => "other, PostgreSQL",
             Self::Peer => "oidc-provider",
         }
+    }
+
+    pub fn is_on_postgres(self) -> bool {
+        matches!(self, Self::Postgres | Self::OtherPostgres)
+    }
+
+    pub fn is_other(self) -> bool {
+        matches!(self, Self::OtherSqlite | Self::OtherPostgres)
     }
 }
 
@@ -69,12 +85,12 @@ impl System {
         match kind {
             Kind::Ceiling => ceiling(site).await,
             Kind::Peer => peer(site).await,
-            Kind::Sqlite | Kind::Postgres => {
+            Kind::Sqlite | Kind::Postgres | Kind::OtherSqlite | Kind::OtherPostgres => {
                 let server = Latchway::new(site, kind, kind.name())?;
                 let (service, web, api) = server.register()?;
                 let child = server.start()?;
                 wait_until_ready(server.port, Duration::from_secs(20)).await?;
-                let postmaster = site.postgres.as_ref().map(|(_, pid)| *pid).filter(|_| kind == Kind::Postgres);
+                let postmaster = site.postgres.as_ref().map(|(.., pid)| *pid).filter(|_| kind.is_on_postgres());
                 Ok(Self { kind, port: server.port, service, web, api, child, postmaster })
             }
         }
@@ -164,6 +180,7 @@ async fn peer(site: &Site) -> Result<System> {
 /// Latchway with a database of its own, running or not.
 pub struct Latchway {
     site: Site,
+    program: PathBuf,
     name: String,
     pub port: u16,
     env: Vec<(String, String)>,
@@ -173,8 +190,9 @@ impl Latchway {
     pub fn new(site: &Site, kind: Kind, name: &str) -> Result<Self> {
         let (port, metrics) = (free_port()?, free_port()?);
         let url = match (kind, &site.postgres) {
-            (Kind::Postgres, Some((url, _))) => url.clone(),
-            (Kind::Postgres, None) => bail!("no PostgreSQL was given"),
+            (Kind::Postgres, Some((url, ..))) => url.clone(),
+            (Kind::OtherPostgres, Some((_, url, _))) => url.clone(),
+            (Kind::Postgres | Kind::OtherPostgres, None) => bail!("no PostgreSQL was given"),
             _ => format!("sqlite://{}", site.work.join(format!("{}.db", name.replace([' ', ','], "-"))).display()),
         };
         let set = |key: &str, value: &str| (format!("LATCHWAY__{key}"), value.to_owned());
@@ -200,11 +218,15 @@ impl Latchway {
             set("LIMITS__USERINFO_PER_ADDRESS", "1000000000/1m"),
             set("LIMITS__API_PER_ADDRESS", "1000000000/1m"),
         ];
-        Ok(Self { site: site.clone(), name: name.to_owned(), port, env })
+        let program = match &site.other {
+            Some(other) if kind.is_other() => other.clone(),
+            _ => site.latchway.clone(),
+        };
+        Ok(Self { site: site.clone(), program, name: name.to_owned(), port, env })
     }
 
     fn command(&self) -> Command {
-        let mut command = pinned(&self.site, &self.site.latchway);
+        let mut command = pinned(&self.site, &self.program);
         command.envs(self.env.iter().map(|(name, value)| (name, value))).current_dir(&self.site.work);
         command
     }
@@ -240,7 +262,9 @@ impl Latchway {
         let grants = ["--grant", "authorization_code", "--grant", "refresh_token"];
         let about = ["--name", "Web", "--redirect-uri", REDIRECT_URI, "--scope", "openid orders"];
         let web = client(&[&about[..], &grants, &["--id-token-alg", "ES256"]].concat())?;
-        let api = client(&["--name", "API", "--resource", API, "--resource", OPAQUE_API])?;
+        // Older builds know one list for what a client may ask for and what it is.
+        let api = client(&["--name", "API", "--resource", API, "--resource", OPAQUE_API])
+            .or_else(|_| client(&["--name", "API"]))?;
         for n in 0..PEOPLE {
             let (name, email) = (person(n), format!("{}@example.com", person(n)));
             self.cli(&["user", "create", "--username", &name, "--email", &email, "--password-stdin"], PASSWORD)?;
