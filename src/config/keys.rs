@@ -57,8 +57,8 @@ pub(super) enum Rule {
 }
 
 use Rule::{
-    Address, AddressOrEmpty, AnyOf, ContactOrEmpty, EmailOrEmpty, Line, Networks, OneOf, Origins, RateText, RouteLimits,
-    Secret, Switch, Text, WebUrlOrEmpty,
+    Address, AddressOrEmpty, AnyOf, ContactOrEmpty, EmailOrEmpty, Line, Networks, OneOf, Origins, RateText,
+    RouteLimits, Secret, Switch, Text, WebUrlOrEmpty,
 };
 
 pub(super) const SIGNING_ALGS: Rule = OneOf(&["ES256", "EdDSA", "RS256", "PS256"]);

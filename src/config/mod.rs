@@ -30,7 +30,8 @@ pub use print::{Format, print};
 pub use rate::{Per, Rate, RouteLimit};
 pub use schema::schema;
 pub use sections::{
-    Anomalies, ApiKeys, Audit, Cleanup, Config, Database, Device, Gatekeeper, Keys, Limits, Log, LogFormat, Passwords, Pooler, Reaction, Server, Sessions, Tokens,
+    Anomalies, ApiKeys, Audit, Cleanup, Config, Database, Device, Gatekeeper, Keys, Limits, Log, LogFormat, Passwords,
+    Pooler, Reaction, Server, Sessions, Tokens,
 };
 pub use shared::shared;
 pub use template::template;

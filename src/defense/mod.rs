@@ -5,8 +5,8 @@
 
 mod admission;
 pub mod anomaly;
-mod failure_limits;
 mod connections;
+mod failure_limits;
 mod failures;
 mod gauge;
 mod group;
@@ -16,9 +16,9 @@ mod restraints;
 mod table;
 
 pub use admission::{Admission, Slot};
+pub use connections::{Connection, Connections};
 pub use failure_limits::Proof;
 pub use failures::Counted;
-pub use connections::{Connection, Connections};
 pub use gauge::{Exceeded, Left};
 pub use limiter::{Limiter, Passage};
 pub use listing::{Listed, Wanted, lift, list};

@@ -233,7 +233,6 @@ pub static TASKS: &[CleanupTask] = &[
     }),
 ];
 
-
 /// How many events of the audit trail are overdue, if they are too large a part of it to go without a person's word. An event
 /// is overdue a day after it has expired: where the clean-up runs as it should there is none, however uneven the traffic.
 pub fn large_share_of_trail(conn: &mut Conn, horizon: &Horizon) -> Result<Option<i64>, StorageError> {

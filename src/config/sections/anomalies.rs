@@ -3,9 +3,9 @@
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use super::section;
 use crate::config::keys::Rule::{AnyOf, Secret, Switch};
 use crate::config::keys::{DAY, MILLION, number};
-use super::section;
 
 /// What is done about an anomaly, besides telling of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Deserialize, Serialize)]

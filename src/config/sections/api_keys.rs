@@ -1,7 +1,7 @@
 //! `[api_keys]`
 
-use crate::config::keys::{DAY, HOUR, MILLION, number};
 use super::section;
+use crate::config::keys::{DAY, HOUR, MILLION, number};
 
 section! {
     /// Credentials of programs.

@@ -1,7 +1,7 @@
 //! `[audit]`
 
-use crate::config::keys::{number};
 use super::section;
+use crate::config::keys::number;
 
 section! {
     /// How tampering with the audit trail shows.

@@ -1,7 +1,7 @@
 //! `[cleanup]`
 
-use crate::config::keys::{DAY, number};
 use super::section;
+use crate::config::keys::{DAY, number};
 
 section! {
     /// Removal of what has expired, while serving.

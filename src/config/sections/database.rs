@@ -3,9 +3,9 @@
 use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
+use super::section;
 use crate::config::keys::Rule::{OneOf, Secret, Switch};
 use crate::config::keys::{HOUR, MILLION, number};
-use super::section;
 
 /// What is between this process and PostgreSQL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]

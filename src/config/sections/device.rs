@@ -1,7 +1,7 @@
 //! `[device]`
 
-use crate::config::keys::{MILLION, number};
 use super::section;
+use crate::config::keys::{MILLION, number};
 
 section! {
     /// The grant for devices without a browser (RFC 8628).

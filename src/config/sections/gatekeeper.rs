@@ -1,7 +1,7 @@
 //! `[gatekeeper]`
 
-use crate::config::keys::Rule::{Origins, Text};
 use super::section;
+use crate::config::keys::Rule::{Origins, Text};
 
 section! {
     /// Forward authentication for apps behind a proxy.

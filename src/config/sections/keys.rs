@@ -2,9 +2,9 @@
 
 use secrecy::SecretString;
 
+use super::section;
 use crate::config::keys::Rule::Secret;
 use crate::config::keys::{DAY, HOUR, SIGNING_ALGS, number};
-use super::section;
 
 section! {
     /// Signing keys.

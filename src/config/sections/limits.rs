@@ -1,9 +1,9 @@
 //! `[limits]`
 
+use super::section;
 use crate::config::keys::Rule::{RateText, RouteLimits};
 use crate::config::keys::{DAY, HOUR, MILLION, number};
 use crate::config::{Rate, RouteLimit};
-use super::section;
 
 section! {
     /// Rates: how many, in how many seconds.

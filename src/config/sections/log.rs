@@ -1,8 +1,8 @@
 //! `[log]`
 
-use serde::{Deserialize, Serialize};
-use crate::config::keys::Rule::{Line, OneOf};
 use super::section;
+use crate::config::keys::Rule::{Line, OneOf};
+use serde::{Deserialize, Serialize};
 
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize)]

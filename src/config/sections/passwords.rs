@@ -1,7 +1,7 @@
 //! `[passwords]`
 
-use crate::config::keys::{MILLION, number};
 use super::section;
+use crate::config::keys::{MILLION, number};
 
 section! {
     /// Argon2id and its bounds.

@@ -2,10 +2,12 @@
 
 use std::net::SocketAddr;
 
-use crate::config::keys::Rule::{Address, AddressOrEmpty, ContactOrEmpty, EmailOrEmpty, Line, Networks, Switch, Text, WebUrlOrEmpty};
+use super::section;
+use crate::config::keys::Rule::{
+    Address, AddressOrEmpty, ContactOrEmpty, EmailOrEmpty, Line, Networks, Switch, Text, WebUrlOrEmpty,
+};
 use crate::config::keys::{HOUR, MILLION, number};
 use crate::support::Network;
-use super::section;
 
 section! {
     /// Who this server is and where it listens.

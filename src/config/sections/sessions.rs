@@ -1,7 +1,7 @@
 //! `[sessions]`
 
-use crate::config::keys::{DAY, DECADE, number};
 use super::section;
+use crate::config::keys::{DAY, DECADE, number};
 
 section! {
     /// Browser sessions, in seconds.

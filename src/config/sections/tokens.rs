@@ -1,7 +1,7 @@
 //! `[tokens]`
 
-use crate::config::keys::{DAY, DECADE, HOUR, number};
 use super::section;
+use crate::config::keys::{DAY, DECADE, HOUR, number};
 
 section! {
     /// Lifetimes of what is issued, in seconds.
