@@ -7,7 +7,7 @@ pub mod fuzzing;
 
 use std::sync::Arc;
 
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 
 use crate::app::{App, RequestInfo};
 use crate::audit::{Event, EventKind};
@@ -15,7 +15,7 @@ use crate::defense::{Counted, Proof};
 use crate::domain::{AuthMethod, Client, MethodCheck};
 use crate::fault::Fault;
 use crate::issuing::client::{fresh, recent};
-use crate::protocol::{OAuthError, Params, endpoints};
+use crate::protocol::{AuthChallenge, OAuthError, Params, endpoints};
 use crate::request::{self, Caller};
 use crate::storage::Tx;
 use crate::support::constant_time_eq;
@@ -88,6 +88,13 @@ impl Failure {
         }
         error
     }
+}
+
+/// A refusal after the authentication. RFC 6749 §5.2: a client that used the `Authorization` header gets a challenge of its
+/// scheme.
+pub fn refusal(headers: &HeaderMap, detail: &str) -> OAuthError {
+    let error = OAuthError::invalid_client(detail);
+    if headers.contains_key(AUTHORIZATION) { error.with_challenge(AuthChallenge::Basic) } else { error }
 }
 
 /// Finds out which client this is, by exactly one method: one that it may use.

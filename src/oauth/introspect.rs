@@ -29,7 +29,7 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     let mut caller = client_auth::authenticate(&app, info, req.headers(), &params, Freshness::Recent).await?;
     if caller.is_public() {
         // RFC 7662 §2.1: who cannot prove to be a resource server learns nothing.
-        return Err(OAuthError::invalid_client("a public client asked for introspection").into());
+        return Err(client_auth::refusal(req.headers(), "a public client asked for introspection").into());
     }
     let token = params.get("token").ok_or_else(|| OAuthError::invalid_request("token is missing"))?;
     if token.len() > MAX_TOKEN {
@@ -45,7 +45,8 @@ pub async fn post(app: web::Data<App>, req: HttpRequest, body: web::Bytes) -> Re
     let mut answer = look_up(&app, place, &caller, token).await;
     if let Err(Fault::ClientChanged) = answer {
         let changed = client::fresh(&app, &caller.client_id).await?;
-        caller = changed.ok_or_else(|| OAuthError::invalid_client("the client was disabled a moment ago"))?;
+        let disabled = || client_auth::refusal(req.headers(), "the client was disabled a moment ago");
+        caller = changed.ok_or_else(disabled)?;
         answer = look_up(&app, place, &caller, token).await;
     }
     let answer = answer?;

@@ -225,12 +225,8 @@ pub static TASKS: &[CleanupTask] = &[
     sweep("restraints", |tx, cursor, horizon| {
         Ok(by_expiry!(tx, horizon.batch, cursor, restraints.subject: String, horizon.now))
     }),
-    planned("audit_events", |conn, cursor, horizon| {
-        audit_prune::plan_events(conn, cursor.after(), horizon.oldest_audited(), horizon.batch)
-    }),
-    planned("audit_checkpoints", |conn, _, horizon| {
-        audit_prune::plan_checkpoints(conn, horizon.oldest_audited(), horizon.batch)
-    }),
+    planned("audit_events", plan_events),
+    planned("audit_checkpoints", plan_checkpoints),
 ];
 
 /// How many events of the audit trail are overdue, if they are too large a part of it to go without a person's word. An event
@@ -249,6 +245,14 @@ pub fn carry_out(tx: &mut Tx<'_>, plan: &Plan) -> Result<Swept, StorageError> {
         _ => None,
     };
     Ok(Swept { rows, next })
+}
+
+fn plan_events(conn: &mut Conn, cursor: &Cursor, horizon: &Horizon) -> Result<Option<Plan>, StorageError> {
+    audit_prune::plan_events(conn, cursor.after(), horizon.oldest_audited(), horizon.batch)
+}
+
+fn plan_checkpoints(conn: &mut Conn, _: &Cursor, horizon: &Horizon) -> Result<Option<Plan>, StorageError> {
+    audit_prune::plan_checkpoints(conn, horizon.oldest_audited(), horizon.batch)
 }
 
 #[cfg(test)]

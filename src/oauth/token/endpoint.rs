@@ -72,7 +72,7 @@ async fn serve(
     })?;
     let client = client_auth::authenticate(app, info, headers, params, freshness).await?;
     let ctx = Ctx { app: app.clone(), info, client, params: params.clone(), now: app.now() };
-    let draft = match (check_permission(&ctx.client, grant), &grant.redeem) {
+    let draft = match (check_permission(&ctx.client, grant, headers), &grant.redeem) {
         (Err(fault), _) => Err(issuing::record_failure(&ctx, fault).await),
         (Ok(()), Redeem::Plain(redeem)) => match redeem(&ctx) {
             Ok(draft) => issue(&ctx, draft).await,
@@ -86,12 +86,12 @@ async fn serve(
     epilogue(&ctx, &draft?)
 }
 
-fn check_permission(client: &Client, grant: &Grant) -> Result<(), Fault> {
+fn check_permission(client: &Client, grant: &Grant, headers: &HeaderMap) -> Result<(), Fault> {
     if client.may_use(grant.grant_type) {
         return Ok(());
     }
     if client.is_public() && grant.grant_type == GrantType::ClientCredentials {
-        return Err(OAuthError::invalid_client("a public client asked for client_credentials").into());
+        return Err(client_auth::refusal(headers, "a public client asked for client_credentials").into());
     }
     Err(OAuthError::new(ErrorCode::UnauthorizedClient, "this client is not registered for this grant_type").into())
 }

@@ -204,7 +204,22 @@ async fn b049_fractions_of_seconds(server: Shared) {
     }
 }
 
+/// RFC 6749 §5.2: who used the header is challenged by its scheme, also where the refusal comes after the authentication.
+async fn a_refusal_after_the_authentication_has_a_challenge(server: Shared) {
+    let client = Client::public(server);
+    for (path, form) in [("/oauth2/introspect", [("token", "x")]), ("/oauth2/token", [GRANT])] {
+        let by_header = Answer::of(http().post(server.url(path)).basic_auth(&client.id, Some("")).form(&form)).await;
+        assert_ic(&by_header);
+        let [parameter] = form;
+        let by_body = http().post(server.url(path)).form(&[parameter, ("client_id", client.id.as_str())]);
+        let by_body = Answer::of(by_body).await;
+        assert_ic(&by_body);
+        assert_eq!(by_body.header("www-authenticate"), None, "{by_body:?}");
+    }
+}
+
 both![
+    a_refusal_after_the_authentication_has_a_challenge,
     f03_either_place,
     f03_strict_and_never_counted,
     f03_method_is_changed,
