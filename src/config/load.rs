@@ -13,7 +13,7 @@ use super::settings::Settings;
 use super::sources::{self, Variables};
 use super::template::template;
 use super::validate::validate;
-use super::{Config, LogFormat, issuer, keys};
+use super::{Config, LogFormat, issuer, lookup};
 
 /// What the command line says.
 #[derive(Debug, Clone, Default)]
@@ -79,7 +79,7 @@ fn config_file(overrides: &Overrides, variables: &Variables) -> Option<(PathBuf,
 }
 
 fn put_flags(settings: &mut Settings, overrides: &Overrides) -> Result<(), Problem> {
-    match (overrides.listen, keys::find("server", "listen")) {
+    match (overrides.listen, lookup::find("server", "listen")) {
         (Some(listen), Some(key)) => settings.put(key, Value::String(listen.to_string()), Origin::Flag("--listen")),
         _ => Ok(()),
     }

@@ -8,6 +8,7 @@ mod issuer;
 mod keys;
 mod load;
 mod log_level;
+mod lookup;
 mod mode;
 mod print;
 mod rate;

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 use super::error::{Origin, Problem};
-use super::keys::{self, Key};
+use super::keys::Key;
+use super::lookup;
 
 /// What is set so far.
 #[derive(Default)]
@@ -41,7 +42,7 @@ impl Settings {
 
     /// The problem with a value that its own rule accepts but which does not go with the rest.
     pub fn invalid(&self, section: &'static str, name: &'static str, reason: impl Into<String>) -> Problem {
-        let setting = match (keys::find(section, name), self.values.get(&(section, name))) {
+        let setting = match (lookup::find(section, name), self.values.get(&(section, name))) {
             (Some(key), Some((value, origin))) => key.shown(value, origin),
             _ => format!("[{section}] {name}"),
         };

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use toml::{Table, Value};
 
 use super::error::{Origin, Problem};
-use super::keys::{self, Key};
+use super::keys::Key;
+use super::lookup;
 use super::retired::{self, RETIRED};
 use super::settings::Settings;
 
@@ -34,7 +35,7 @@ pub(super) fn put_toml(settings: &mut Settings, text: &str, origin: &Origin) -> 
     let mut problems = Vec::new();
     for (section, content) in document {
         match content {
-            Value::Table(table) if keys::is_section(&section) => {
+            Value::Table(table) if lookup::is_section(&section) => {
                 let put = table.into_iter().map(|(name, value)| put_one(settings, &section, &name, value, origin));
                 problems.extend(put.filter_map(Result::err));
             }
@@ -45,7 +46,7 @@ pub(super) fn put_toml(settings: &mut Settings, text: &str, origin: &Origin) -> 
 }
 
 fn put_one(settings: &mut Settings, section: &str, name: &str, value: Value, origin: &Origin) -> Result<(), Problem> {
-    match (keys::find(section, name), retired::find(section, name)) {
+    match (lookup::find(section, name), retired::find(section, name)) {
         (Some(key), _) => settings.put(key, value, origin.clone()),
         (None, Some(retired)) => {
             settings.warn(retired.warning(origin));
@@ -60,19 +61,19 @@ fn put_one(settings: &mut Settings, section: &str, name: &str, value: Value, ori
 }
 
 fn nearest_in_file(section: &str, name: &str) -> String {
-    let nearest = keys::nearest(section, name);
+    let nearest = lookup::nearest(section, name);
     if nearest.section == section { format!("{:?}", nearest.name) } else { nearest.to_string() }
 }
 
 fn not_a_section(written: &str, content: &Value, origin: &Origin) -> Problem {
     let origin = origin.clone();
-    if keys::is_section(written) {
+    if lookup::is_section(written) {
         let reason = format!("is a section; write [{written}] on a line of its own and its keys below");
         return Problem::Invalid { origin, setting: written.to_owned(), reason };
     }
     let (kind, nearest) = match content {
-        Value::Table(_) => (format!("section [{written}]"), format!("[{}]", keys::nearest_section(written))),
-        _ => (format!("key {written} outside any section"), keys::nearest_name(written).to_string()),
+        Value::Table(_) => (format!("section [{written}]"), format!("[{}]", lookup::nearest_section(written))),
+        _ => (format!("key {written} outside any section"), lookup::nearest_name(written).to_string()),
     };
     Problem::Unknown { origin, written: kind, nearest }
 }
@@ -90,7 +91,7 @@ fn syntax(text: &str, error: &toml::de::Error, origin: &Origin) -> Problem {
 /// Puts what the environment says.
 pub(super) fn put_environment(settings: &mut Settings, variables: &Variables) -> Vec<Problem> {
     let mut problems: Vec<Problem> = variables.keys().filter_map(|name| misspelt(name)).collect();
-    let put = keys::all().map(|key| put_variable(settings, key, variables));
+    let put = lookup::all().map(|key| put_variable(settings, key, variables));
     problems.extend(put.filter_map(Result::err));
     for retired in RETIRED {
         let variable = retired.variable();
@@ -127,13 +128,13 @@ fn put_variable(settings: &mut Settings, key: &'static Key, variables: &Variable
 /// called latchway. So one underscore is refused only where two would have made a key.
 fn misspelt(name: &str) -> Option<Problem> {
     let (stem, suffix) = name.strip_suffix("_FILE").map_or((name, ""), |stem| (stem, "_FILE"));
-    let is_known = keys::all().any(|key| key.variable() == stem);
+    let is_known = lookup::all().any(|key| key.variable() == stem);
     if is_known || RETIRED.iter().any(|retired| retired.variable() == stem) {
         return None;
     }
     let nearest = match name.strip_prefix(PREFIX) {
         Some(_) => nearest_variable(stem),
-        None => keys::all().find(|key| single(&key.variable()) == single(stem))?,
+        None => lookup::all().find(|key| single(&key.variable()) == single(stem))?,
     };
     Some(Problem::Unknown {
         origin: Origin::Variable(name.to_owned()),
@@ -145,8 +146,8 @@ fn misspelt(name: &str) -> Option<Problem> {
 fn nearest_variable(stem: &str) -> &'static Key {
     let path = stem.trim_start_matches(PREFIX).to_ascii_lowercase();
     match path.split_once("__") {
-        Some((section, name)) => keys::nearest(section, name),
-        None => keys::nearest_name(&path),
+        Some((section, name)) => lookup::nearest(section, name),
+        None => lookup::nearest_name(&path),
     }
 }
 

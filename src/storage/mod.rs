@@ -57,6 +57,7 @@ pub mod settings;
 mod sqlite;
 pub mod throttles;
 mod token_batch;
+mod troubles;
 mod tx;
 pub mod users;
 mod work;

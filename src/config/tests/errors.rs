@@ -19,7 +19,7 @@ fn an_unknown_key_names_its_neighbour() {
 
 #[test]
 fn every_key_is_suggested_when_a_letter_is_missing() {
-    for key in keys::all() {
+    for key in lookup::all() {
         let typo = format!("{}{}", &key.name[..1], &key.name[2..]);
         let text = format!("[{}]\n{typo} = 1", key.section);
         assert!(Setup::dev().file(&text).error().ends_with(&format!("did you mean \"{}\"?", key.name)), "{typo}");

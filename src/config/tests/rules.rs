@@ -26,7 +26,7 @@ fn production_wants_three_things() {
 
 #[test]
 fn every_limit_fits_its_field() {
-    for key in keys::all() {
+    for key in lookup::all() {
         let keys::Rule::Number { min, max } = key.rule else { continue };
         for bound in [min, max] {
             let setup = Setup::production().env("LATCHWAY__KEYS__PREPUBLISH_SECONDS", "3600");
@@ -144,7 +144,7 @@ fn every_setting_is_read() {
             }
         }
     }
-    for key in crate::config::keys::all() {
+    for key in crate::config::lookup::all() {
         let reads = code.match_indices(&format!(".{}", key.name)).any(|(at, found)| {
             let next = code[at + found.len()..].chars().next();
             !next.is_some_and(|next| next.is_alphanumeric() || next == '_')

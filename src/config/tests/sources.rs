@@ -88,7 +88,7 @@ fn the_template_the_keys_and_the_sections_are_the_same() {
         table.as_table().expect("a section").keys().map(move |name| format!("[{section}] {name}"))
     });
     let fields: BTreeSet<String> = fields.collect();
-    let known: BTreeSet<String> = keys::all().map(ToString::to_string).collect();
+    let known: BTreeSet<String> = lookup::all().map(ToString::to_string).collect();
     assert_eq!(fields, known);
     assert_eq!(documented(), known);
 }
@@ -135,7 +135,7 @@ fn the_schema_takes_the_template_and_refuses_what_loading_refuses() {
 
 #[test]
 fn no_key_looks_like_the_file_of_another() {
-    assert!(keys::all().all(|key| !key.name.ends_with("_file") && !key.name.contains("__")));
+    assert!(lookup::all().all(|key| !key.name.ends_with("_file") && !key.name.contains("__")));
 }
 
 #[test]

@@ -213,7 +213,7 @@ async fn b023_the_back_button(server: Shared) {
 
 /// A login page that was left open: what was typed still counts.
 async fn b022_a_login_page_that_was_left_open(db: Db) {
-    let server = Server::start(db, &[("sessions.transaction_seconds", "1")]);
+    let server = Server::start(db, &[("sessions.transaction_seconds", "4")]);
     let (client, user) = (Client::confidential(&server), User::new(&server));
     let browser = Browser::new(&server);
     let page = browser.open(&client.request().url()).await;

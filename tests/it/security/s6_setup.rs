@@ -61,8 +61,9 @@ async fn f_024_development_is_reached_by_loopback_names_alone(db: Db) {
     let (_, port) = server.address();
     for (host, wanted) in [
         (format!("127.0.0.1:{port}"), 200),
-        (format!("localhost:{port}"), 200),
-        (format!("[::1]:{port}"), 200),
+        // Other names of this machine lead to the issuer's, where cookies and forms work.
+        (format!("localhost:{port}"), 307),
+        (format!("[::1]:{port}"), 307),
         (format!("evil.example:{port}"), 421),
         (format!("127.0.0.1.evil.example:{port}"), 421),
         (format!("localhost.evil.example:{port}"), 421),
@@ -72,6 +73,8 @@ async fn f_024_development_is_reached_by_loopback_names_alone(db: Db) {
         let request = format!("GET /playground HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
         let answer = server.raw(request.as_bytes());
         assert_eq!(answer.status, wanted, "{host}: {}", answer.text);
+        let to_issuer = format!("location: http://127.0.0.1:{port}/playground\r\n");
+        assert_eq!(answer.text.contains(&to_issuer), wanted == 307, "{host}: {}", answer.text);
     }
 }
 
