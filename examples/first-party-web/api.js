@@ -26,20 +26,25 @@ async function send(method, path, body) {
 }
 
 let refreshing
+let refreshes = 0
 
 /** New tokens. However many calls wait for them, they are asked for once. */
 function refresh() {
-  refreshing ??= send('POST', '/token/refresh', { client_id: CLIENT_ID }).finally(() => (refreshing = undefined))
+  refreshing ??= send('POST', '/token/refresh', { client_id: CLIENT_ID })
+    .then(() => (refreshes += 1))
+    .finally(() => (refreshing = undefined))
   return refreshing
 }
 
-/** A call with the access token. When that has expired it is renewed, and nobody notices. */
+/** A call with the access token. When that has expired it is renewed and the call repeated. */
 export async function call(path) {
+  const before = refreshes
   try {
     return await send('GET', path)
   } catch (error) {
     if (error.status !== 401) throw error
-    await refresh()
+    // A refusal that arrives after new tokens is about the old one: the call is repeated without asking for others.
+    if (refreshes === before) await refresh()
     return send('GET', path)
   }
 }
