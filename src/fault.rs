@@ -118,7 +118,10 @@ impl Problem {
             Self::MethodNotAllowed => error(ErrorCode::MethodNotAllowed, "this path does not take this method"),
             Self::TooLarge => error(ErrorCode::PayloadTooLarge, "the request is too large"),
             Self::UnsupportedMediaType => error(ErrorCode::UnsupportedMediaType, "the body is of another media type"),
-            Self::Timeout => error(ErrorCode::RequestTimeout, "the request was not complete in time"),
+            Self::Timeout => {
+                let timeout = error(ErrorCode::RequestTimeout, "the request was not complete in time");
+                OAuthError { retry_after: Some(1), ..timeout }
+            }
             Self::TooMany { retry_after } => OAuthError::slow_down(*retry_after),
             Self::Unavailable { retry_after } => {
                 OAuthError { retry_after: Some(*retry_after), ..OAuthError::unavailable("unavailable") }

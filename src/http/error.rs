@@ -40,10 +40,31 @@ impl ResponseError for Fault {
 
 /// An answer to a failure, in the format of its path, with what the log gets of it.
 pub fn render(app: &App, format: ErrorFormat, fault: &Fault, request_id: &str) -> HttpResponse {
-    let answer = Shown::from(fault);
+    let mut response = render_shown(app, format, &Shown::from(fault), request_id);
+    if let Fault::SignIn { login, cookie, .. } = fault {
+        let headers = response.headers_mut();
+        if let Ok(value) = login.parse() {
+            headers.insert(LOGIN.clone(), value);
+        }
+        if let Some(Ok(value)) = cookie.as_ref().map(|cookie| cookie.parse()) {
+            headers.append(SET_COOKIE, value);
+        }
+    }
+    response
+}
+
+/// An answer to what HTTP itself refuses, with that status, which a page shows as well.
+pub fn render_status(app: &App, format: ErrorFormat, status: StatusCode, request_id: &str) -> HttpResponse {
+    let shown = Shown { status: status.as_u16(), ..Shown::from(&from_status(status)) };
+    let mut response = render_shown(app, format, &shown, request_id);
+    *response.status_mut() = status;
+    response
+}
+
+fn render_shown(app: &App, format: ErrorFormat, answer: &Shown, request_id: &str) -> HttpResponse {
     let mut response = match format {
         ErrorFormat::Json => json_body(&answer.error),
-        ErrorFormat::Page => page_body(app, &answer, request_id),
+        ErrorFormat::Page => page_body(app, answer, request_id),
     };
     let refused = Refused { code: answer.error.code, reason: answer.error.detail.clone() };
     response.extensions_mut().insert(refused);
@@ -59,19 +80,11 @@ pub fn render(app: &App, format: ErrorFormat, fault: &Fault, request_id: &str) -
     {
         headers.insert(WWW_AUTHENTICATE, value);
     }
-    if let Fault::SignIn { login, cookie, .. } = fault {
-        if let Ok(value) = login.parse() {
-            headers.insert(LOGIN.clone(), value);
-        }
-        if let Some(Ok(value)) = cookie.as_ref().map(|cookie| cookie.parse()) {
-            headers.append(SET_COOKIE, value);
-        }
-    }
     response
 }
 
 /// What HTTP itself refuses: routes that are not there, bodies that are too large.
-pub fn from_status(status: StatusCode) -> Fault {
+fn from_status(status: StatusCode) -> Fault {
     let problem = match status {
         StatusCode::NOT_FOUND => Problem::NotFound,
         StatusCode::METHOD_NOT_ALLOWED => Problem::MethodNotAllowed,

@@ -10,7 +10,7 @@ use actix_web::middleware::Next;
 use super::errors;
 use crate::app::{App, RequestInfo};
 use crate::fault::{Fault, Problem};
-use crate::http::error::{from_status, render};
+use crate::http::error::render;
 
 /// What the handler answers, or that it took too long. `Err` is an answer too, for which the request is gone.
 pub async fn call(
@@ -23,10 +23,10 @@ pub async fn call(
     let failed = |fault: &Fault| render(app, info.route.errors, fault, &info.id.to_string());
     match tokio::time::timeout(limit, next.call(req)).await {
         Ok(Ok(response)) => Ok(errors::finish(app, info, response.map_into_boxed_body())),
-        Ok(Err(error)) => {
-            let other = from_status(error.as_response_error().status_code());
-            Err(failed(error.as_error::<Fault>().unwrap_or(&other)))
-        }
+        Ok(Err(error)) => Err(match error.as_error::<Fault>() {
+            Some(fault) => failed(fault),
+            None => errors::of_status(app, info, error.as_response_error().status_code()),
+        }),
         Err(_) => Err(failed(&Fault::Page(Problem::Timeout, None))),
     }
 }

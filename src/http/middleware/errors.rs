@@ -9,7 +9,7 @@ use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderMap, HeaderValue, LINK}
 use crate::api;
 use crate::app::{App, RequestInfo};
 use crate::fault::Fault;
-use crate::http::error::{from_status, render};
+use crate::http::error::{render, render_status};
 use crate::route::Route;
 
 /// An answer that a step gives in place of the handler. Boxed, because most requests have none.
@@ -17,9 +17,7 @@ pub type EarlyAnswer = Box<HttpResponse>;
 
 /// What HTTP itself refuses, with this status.
 pub fn of_status(app: &App, info: RequestInfo, status: StatusCode) -> HttpResponse {
-    let mut response = render(app, info.route.errors, &from_status(status), &info.id.to_string());
-    *response.status_mut() = status;
-    response
+    render_status(app, info.route.errors, status, &info.id.to_string())
 }
 
 /// Gives errors of handlers and of the router their body.

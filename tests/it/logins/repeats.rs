@@ -251,6 +251,15 @@ async fn b024_the_number_is_the_status(server: Shared) {
     ] {
         assert!(answer.words().contains(&format!("Error {}", answer.status)), "{answer:?}");
     }
+    // What HTTP itself refuses has a number of its own, whichever page has the words.
+    let long = "a".repeat(17_000);
+    let url = http().get(server.url(&format!("/login?x={long}")));
+    let headers = http().get(server.url("/login")).header("X-A", &long).header("X-B", &long);
+    for (request, status) in [(url, 414), (headers, 431)] {
+        let answer = Answer::of(request).await;
+        assert_eq!(answer.status, status, "{answer:?}");
+        assert!(answer.words().contains(&format!("Error {status}")), "{answer:?}");
+    }
 }
 
 both![
