@@ -40,9 +40,13 @@ pub async fn memory(site: &Site, tokens: u64, connections: usize) -> Result<Memo
 }
 
 /// Milliseconds from the start of the process to the first 200 on `/readyz`, sorted.
-pub async fn start_times(site: &Site, kind: Kind, times: usize) -> Result<Vec<f64>> {
-    let server = Latchway::new(site, kind, &format!("start {}", kind.name()))?;
-    if !kind.is_on_postgres() {
+///
+/// On PostgreSQL the database is that of the measured server, which listened at `port`: a database has one issuer.
+pub async fn start_times(site: &Site, kind: Kind, times: usize, port: u16) -> Result<Vec<f64>> {
+    let mut server = Latchway::new(site, kind, &format!("start {}", kind.name()))?;
+    if kind.is_on_postgres() {
+        server.issue_at(port);
+    } else {
         server.register()?;
     }
     let mut measured = Vec::new();

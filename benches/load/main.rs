@@ -127,12 +127,15 @@ impl Plan {
         }
         let resident =
             systems.iter().map(|system| (system.kind, process::memory_mib(system.child.pid(), "VmRSS"))).collect();
+        let ports: Vec<(Kind, u16)> = systems.iter().map(|system| (system.kind, system.port)).collect();
         drop(systems);
         let mut starts = Vec::new();
         for kind in [Kind::Sqlite, Kind::OtherSqlite, Kind::Postgres, Kind::OtherPostgres] {
-            if self.starts > 0 && self.kinds.contains(&kind) {
+            if let Some((_, port)) = ports.iter().find(|(known, _)| *known == kind)
+                && self.starts > 0
+            {
                 eprintln!("starting {} {} times", kind.name(), self.starts);
-                starts.push((kind, extra::start_times(&self.site, kind, self.starts).await?));
+                starts.push((kind, extra::start_times(&self.site, kind, self.starts, *port).await?));
             }
         }
         let memory = if self.tokens > 0 {

@@ -225,6 +225,11 @@ impl Latchway {
         Ok(Self { site: site.clone(), program, name: name.to_owned(), port, env })
     }
 
+    /// Takes the issuer of a server at another port.
+    pub fn issue_at(&mut self, port: u16) {
+        self.env.push(("LATCHWAY__SERVER__ISSUER".to_owned(), format!("http://127.0.0.1:{port}")));
+    }
+
     fn command(&self) -> Command {
         let mut command = pinned(&self.site, &self.program);
         command.envs(self.env.iter().map(|(name, value)| (name, value))).current_dir(&self.site.work);
